@@ -1,0 +1,51 @@
+# make serve | test | train | bench | lint: each creates what it needs first.
+PYTHON ?= python3
+PORT ?= 8080
+DATA ?= ../shared/data
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: help serve test train bench lint format clean
+
+help:
+	@echo "make serve [PORT=9000]   start the service on 127.0.0.1"
+	@echo "make test                run all tests"
+	@echo "make train               train digits-8x8 and publish it to models/"
+	@echo "make bench               print the benchmark tables"
+	@echo "make lint                check format, style and types"
+
+# What serving needs is a few wheels; what tests and training need takes longer. Two stamps, so that
+# `make serve` does not wait for the latter.
+$(VENV)/.serving: service/requirements.txt
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r service/requirements.txt
+	@touch $@
+
+$(VENV)/.all: requirements.txt service/requirements.txt trainer/requirements.txt
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+serve: $(VENV)/.serving
+	HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m gunicorn -c python:service.gunicorn_conf service.wsgi:application
+
+test: $(VENV)/.all
+	$(RUN) -m pytest
+
+train: $(VENV)/.all
+	$(RUN) -m trainer train digits
+
+bench: $(VENV)/.all
+	$(RUN) -m tests.bench
+
+lint: $(VENV)/.all
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+format: $(VENV)/.all
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,282 @@
+"""The model file: everything an answer depends on, in one `.npz` without pickles.
+
+    weights_0, biases_0, weights_1, ...   float32, (fan_in, fan_out) and (fan_out,)
+    shape_means                           float32, (classes, pixels): the mean picture of each digit
+    shape_axes                            float16, (classes, axes, pixels): how it varies
+    probe_images                          uint8, (probes, height, width): grey pictures
+    probe_logits                          float32, (probes, classes): what they must give
+    metadata                              one JSON string, see `Metadata`
+
+Arrays are little-endian and in C order; members are stored, not deflated, with a fixed time stamp:
+the file's size bounds the memory it needs, and equal content gives equal bytes. A file is read once,
+hashed and parsed from memory, so the version and the weights cannot come from different writes.
+"""
+
+import hashlib
+import io
+import json
+import math
+import os
+import struct
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from service.network import ACTIVATIONS, Layer
+from service.normalization import Geometry
+
+FORMAT_VERSION = 1
+MAX_ARTIFACT_BYTES = 64 * 1024 * 1024  # 12 million weights, the largest plain MLP of the literature
+MAX_MEMBERS = 64
+MAX_HEADER_BYTES = 4096
+VERSION_DIGITS = 12
+CLASSES = 10
+
+
+class ArtifactError(Exception):
+    """The model file cannot be used."""
+
+
+class UnreadableArtifactError(ArtifactError):
+    """The model file is missing, truncated or not an .npz."""
+
+
+class ArtifactTooLargeError(ArtifactError):
+    """The model file, or what it claims to hold, is too large."""
+
+
+class MalformedArtifactError(ArtifactError):
+    """The model file lacks a member, or one has the wrong type or shape."""
+
+
+class NotFiniteError(ArtifactError):
+    """The model file holds NaN or infinity."""
+
+
+class MetadataError(ArtifactError):
+    """The model file's metadata is missing something or makes no sense."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model as it lies in a file; arrays are read-only.
+
+    geometry: the picture the layers expect. temperature: divides the logits before softmax.
+    min_confidence and max_novelty: beyond them a picture is not accepted as a digit.
+    metadata: the JSON object as stored. sha256: hex digest of the file.
+    """
+
+    layers: tuple[Layer, ...]
+    geometry: Geometry
+    temperature: float
+    min_confidence: float
+    max_novelty: float
+    shape_means: np.ndarray
+    shape_axes: np.ndarray
+    probe_images: np.ndarray
+    probe_logits: np.ndarray
+    metadata: Mapping[str, Any]
+    sha256: str
+
+    @property
+    def version(self) -> str:
+        """The first 12 hex digits of the file's SHA-256."""
+        return self.sha256[:VERSION_DIGITS]
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases."""
+        return sum(layer.weights.size + layer.biases.size for layer in self.layers)
+
+
+def serialize(
+    layers: Sequence[Layer],
+    shape_means: np.ndarray,
+    shape_axes: np.ndarray,
+    probe_images: np.ndarray,
+    probe_logits: np.ndarray,
+    metadata: Mapping[str, Any],
+) -> bytes:
+    """Return the bytes of a model file; `parse` of them gives the same content."""
+    members: dict[str, np.ndarray] = {}
+    for index, layer in enumerate(layers):
+        members[f"weights_{index}"] = np.asarray(layer.weights, "<f4")
+        members[f"biases_{index}"] = np.asarray(layer.biases, "<f4")
+    members["shape_means"] = np.asarray(shape_means, "<f4")
+    members["shape_axes"] = np.asarray(shape_axes, "<f2")
+    members["probe_images"] = np.asarray(probe_images, "|u1")
+    members["probe_logits"] = np.asarray(probe_logits, "<f4")
+    members["metadata"] = np.array(json.dumps(metadata, sort_keys=True, ensure_ascii=True))
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **members)
+    return buffer.getvalue()
+
+
+def save(path: Path, content: bytes) -> None:
+    """Write a model file atomically: readers see the old file or the new one, never a part."""
+    neighbour = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(neighbour, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(neighbour, path)
+    finally:
+        neighbour.unlink(missing_ok=True)
+
+
+def load(path: Path) -> Artifact:
+    """Return the model in a file; raises an ArtifactError that says what is wrong with it."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_ARTIFACT_BYTES:
+            raise ArtifactTooLargeError(f"it has {size} bytes; at most {MAX_ARTIFACT_BYTES} are allowed")
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnreadableArtifactError(f"it cannot be read: {error.strerror or error}") from error
+    return parse(content)
+
+
+def parse(content: bytes) -> Artifact:
+    """Return the model in the bytes of a file; raises an ArtifactError."""
+    members = _read_members(content)
+    metadata = _read_metadata(members)
+    geometry = _geometry(metadata)
+    pixels = geometry.side**2
+    layers = _layers(members, metadata, pixels)
+    probes = _member(members, "probe_images", "|u1", (None, None, None))
+    return Artifact(
+        layers=layers,
+        geometry=geometry,
+        temperature=_number(metadata, "temperature", 0.01, 100),
+        min_confidence=_number(metadata, "min_confidence", 0, 1),
+        max_novelty=_number(metadata, "max_novelty", 0, 1e9),
+        shape_means=_member(members, "shape_means", "<f4", (CLASSES, pixels)),
+        shape_axes=_member(members, "shape_axes", "<f2", (CLASSES, None, pixels)).astype(np.float32),
+        probe_images=probes,
+        probe_logits=_member(members, "probe_logits", "<f4", (len(probes), CLASSES)),
+        metadata=metadata,
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _read_members(content: bytes) -> dict[str, np.ndarray]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            _check_entries(entries, len(content))
+            return {
+                entry.filename.removesuffix(".npy"): _read_array(entry.filename, archive.read(entry))
+                for entry in entries
+            }
+    except (zipfile.BadZipFile, EOFError, struct.error, NotImplementedError, OSError, RuntimeError) as error:
+        raise UnreadableArtifactError(f"it is truncated or not an .npz file: {error}") from error
+
+
+def _check_entries(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
+    if len(entries) > MAX_MEMBERS:
+        raise ArtifactTooLargeError(f"it has {len(entries)} members; at most {MAX_MEMBERS} are allowed")
+    if len({entry.filename for entry in entries}) != len(entries):
+        raise MalformedArtifactError("a member occurs twice")
+    for entry in entries:
+        if entry.compress_type != zipfile.ZIP_STORED:
+            raise MalformedArtifactError(f"{entry.filename} is compressed; members are stored as they are")
+    claimed = sum(entry.file_size for entry in entries)
+    if claimed > size:
+        raise ArtifactTooLargeError(f"its members claim {claimed} bytes, but the file has {size}")
+
+
+def _read_array(name: str, content: bytes) -> np.ndarray:
+    """Return the array of one .npy member, read-only; what its header claims is not trusted."""
+    stream = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, fortran_order, dtype = read_header(stream, max_header_size=MAX_HEADER_BYTES)
+    except (ValueError, KeyError, TypeError, SyntaxError) as error:
+        raise MalformedArtifactError(f"{name} has no readable .npy header: {error}") from error
+    if dtype.hasobject:
+        raise MalformedArtifactError(f"{name} holds pickled Python objects, which are never loaded")
+    if fortran_order and len(shape) > 1:
+        raise MalformedArtifactError(f"{name} is in Fortran order; C order is expected")
+    claimed = math.prod(shape) * dtype.itemsize
+    present = len(content) - stream.tell()
+    if claimed != present or any(length < 0 for length in shape):
+        raise MalformedArtifactError(f"{name} claims {claimed} bytes of shape {shape}, but {present} follow")
+    return np.frombuffer(content, dtype, math.prod(shape), stream.tell()).reshape(shape)
+
+
+def _read_metadata(members: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    text = members.get("metadata")
+    if text is None or text.dtype.kind != "U" or text.shape != ():
+        raise MetadataError("the member 'metadata' is missing or not one string")
+    try:
+        metadata = json.loads(str(text))
+    except (ValueError, RecursionError) as error:
+        raise MetadataError(f"the metadata is not JSON: {error}") from error
+    if not isinstance(metadata, dict) or metadata.get("format_version") != FORMAT_VERSION:
+        raise MetadataError(f"the metadata must be an object with format_version {FORMAT_VERSION}")
+    for key in ("training", "metrics"):
+        if not isinstance(metadata.get(key), dict):
+            raise MetadataError(f"the metadata must hold an object named {key!r}")
+    return metadata
+
+
+def _number(values: Mapping[str, Any], key: str, lowest: float, highest: float) -> float:
+    value = values.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not lowest <= value <= highest:
+        raise MetadataError(f"{key} is {value!r}; a number from {lowest:g} to {highest:g} is expected")
+    return float(value)
+
+
+def _geometry(metadata: Mapping[str, Any]) -> Geometry:
+    values = metadata.get("input")
+    if not isinstance(values, dict):
+        raise MetadataError("the metadata must hold an object named 'input'")
+    side = int(_number(values, "side", 4, 64))
+    digit_side = int(_number(values, "digit_side", 4, side))
+    return Geometry(side, digit_side)
+
+
+def _layers(members: Mapping[str, np.ndarray], metadata: Mapping[str, Any], fan_in: int) -> tuple[Layer, ...]:
+    activations = metadata.get("activations")
+    if not isinstance(activations, list) or not activations or activations[-1] != "linear":
+        raise MetadataError("activations must be a list of names that ends with 'linear'")
+    layers = []
+    for index, activation in enumerate(activations):
+        if activation not in ACTIVATIONS:
+            raise MetadataError(f"activation {activation!r} is none of {', '.join(ACTIVATIONS)}")
+        weights = _member(members, f"weights_{index}", "<f4", (fan_in, None))
+        fan_in = weights.shape[1]
+        layers.append(Layer(weights, _member(members, f"biases_{index}", "<f4", (fan_in,)), activation))
+    if fan_in != CLASSES:
+        raise MalformedArtifactError(f"the last layer has {fan_in} outputs; {CLASSES} are expected")
+    return tuple(layers)
+
+
+def _member(
+    members: Mapping[str, np.ndarray], name: str, dtype: str, shape: tuple[int | None, ...]
+) -> np.ndarray:
+    """Return a member after checking type, shape (None: any length but 0) and that it is finite."""
+    array = members.get(name)
+    if array is None:
+        raise MalformedArtifactError(f"the member {name!r} is missing")
+    fits = len(array.shape) == len(shape) and all(
+        length > 0 if wanted is None else length == wanted
+        for length, wanted in zip(array.shape, shape, strict=True)
+    )
+    if array.dtype != np.dtype(dtype) or not fits:
+        wanted = tuple("any" if length is None else length for length in shape)
+        raise MalformedArtifactError(
+            f"{name} is {array.dtype} of shape {array.shape}; {np.dtype(dtype)} of shape {wanted} is expected"
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise NotFiniteError(f"{name} holds NaN or infinity")
+    return array

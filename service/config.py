@@ -1,0 +1,138 @@
+"""Settings: read once from the environment, checked, then handed around as one frozen object.
+
+environ -> Settings (or a SettingsError that names variable, value and what is allowed)
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PREFIX = "DIGITS_"
+PROJECT = Path(__file__).resolve().parent.parent
+MEBIBYTE = 1024 * 1024
+
+
+class SettingsError(Exception):
+    """An environment variable has a value that cannot be used."""
+
+
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
+            raise ValueError(f"a whole number from {lowest} to {highest}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(lowest: float, highest: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not lowest <= value <= highest:
+            raise ValueError(f"a number of seconds from {lowest:g} to {highest:g}")
+        return value
+
+    return parse
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _name(text: str) -> str:
+    if not text or "/" in text or text.startswith("."):
+        raise ValueError("a model name, which is a file name without .npz")
+    return text
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise ValueError("the path of a folder")
+    return Path(text)
+
+
+def _host(text: str) -> str:
+    if not text or any(character.isspace() for character in text):
+        raise ValueError("an address to listen on, such as 127.0.0.1 or 0.0.0.0")
+    return text
+
+
+def _setting(variable: str, default: Any, parse: Callable[[str], Any], help: str) -> Any:
+    metadata = {"variable": variable, "parse": parse, "help": help}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of the service; the field's metadata holds its variable, parser and help."""
+
+    host: str = _setting("HOST", "127.0.0.1", _host, "address to listen on")
+    port: int = _setting("PORT", 8080, _whole(1, 65535), "port to listen on")
+    workers: int = _setting("WEB_CONCURRENCY", 2, _whole(1, 64), "worker processes")
+    threads: int = _setting("DIGITS_THREADS", 16, _whole(1, 256), "threads of each worker")
+    models_dir: Path = _setting(
+        "DIGITS_MODELS_DIR", PROJECT / "models", _folder, "folder of the NAME.npz files"
+    )
+    default_model: str = _setting(
+        "DIGITS_DEFAULT_MODEL", "mnist-28x28", _name, "model that answers unless ?model= names one"
+    )
+    reload_seconds: float = _setting(
+        "DIGITS_RELOAD_SECONDS", 2.0, _seconds(0.1, 3600), "pause between looks for changed model files"
+    )
+    max_upload_bytes: int = _setting(
+        "DIGITS_MAX_UPLOAD_BYTES", 10 * MEBIBYTE, _whole(1024, 1024 * MEBIBYTE), "largest request body"
+    )
+    max_image_pixels: int = _setting(
+        "DIGITS_MAX_IMAGE_PIXELS", 25_000_000, _whole(64, 1_000_000_000), "largest width x height of an image"
+    )
+    max_batch_images: int = _setting(
+        "DIGITS_MAX_BATCH_IMAGES", 256, _whole(1, 10_000), "most images in one batch request"
+    )
+    read_timeout_seconds: float = _setting(
+        "DIGITS_READ_TIMEOUT_SECONDS", 10.0, _seconds(0.1, 600), "longest silence of a client while it sends"
+    )
+    graceful_timeout_seconds: int = _setting(
+        "DIGITS_GRACEFUL_TIMEOUT_SECONDS",
+        30,
+        _whole(1, 600),
+        "time that requests in progress get to finish at shutdown",
+    )
+    log_level: str = _setting(
+        "DIGITS_LOG_LEVEL",
+        "info",
+        _one_of("debug", "info", "warning", "error"),
+        "least severe log lines to write",
+    )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Return the settings of an environment; raises SettingsError.
+
+        A DIGITS_ variable that does not exist is an error too: it is a typing mistake.
+        """
+        fields = {field.metadata["variable"]: field for field in dataclasses.fields(cls)}
+        for variable in environ:
+            if variable.startswith(PREFIX) and variable not in fields:
+                known = ", ".join(name for name in fields if name.startswith(PREFIX))
+                raise SettingsError(f"{variable} is not a setting. Known are {known}")
+        values = {}
+        for variable, field in fields.items():
+            if variable in environ:
+                try:
+                    values[field.name] = field.metadata["parse"](environ[variable])
+                except ValueError as error:
+                    raise SettingsError(
+                        f"{variable} is {environ[variable]!r}; {error} is expected"
+                    ) from error
+        return cls(**values)

@@ -1,0 +1,210 @@
+"""Bytes of an image file -> grey picture, whatever kind of file people have.
+
+    bytes -> allowed format? -> few enough pixels? -> first frame, decoded small -> upright
+          -> transparency over paper -> the grey that shows the ink best -> (height, width) float32
+
+Every way a file can be wrong leaves here as an `ImageError` that says what to do.
+"""
+
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import Image, ImageOps
+
+# Anything else (PSD, EPS, FITS, PDF, ...) never reaches its parser: most of Pillow's security
+# fixes of recent years were in formats that nobody photographs digits in.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+
+# Pictures are worked on with their longer side in [256, 512) pixels: a digit in a fifth of the
+# frame still covers 50, and every step after this costs milliseconds at most.
+WORKING_SIDE = 256
+
+DEFAULT_MAX_PIXELS = 25_000_000  # above the 24 megapixels that telephones send at most by default
+
+# What Pillow's parsers raise for broken files, beside OSError.
+DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    EOFError,
+    OverflowError,
+    NotImplementedError,
+    AttributeError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+
+class ImageError(Exception):
+    """The image cannot be classified."""
+
+
+class EmptyImageError(ImageError):
+    """The request holds no image."""
+
+
+class UnsupportedFormatError(ImageError):
+    """The image format is not supported."""
+
+
+class TooManyPixelsError(ImageError):
+    """The image has too many pixels."""
+
+
+class BrokenImageError(ImageError):
+    """The image is broken or truncated."""
+
+
+def decode(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.ndarray:
+    """Return the picture as grey values, (height, width) float32 in [0, 255], upright.
+
+    Dark and light are as in the file; the longer side is below 512 pixels. Raises EmptyImageError,
+    UnsupportedFormatError, TooManyPixelsError (before any pixel is decoded) or BrokenImageError.
+    """
+    if not data:
+        raise EmptyImageError("The image has 0 bytes. Send the bytes of an image file.")
+    with _translated_errors():
+        with _open(data) as image:
+            _check_size(image, max_pixels)
+            image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode at 1/2, 1/4 or 1/8
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            return _grey(upright)
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about metadata; the pixel ceiling is our own
+            yield
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise TooManyPixelsError(f"{error} Send a smaller picture.") from error
+    except DECODER_ERRORS as error:
+        reason = str(error) or type(error).__name__
+        raise BrokenImageError(f"The image cannot be decoded: {reason}. Send the file again.") from error
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.UnidentifiedImageError as error:
+        if data.startswith(_SIGNATURES):
+            raise BrokenImageError(
+                "The file begins like an image, but its header cannot be read. Send the file again."
+            ) from error
+        raise UnsupportedFormatError(_unsupported(data)) from error
+
+
+_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")
+
+
+def _unsupported(data: bytes) -> str:
+    supported = f"Send one of {', '.join(FORMATS)}."
+    beginning = data[:512].lstrip().lower()
+    if beginning.startswith((b"<svg", b"<?xml")):
+        return f"This looks like SVG, a drawing without pixels. {supported}"
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"):
+        return f"This looks like HEIC. Convert it to JPEG. {supported}"
+    return f"The bytes are not those of a supported image format. {supported}"
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise TooManyPixelsError(
+            f"The image has {width} x {height} = {width * height} pixels; at most {max_pixels} are "
+            "allowed. Send a smaller picture."
+        )
+    if not width or not height:
+        raise BrokenImageError(f"The image has {width} x {height} pixels. Send one with content.")
+
+
+def _grey(image: Image.Image) -> np.ndarray:
+    """Return (height, width) float32 in [0, 255] of an upright picture of any mode."""
+    if image.mode == "1":
+        image = image.convert("L")
+    if image.mode.startswith("I") or image.mode == "F":
+        return _stretched(_reduce(image))
+    if image.mode != "P" and image.mode in ("L", "RGB"):
+        transparent = "transparency" in image.info
+    else:
+        transparent = image.has_transparency_data
+    if transparent:
+        return _over_paper(_reduce(image.convert("RGBA")))
+    if image.mode == "P":
+        image = image.convert("RGB")
+    if image.mode == "L":
+        return np.asarray(_reduce(image), np.float32)
+    return _ink_channel(np.asarray(_reduce(image.convert("RGB")), np.float32))
+
+
+def _reduce(image: Image.Image) -> Image.Image:
+    """Return the picture shrunk by a whole factor: every pixel counts, and equally much."""
+    factor = max(image.size) // WORKING_SIDE
+    if factor <= 1:
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        image = image.convert("F")
+    return image.reduce(min(factor, *image.size) if min(image.size) < factor else factor)
+
+
+def _stretched(image: Image.Image) -> np.ndarray:
+    """Return 16-bit, 32-bit or floating-point values spread over [0, 255].
+
+    Pillow's own convert("L") would clip all above 255 to white. The brightest value present
+    decides, since files do not say how many of their bits are in use.
+    """
+    values = np.nan_to_num(np.asarray(image.convert("F"), np.float32), posinf=0, neginf=0)
+    lowest, highest = float(values.min()), float(values.max())
+    if highest <= lowest:
+        return np.full(values.shape, 255, np.float32)
+    return (values - lowest) * np.float32(255 / (highest - lowest))
+
+
+def _over_paper(image: Image.Image) -> np.ndarray:
+    """Return an RGBA picture laid on white, or its opacity as ink where that leaves nothing.
+
+    White ink on nothing, a common canvas export, is invisible on white paper: there the ink
+    lives in the alpha channel alone.
+    """
+    pixels = np.asarray(image, np.float32)
+    opacity = pixels[:, :, 3:] / 255
+    paper = _ink_channel(pixels[:, :, :3] * opacity + 255 * (1 - opacity))
+    if np.ptp(paper) < 0.25 * np.ptp(pixels[:, :, 3]):
+        return 255 - pixels[:, :, 3]
+    return paper
+
+
+# Luma and the three channels. A yellow pen shows in blue, a light blue one in red.
+_CANDIDATES = np.array([[0.299, 1, 0, 0], [0.587, 0, 1, 0], [0.114, 0, 0, 1]], np.float32)
+# Noise is stronger in single channels, so one has to be this much clearer to be preferred.
+_CHANNEL_ADVANTAGE = 1.5
+
+
+def _ink_channel(rgb: np.ndarray) -> np.ndarray:
+    """Return the grey, (height, width), of an (height, width, 3) picture that shows ink best.
+
+    Luma, unless one colour channel has a clearly larger standard deviation.
+    """
+    if (rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 0] == rgb[..., 2]).all():
+        return rgb[..., 0]
+    greys = rgb @ _CANDIDATES  # (height, width, 4)
+    deviations = greys.std(axis=(0, 1))
+    best = int(deviations.argmax())
+    if deviations[best] < _CHANNEL_ADVANTAGE * deviations[0]:
+        best = 0
+    return np.ascontiguousarray(greys[..., best])

@@ -1,0 +1,85 @@
+"""Gunicorn's settings, from the same environment as everything else.
+
+    gunicorn -c python:service.gunicorn_conf service.wsgi:application
+
+Runs in the master before the application is imported. The application is loaded once, before the
+fork, so that the workers share the weights' memory; threads start only after it.
+"""
+
+import itertools
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from service.config import Settings, SettingsError
+from service.logs import logging_config
+
+try:
+    _settings = Settings.from_env()
+except SettingsError as error:
+    sys.exit(f"digits: {error}.")
+
+# Where the workers share their metrics; prometheus_client looks when it is imported. What an earlier
+# run left there would be counted again.
+_folder = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="digits-metrics-")))
+_folder.mkdir(parents=True, exist_ok=True)
+for _file in _folder.glob("*.db"):
+    _file.unlink()
+
+# BLAS counts the machine's cores, not the container's, and the product of one row gains nothing
+# from a second thread.
+for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+bind = f"{_settings.host}:{_settings.port}"
+workers = _settings.workers
+worker_class = "gthread"  # a slow client holds a thread, not a worker
+threads = _settings.threads
+preload_app = True
+keepalive = 75  # longer than the 60 s of common load balancers, which reuse connections
+timeout = 30  # a worker whose main loop is silent this long is replaced
+graceful_timeout = _settings.graceful_timeout_seconds
+control_socket_disable = True
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # the heartbeat; disks can block
+accesslog = None  # the application logs each request itself
+loglevel = _settings.log_level
+logconfig_dict = logging_config(_settings.log_level)
+logging.raiseExceptions = False  # a full or closed stdout must not stop answers
+proc_name = "digits"
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the new worker the lowest slot that no other has; it names the worker's metric files."""
+    taken = {other.slot for other in server.WORKERS.values()}
+    worker.slot = next(slot for slot in itertools.count() if slot not in taken)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Tell the new process its slot."""
+    from service.metrics import set_worker_slot
+
+    set_worker_slot(worker.slot)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start the worker's watch over the model files."""
+    from service.wsgi import start_worker
+
+    start_worker(draining=lambda: not worker.alive)
+
+
+def when_ready(server: Any) -> None:
+    """Drop the gauges that loading before the fork set in the master."""
+    from service.metrics import forget_worker
+
+    forget_worker("master")
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Drop the gauges of a worker that ended."""
+    from service.metrics import forget_worker
+
+    forget_worker(worker.slot)

@@ -1,0 +1,175 @@
+"""What Prometheus can ask: requests, predictions, refusals, models; right across all workers.
+
+    request, prediction -> counters and histograms -> (files shared by the workers) -> text
+
+With several workers each writes its own memory-mapped files in PROMETHEUS_MULTIPROC_DIR, which has
+to be set before prometheus_client is imported: `service.gunicorn_conf` does. The files are named by
+worker slot, not by process: a new worker goes on with the counts of the one it replaces, so nothing
+is lost, nothing counted twice, and the folder does not grow.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, values
+from prometheus_client import generate_latest as exposition
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from service.classifier import Classifier, Prediction
+
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+OTHER = "other"  # one label value for all that clients can make up
+
+# From half a millisecond, a small picture, to ten seconds, a large one on a busy machine.
+DURATION_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+CONFIDENCE_BUCKETS = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
+
+_slot = "master"
+
+
+def set_worker_slot(slot: int) -> None:
+    """Name this process' metric files after its place among the workers; called after the fork."""
+    global _slot
+    _slot = str(slot)
+
+
+def forget_worker(slot: int | str) -> None:
+    """Drop the gauges of a worker that ended; its counters go on in the worker that replaces it."""
+    mark_process_dead(slot)
+
+
+if MULTIPROCESS_VARIABLE in os.environ:
+    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: _slot)
+
+
+class Metrics:
+    """All collectors of the service; a test hands in a registry of its own."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self.requests = Counter(
+            "http_requests_total",
+            "HTTP requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.request_duration = Histogram(
+            "http_request_duration_seconds",
+            "Time from the first byte handed to the service to the answer.",
+            ["method", "route"],
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.requests_in_flight = Gauge(
+            "http_requests_in_flight",
+            "HTTP requests being answered.",
+            multiprocess_mode="livesum",
+            registry=self.registry,
+        )
+        self.preprocessing_duration = Histogram(
+            "digits_preprocessing_duration_seconds",
+            "Time from the bytes of an image to the pixels a network sees.",
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.inference_duration = Histogram(
+            "digits_inference_duration_seconds",
+            "Time of one forward pass, of one image or a batch.",
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.predictions = Counter(
+            "digits_predictions_total",
+            "Predictions by model and digit.",
+            ["model", "digit"],
+            registry=self.registry,
+        )
+        self.not_accepted = Counter(
+            "digits_predictions_not_accepted_total",
+            "Predictions for pictures that do not look like a digit.",
+            ["model"],
+            registry=self.registry,
+        )
+        self.confidence = Histogram(
+            "digits_prediction_confidence_ratio",
+            "Confidence of the predictions.",
+            ["model"],
+            buckets=CONFIDENCE_BUCKETS,
+            registry=self.registry,
+        )
+        self.rejections = Counter(
+            "digits_image_rejections_total",
+            "Images that got no prediction, by problem.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.model_info = Gauge(
+            "digits_model_info",
+            "1 for each version of a model that a worker serves.",
+            ["model", "version"],
+            multiprocess_mode="livemax",
+            registry=self.registry,
+        )
+        self.model_loaded = Gauge(
+            "digits_model_loaded_timestamp_seconds",
+            "When the model served now was loaded.",
+            ["model"],
+            multiprocess_mode="livemax",
+            registry=self.registry,
+        )
+        self.model_load_failures = Counter(
+            "digits_model_load_failures_total",
+            "Model files that were refused.",
+            ["model"],
+            registry=self.registry,
+        )
+        self._versions: dict[str, str] = {}
+
+    def request_answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
+        """Count one request; `route` is the rule that matched it, None for none."""
+        method = method if method in METHODS else OTHER
+        route = route or OTHER
+        self.requests.labels(method, route, str(status)).inc()
+        self.request_duration.labels(method, route).observe(seconds)
+
+    def predicted(self, model: str, prediction: Prediction) -> None:
+        """Count one prediction."""
+        self.predictions.labels(model, str(prediction.digit)).inc()
+        self.confidence.labels(model).observe(prediction.confidence)
+        if not prediction.accepted:
+            self.not_accepted.labels(model).inc()
+
+    def model_changed(self, model: str, classifier: Classifier | None) -> None:
+        """Note that a model was loaded, replaced, or (None) removed."""
+        if model in self._versions:
+            self.model_info.labels(model, self._versions.pop(model)).set(0)
+        if classifier:
+            self._versions[model] = classifier.artifact.version
+            self.model_info.labels(model, classifier.artifact.version).set(1)
+            self.model_loaded.labels(model).set(time.time())
+            self.not_accepted.labels(model)
+            for digit in range(10):  # present from the start, so that rates have a beginning
+                self.predictions.labels(model, str(digit))
+
+    def announce(self, classifiers: Mapping[str, Classifier]) -> None:
+        """Note what this process serves; gauges that a master process set do not survive the fork."""
+        self._versions.clear()
+        for name, classifier in classifiers.items():
+            self.model_changed(name, classifier)
+
+    def model_refused(self, model: str) -> None:
+        """Note that a model file could not be used."""
+        self.model_load_failures.labels(model).inc()
+
+    def render(self) -> bytes:
+        """Return the exposition for Prometheus, summed over all workers where there are several."""
+        folder = os.environ.get(MULTIPROCESS_VARIABLE)
+        if not folder:
+            return exposition(self.registry)
+        registry = CollectorRegistry(support_collectors_without_names=True)
+        MultiProcessCollector(registry, path=folder)
+        return exposition(registry)

@@ -1,0 +1,86 @@
+"""The forward pass of a multilayer perceptron.
+
+    pixels -> (weights, biases) -> activation -> ... -> logits -> softmax -> probabilities
+
+Pure functions over read-only arrays: worker threads share the layers, the trainer walks
+back through the same activations, and what is served is what was trained.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+LEAKY_SLOPE = np.float32(0.01)
+
+
+def linear(inputs: np.ndarray) -> np.ndarray:
+    """Return `inputs` unchanged, any shape."""
+    return inputs
+
+
+def sigmoid(inputs: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + exp(-inputs)) in (0, 1), same shape and dtype.
+
+    Written with tanh, which saturates where exp would overflow.
+    """
+    half = inputs.dtype.type(0.5)
+    return half * np.tanh(half * inputs) + half
+
+
+def relu(inputs: np.ndarray) -> np.ndarray:
+    """Return max(inputs, 0), same shape and dtype."""
+    return np.maximum(inputs, 0)
+
+
+def leaky_relu(inputs: np.ndarray) -> np.ndarray:
+    """Return `inputs` where positive and 0.01 of them elsewhere, same shape and dtype."""
+    return np.maximum(inputs, LEAKY_SLOPE * inputs)
+
+
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "linear": linear,
+    "sigmoid": sigmoid,
+    "tanh": np.tanh,
+    "relu": relu,
+    "leaky_relu": leaky_relu,
+}
+
+
+class Layer(NamedTuple):
+    """One fully connected layer: `activation(inputs @ weights + biases)`.
+
+    weights: (fan_in, fan_out), biases: (fan_out,), activation: a name in `ACTIVATIONS`.
+    The last layer of a classifier is "linear": its outputs are the logits.
+    """
+
+    weights: np.ndarray
+    biases: np.ndarray
+    activation: str
+
+
+def forward(layers: Sequence[Layer], pixels: np.ndarray) -> list[np.ndarray]:
+    """Return the activations of every layer, the logits last.
+
+    pixels: (n, fan_in), float32 when serving, float64 in gradient checks. Each entry of the
+    answer is (n, fan_out) of its layer, in the dtype of the weights.
+    """
+    activations = []
+    signal = pixels  # (n, fan_in)
+    for layer in layers:
+        signal = ACTIVATIONS[layer.activation](signal @ layer.weights + layer.biases)
+        activations.append(signal)  # (n, fan_out)
+    return activations
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Return probabilities, (n, classes), each row summing to one.
+
+    The row maximum is subtracted first, so that exp cannot overflow. A temperature above one
+    flattens the rows, below one sharpens them (Guo et al. 2017, "On Calibration of Modern
+    Neural Networks").
+    """
+    scaled = logits / logits.dtype.type(temperature)
+    scaled = scaled - scaled.max(axis=-1, keepdims=True)
+    exponentials = np.exp(scaled)
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)

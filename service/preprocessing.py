@@ -1,0 +1,49 @@
+"""From the bytes of an image to the pixels a network sees.
+
+    bytes -> decode -> grey -> extract_ink -> ink -> normalize -> pixels
+
+The one road for service, trainer and evaluation. Needs NumPy and Pillow, knows nothing of HTTP.
+"""
+
+import numpy as np
+
+from service.decoding import DEFAULT_MAX_PIXELS, decode
+from service.ink import extract_ink, is_light_on_dark
+from service.normalization import Geometry, normalize
+
+
+def preprocess(data: bytes, geometry: Geometry, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.ndarray:
+    """Return pixels, (side * side,) float32, ink near 1 and background exactly 0.
+
+    data: the bytes of an image file. Raises an ImageError: EmptyImageError,
+    UnsupportedFormatError, TooManyPixelsError, BrokenImageError or BlankImageError.
+    """
+    return preprocess_grey(decode(data, max_pixels), geometry)
+
+
+def preprocess_grey(grey: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """Return pixels, (side * side,) float32, of a decoded picture.
+
+    grey: (height, width), uint8 or float32 in [0, 255], dark on light or light on dark. Raises
+    BlankImageError.
+    """
+    grey = np.asarray(grey, np.float32)
+    ready = _already_normal(grey, geometry)
+    if ready is not None:
+        return ready
+    return normalize(extract_ink(grey)[None], geometry)[0]
+
+
+def _already_normal(grey: np.ndarray, geometry: Geometry) -> np.ndarray | None:
+    """Return the pixels of a picture that already is what `normalize` makes, or None.
+
+    Such a picture (any of MNIST) has been cleaned before; to look for specks and shadows in it
+    could only take ink away.
+    """
+    if grey.shape != (geometry.side, geometry.side):
+        return None
+    ink = (grey if is_light_on_dark(grey) else 255 - grey) / np.float32(255)
+    if ink.min() > 0 or ink.max() < 0.9:
+        return None
+    pixels = normalize(ink[None], geometry)[0]
+    return pixels if np.array_equal(pixels, ink.reshape(-1)) else None

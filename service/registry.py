@@ -1,0 +1,143 @@
+"""The models that are loaded, kept in step with the files in a folder.
+
+    folder/NAME.npz -> load -> self-check -> {NAME: Classifier}, swapped in one assignment
+
+A file that cannot be used is logged and counted once, and the model loaded before goes on serving.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from service.artifact import ArtifactError, load
+from service.classifier import Classifier
+
+logger = logging.getLogger(__name__)
+
+
+class ModelError(Exception):
+    """No model can answer this request."""
+
+
+class UnknownModelError(ModelError):
+    """There is no model of this name."""
+
+
+class NoModelError(ModelError):
+    """No model is loaded."""
+
+
+class FileState(NamedTuple):
+    """What tells a changed file from an unchanged one without reading it."""
+
+    modified_nanoseconds: int
+    size: int
+    inode: int
+
+
+class ModelRegistry:
+    """Classifiers by name; readers get a consistent one, a single thread refreshes."""
+
+    def __init__(
+        self,
+        folder: Path,
+        default: str,
+        on_load: Callable[[str, Classifier | None], None] = lambda name, classifier: None,
+        on_failure: Callable[[str], None] = lambda name: None,
+    ) -> None:
+        """Look into `folder` for models; `default` is the one that answers unless asked otherwise.
+
+        on_load is called with a name and its new classifier (None: gone), on_failure with the name
+        of a file that was refused.
+        """
+        self.folder = folder
+        self.default = default
+        self._on_load = on_load
+        self._on_failure = on_failure
+        self._classifiers: Mapping[str, Classifier] = {}
+        self._seen: dict[str, FileState] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether the default model is loaded."""
+        return self.default in self._classifiers
+
+    def all(self) -> Mapping[str, Classifier]:
+        """Return the loaded classifiers by name."""
+        return self._classifiers
+
+    def get(self, name: str | None = None) -> Classifier:
+        """Return the classifier called `name`, or the default one.
+
+        Raises NoModelError where the default is not loaded, UnknownModelError for other names.
+        """
+        classifiers = self._classifiers
+        wanted = name or self.default
+        if wanted in classifiers:
+            return classifiers[wanted]
+        if wanted == self.default:
+            raise NoModelError(f"The model {wanted!r} is not loaded yet. Try again in a few seconds.")
+        names = ", ".join(sorted(classifiers)) or "none"
+        raise UnknownModelError(f"There is no model {wanted!r}. Loaded are: {names}.")
+
+    def refresh(self) -> None:
+        """Load what is new or changed in the folder, and drop what is gone from it."""
+        files = self._files()
+        classifiers = dict(self._classifiers)
+        for name, state in files.items():
+            if self._seen.get(name) == state:
+                continue
+            self._seen[name] = state
+            classifier = self._load(name)
+            if classifier:
+                classifiers[name] = classifier
+                self._on_load(name, classifier)
+        # A folder that cannot be read at all (unmounted, say) is no reason to forget its models.
+        if files:
+            for name in set(self._seen) - set(files):
+                del self._seen[name]
+                if classifiers.pop(name, None):
+                    logger.warning("model removed", extra={"model": name})
+                    self._on_load(name, None)
+        self._classifiers = classifiers
+
+    def _files(self) -> dict[str, FileState]:
+        states = {}
+        for path in sorted(self.folder.glob("[!.]*.npz")):
+            try:
+                status = path.stat()
+            except OSError:
+                continue  # gone between listing and looking
+            states[path.stem] = FileState(status.st_mtime_ns, status.st_size, status.st_ino)
+        return states
+
+    def _load(self, name: str) -> Classifier | None:
+        path = self.folder / f"{name}.npz"
+        try:
+            classifier = Classifier(load(path), name)
+            classifier.self_check()
+        except ArtifactError as error:
+            kept = name in self._classifiers
+            logger.error(
+                "model refused",
+                extra={"model": name, "file": str(path), "reason": str(error), "old_one_serves": kept},
+            )
+            self._on_failure(name)
+            return None
+        logger.info("model loaded", extra={"model": name, "version": classifier.artifact.version})
+        return classifier
+
+    def watch(self, pause_seconds: float) -> None:
+        """Refresh every `pause_seconds` in a daemon thread, for as long as the process lives."""
+
+        def look() -> None:
+            pause = threading.Event()
+            while not pause.wait(pause_seconds):
+                try:
+                    self.refresh()
+                except Exception:  # a watcher that dies would leave the models stale unnoticed
+                    logger.exception("looking for changed models failed")
+
+        threading.Thread(target=look, name="model-watcher", daemon=True).start()

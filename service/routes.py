@@ -1,0 +1,136 @@
+"""The paths of the service.
+
+POST /predict, /predict/batch -> images -> preprocess -> classify -> JSON
+GET /models, /metrics, /livez, /readyz
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from flask import Blueprint, Response, current_app, g, request
+
+from service.classifier import Classifier, Prediction
+from service.config import Settings
+from service.decoding import ImageError
+from service.metrics import CONTENT_TYPE, Metrics
+from service.preprocessing import preprocess
+from service.problems import describe, problem_type
+from service.registry import ModelRegistry, NoModelError
+from service.requests import many_images, single_image
+
+
+def create_routes(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Blueprint:
+    """Return the routes of the service over its collaborators."""
+    routes = Blueprint("service", __name__)
+
+    @routes.post("/predict")
+    def predict() -> dict[str, Any]:
+        classifier = models.get(request.args.get("model"))
+        pixels = prepare(single_image(request), classifier)
+        (prediction,) = classify(pixels[None], classifier)
+        g.digit, g.model_version = prediction.digit, classifier.artifact.version
+        return answer(prediction, classifier)
+
+    @routes.post("/predict/batch")
+    def predict_batch() -> dict[str, Any]:
+        classifier = models.get(request.args.get("model"))
+        g.model_version = classifier.artifact.version
+        outcomes = [attempt(image, classifier) for image in many_images(request, settings.max_batch_images)]
+        prepared = [outcome for outcome in outcomes if isinstance(outcome, np.ndarray)]
+        predictions = iter(classify(np.stack(prepared), classifier) if prepared else [])
+        return {
+            "predictions": [
+                answer(next(predictions), classifier)
+                if isinstance(outcome, np.ndarray)
+                else {"error": describe(outcome)}
+                for outcome in outcomes
+            ]
+        }
+
+    @routes.get("/models")
+    def list_models() -> dict[str, Any]:
+        return {
+            "default": models.default,
+            "models": [summary(classifier) for _, classifier in sorted(models.all().items())],
+        }
+
+    @routes.get("/models/<name>")
+    def show_model(name: str) -> dict[str, Any]:
+        return summary(models.get(name))
+
+    @routes.get("/metrics")
+    def show_metrics() -> Response:
+        return Response(metrics.render(), content_type=CONTENT_TYPE)
+
+    @routes.get("/livez")
+    def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @routes.get("/readyz")
+    def readyz() -> dict[str, str]:
+        if current_app.extensions["draining"]():
+            raise NoModelError("The process is shutting down. Send the request again; another one answers.")
+        models.get()
+        return {"status": "ready"}
+
+    def prepare(image: bytes, classifier: Classifier) -> np.ndarray:
+        started = time.perf_counter()
+        try:
+            return preprocess(image, classifier.artifact.geometry, settings.max_image_pixels)
+        except ImageError as error:
+            metrics.rejections.labels(problem_type(type(error)).rpartition("/")[2]).inc()
+            raise
+        finally:
+            metrics.preprocessing_duration.observe(time.perf_counter() - started)
+
+    def attempt(image: bytes, classifier: Classifier) -> np.ndarray | ImageError:
+        try:
+            return prepare(image, classifier)
+        except ImageError as error:
+            return error
+
+    def classify(pixels: np.ndarray, classifier: Classifier) -> list[Prediction]:
+        started = time.perf_counter()
+        predictions = classifier.classify(pixels)
+        metrics.inference_duration.observe(time.perf_counter() - started)
+        for prediction in predictions:
+            metrics.predicted(classifier.name, prediction)
+        return predictions
+
+    return routes
+
+
+def answer(prediction: Prediction, classifier: Classifier) -> dict[str, Any]:
+    """Return the JSON object for one image."""
+    return {
+        "digit": prediction.digit,
+        "confidence": prediction.confidence,
+        "probabilities": prediction.probabilities,
+        "accepted": prediction.accepted,
+        "model": {"name": classifier.name, "version": classifier.artifact.version},
+    }
+
+
+def summary(classifier: Classifier) -> dict[str, Any]:
+    """Return the JSON object that describes a loaded model."""
+    artifact = classifier.artifact
+    training: Mapping[str, Any] = artifact.metadata["training"]
+    return {
+        "name": classifier.name,
+        "version": artifact.version,
+        "sha256": artifact.sha256,
+        "input": {"height": artifact.geometry.side, "width": artifact.geometry.side},
+        "layers": [
+            {
+                "inputs": layer.weights.shape[0],
+                "outputs": layer.weights.shape[1],
+                "activation": layer.activation,
+            }
+            for layer in artifact.layers
+        ],
+        "parameters": artifact.parameters,
+        "trained_on": {"dataset": training.get("dataset"), "date": training.get("trained_on")},
+        "metrics": artifact.metadata["metrics"].get("test", {}),
+    }

@@ -1,0 +1,174 @@
+"""Distorted copies of training pictures: what other hands, pens and cameras would have made.
+
+    pictures -> affine + elastic warp -> stroke width -> blur -> ink -> fading -> pictures
+
+Everything is computed for a whole batch at once in NumPy and works on ink (background 0). The
+result still has to walk the serving road (`service.normalization.normalize`), like any picture.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+# A rotated 1 or 7 is soon another digit; they turn half as far (Ciresan et al. 2010, section 2).
+HALF_TURN_LABELS = (1, 7)
+
+
+def _range(default: float, help: str, highest: float = float("inf")) -> float:
+    return field(default=default, metadata={"help": help, "lowest": 0, "highest": highest})
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far pictures are distorted; each range is drawn from uniformly, for each picture anew.
+
+    Affine ranges as in Ciresan et al. 2010, "Deep, Big, Simple Neural Nets"; the elastic field is
+    that of Simard et al. 2003, "Best Practices for Convolutional Neural Networks".
+    """
+
+    share: float = _range(0.9, "share of the pictures that are distorted at all", 1)
+    rotation: float = _range(15.0, "degrees either way", 180)
+    scale: float = _range(0.15, "relative change of width and of height, each by itself", 0.9)
+    shear: float = _range(0.12, "horizontal displacement per row, in pixels per pixel", 1)
+    shift: float = _range(1.0, "pixels either way on each axis")
+    elastic_alpha: float = _range(37.0, "strength of the random displacement field, in pixels")
+    elastic_sigma: float = _range(5.25, "smoothness of the displacement field, in pixels")
+    stroke_share: float = _range(0.3, "share of the pictures whose strokes become thicker or thinner", 1)
+    thicken: float = _range(1.0, "largest share of a one-pixel dilation mixed in", 1)
+    thin: float = _range(0.8, "largest share of a one-pixel erosion mixed in", 1)
+    blur_share: float = _range(0.1, "share of the pictures that are blurred", 1)
+    blur: float = _range(0.8, "largest standard deviation of the blur, in pixels")
+    fading_share: float = _range(0.1, "share of the pictures that lose ink in patches", 1)
+    fading: float = _range(0.5, "largest share of the ink lost", 1)
+    normalized_share: float = _range(
+        0.5, "share of the pictures that are cut out and centred again after distortion, as uploads are", 1
+    )
+
+
+def augment(
+    pictures: np.ndarray, labels: np.ndarray, settings: Augmentation, rng: np.random.Generator
+) -> np.ndarray:
+    """Return distorted copies, (n, side, side) float32 in [0, 1], background 0.
+
+    pictures: (n, side, side) float32 ink in [0, 1]; labels: (n,) integers, because some digits
+    may turn less far than others. A picture from which distortion took nearly all ink is handed
+    back undistorted, so none comes out blank.
+    """
+    chosen = rng.random(len(pictures)) < settings.share
+    distorted = pictures.copy()
+    if not chosen.any():
+        return distorted
+    warped = warp(pictures[chosen], labels[chosen], settings, rng)
+    warped = _change_strokes(warped, settings, rng)
+    warped = _blur(warped, settings, rng)
+    warped = _fade(warped, settings, rng)
+    kept = warped.max(axis=(1, 2)) > 0.3
+    distorted[np.flatnonzero(chosen)[kept]] = warped[kept]
+    return distorted
+
+
+def warp(
+    pictures: np.ndarray, labels: np.ndarray, settings: Augmentation, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the pictures after one affine and elastic displacement, sampled bilinearly once."""
+    n, side, _ = pictures.shape
+    rows, columns = _affine_coordinates(labels, side, settings, rng)
+    if settings.elastic_alpha > 0:
+        field = rng.random((2, n, side, side), dtype=np.float32) * 2 - 1
+        smooth = _gaussian_matrix(side, settings.elastic_sigma)
+        field = smooth @ field @ smooth.T * np.float32(settings.elastic_alpha)
+        rows += field[0]
+        columns += field[1]
+    return _sample(pictures, rows, columns)
+
+
+def _affine_coordinates(
+    labels: np.ndarray, side: int, settings: Augmentation, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for each output pixel, the row and column to read, both (n, side, side) float32."""
+    n = len(labels)
+
+    def uniform(limit: float) -> np.ndarray:
+        return rng.uniform(-limit, limit, (n, 1, 1)).astype(np.float32)
+
+    limits = np.where(np.isin(labels, HALF_TURN_LABELS), 0.5, 1.0).astype(np.float32)
+    angles = np.radians(uniform(settings.rotation)) * limits[:, None, None]
+    row_scale, column_scale = 1 + uniform(settings.scale), 1 + uniform(settings.scale)
+    shear = uniform(settings.shear)
+    middle = np.float32((side - 1) / 2)
+    y = (np.arange(side, dtype=np.float32) - middle)[None, :, None]
+    x = (np.arange(side, dtype=np.float32) - middle)[None, None, :]
+    cosine, sine = np.cos(angles), np.sin(angles)
+    rows = row_scale * (cosine * y - sine * x) + middle + uniform(settings.shift)
+    columns = column_scale * (sine * y + cosine * x + shear * y) + middle + uniform(settings.shift)
+    return rows, columns
+
+
+def _sample(pictures: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return `pictures` read at fractional (rows, columns) by bilinear interpolation, 0 outside."""
+    n, side, _ = pictures.shape
+    wide = side + 2  # one pixel of background around, so that reading outside gives 0
+    padded = np.zeros((n, wide, wide), np.float32)
+    padded[:, 1:-1, 1:-1] = pictures
+    flat = padded.reshape(-1)
+    rows = np.clip(rows + 1, 0, side + 0.999)
+    columns = np.clip(columns + 1, 0, side + 0.999)
+    top, left = rows.astype(np.int32), columns.astype(np.int32)
+    down, right = rows - top, columns - left
+    first = top * wide + left + (np.arange(n, dtype=np.int32) * wide * wide)[:, None, None]
+    upper = flat.take(first) * (1 - right) + flat.take(first + 1) * right
+    lower = flat.take(first + wide) * (1 - right) + flat.take(first + wide + 1) * right
+    return upper * (1 - down) + lower * down
+
+
+def _gaussian_matrix(side: int, sigma: float) -> np.ndarray:
+    """Return the (side, side) matrix that convolves a column with a Gaussian of `sigma` pixels."""
+    distance = np.arange(side)[:, None] - np.arange(side)
+    kernel = np.exp(-0.5 * (np.arange(-3 * side, 3 * side + 1) / sigma) ** 2)
+    return (np.exp(-0.5 * (distance / sigma) ** 2) / kernel.sum()).astype(np.float32)
+
+
+def _pick(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
+    return np.flatnonzero(rng.random(n) < share)
+
+
+def _change_strokes(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """Mix a dilation (thicker strokes) or an erosion (thinner) into some of the pictures."""
+    picked = _pick(len(pictures), settings.stroke_share, rng)
+    for some, limit, extreme in (
+        (picked[::2], settings.thicken, np.maximum),
+        (picked[1::2], settings.thin, np.minimum),
+    ):
+        strength = rng.uniform(0, limit, (len(some), 1, 1)).astype(np.float32)
+        pictures[some] += strength * (_neighbourhood(pictures[some], extreme) - pictures[some])
+    return pictures
+
+
+def _neighbourhood(pictures: np.ndarray, extreme: np.ufunc) -> np.ndarray:
+    """Return the extreme over each pixel and its four neighbours; outside is background."""
+    padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1)))
+    vertical = extreme(padded[:, :-2, 1:-1], padded[:, 2:, 1:-1])
+    horizontal = extreme(padded[:, 1:-1, :-2], padded[:, 1:-1, 2:])
+    return extreme(extreme(vertical, horizontal), pictures)
+
+
+def _blur(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """Blur some of the pictures, all of a batch equally far."""
+    picked = _pick(len(pictures), settings.blur_share, rng)
+    smooth = _gaussian_matrix(pictures.shape[1], rng.uniform(0.3, max(settings.blur, 0.3)))
+    blurred = smooth @ pictures[picked] @ smooth.T
+    pictures[picked] = np.where(blurred > 0.02, blurred, 0)  # the blur's tail is no ink
+    return pictures
+
+
+def _fade(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """Take ink away in soft patches, as a dry pen or a glossy photograph does."""
+    picked = _pick(len(pictures), settings.fading_share, rng)
+    side = pictures.shape[1]
+    smooth = _gaussian_matrix(side, side / 10)
+    patches = smooth @ rng.random((len(picked), side, side), dtype=np.float32) @ smooth.T
+    patches -= patches.min(axis=(1, 2), keepdims=True)
+    patches /= patches.max(axis=(1, 2), keepdims=True)
+    strength = rng.uniform(0, settings.fading, (len(picked), 1, 1)).astype(np.float32)
+    pictures[picked] *= 1 - strength * patches
+    return pictures

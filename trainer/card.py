@@ -1,0 +1,92 @@
+"""The model card: the page beside a model file that tells a person what it is and how good.
+
+    Artifact -> NAME.md
+
+All figures come from the file's metadata; tests/test_model.py compares them.
+"""
+
+from typing import Any
+
+from service.artifact import Artifact
+from trainer.data import CLASSES
+
+
+def model_card(artifact: Artifact, name: str, size: int) -> str:
+    """Return the page for a model file of `size` bytes, in Markdown."""
+    training = artifact.metadata["training"]
+    metrics = artifact.metadata["metrics"]
+    config = training["config"]
+    side = artifact.geometry.side
+    shape = " - ".join(str(length) for length in (side**2, *(layer.biases.size for layer in artifact.layers)))
+    examples = training["examples"]
+    return f"""# {name}
+
+A multilayer perceptron that names the handwritten digit in a {side} x {side} picture: {shape},
+{artifact.parameters:,} weights and biases, hidden activation {config["activation"]}.
+
+| | |
+|---|---|
+| version | `{artifact.version}` (first 12 digits of the file's SHA-256) |
+| file | `{name}.npz`, {size:,} bytes |
+| trained | {training["trained_on"]}, on {examples["train"]:,} images of `{training["dataset"]}` |
+| chosen by | {examples["validation"]:,} held-out training images |
+| tested on | {examples["test"]:,} images that took no part in any choice |
+
+## How good it is
+
+{_figures(metrics)}
+
+| digit | {" | ".join(str(digit) for digit in range(CLASSES))} |
+|---|{"---|" * CLASSES}
+| F1 on test, % | {" | ".join(f"{100 * value:.2f}" for value in metrics["test"]["f1"])} |
+
+## What it is for, and what not
+
+Single handwritten digits, dark on light or light on dark, as `service/preprocessing.py` hands them
+over. Several digits in one picture, letters and printed numbers are outside of what it has learnt.
+
+Probabilities are softmax(logits / {artifact.temperature:g}); the temperature was fitted on the
+held-out images. A picture is not accepted as a digit when its confidence is below
+{artifact.min_confidence:g}, or when the mean and {artifact.shape_axes.shape[1]} principal axes of its digit leave more
+than {artifact.max_novelty:g} of its squared grey values, per unit of ink, unexplained. Either threshold refuses
+about one in a hundred of the held-out pictures.
+
+## How to make it again
+
+    {training["command"]}
+
+Set `SOURCE_DATE_EPOCH` to a moment on {training["trained_on"]} to get the same date into the file. Made with
+{", ".join(f"{library} {version}" for library, version in training["libraries"].items())}; other versions and processors may round differently.
+
+| hyper-parameter | value |
+|---|---|
+{_rows({key: value for key, value in config.items() if key != "augmentation"})}
+
+| augmentation | value |
+|---|---|
+{_rows(config["augmentation"])}
+
+| data | SHA-256 of the uncompressed content |
+|---|---|
+{_rows(training["sources"])}
+"""
+
+
+def _figures(metrics: dict[str, Any]) -> str:
+    sets = [name for name in ("test", "validation") if name in metrics]
+    rows = [f"| | {' | '.join(sets)} |", f"|---|{'---|' * len(sets)}"]
+    for title, key, scale, digits in (
+        ("images", "images", 1, 0),
+        ("error, %", "accuracy", -100, 2),
+        ("macro-F1, %", "macro_f1", 100, 2),
+        ("cross-entropy, nats", "cross_entropy", 1, 4),
+        ("expected calibration error, %", "calibration_error", 100, 2),
+        ("accepted as digits, %", "accepted", 100, 2),
+    ):
+        values = [metrics[name][key] * scale + (100 if scale < 0 else 0) for name in sets]
+        rows.append(f"| {title} | {' | '.join(f'{value:.{digits}f}' for value in values)} |")
+    return "\n".join(rows)
+
+
+def _rows(values: dict[str, Any]) -> str:
+    return "\n".join(f"| {key} | `{value}` |" for key, value in values.items())

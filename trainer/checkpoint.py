@@ -1,0 +1,76 @@
+"""Checkpoints: everything a later process needs to go on as if nothing had happened.
+
+TrainingState -> one .npz, replaced atomically after every epoch -> TrainingState
+"""
+
+import dataclasses
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from service.artifact import save
+from trainer.config import TrainingConfig
+from trainer.errors import TrainerError
+from trainer.train import TrainingState, begin
+
+
+def write_checkpoint(
+    path: Path, state: TrainingState, config: TrainingConfig, sources: dict[str, str]
+) -> None:
+    """Write `state`; raises TrainerError if the disk does not take it, and then the old one stays."""
+    arrays = {"parameters": state.parameters.vector}
+    arrays |= {f"optimizer_{name}": values for name, values in state.optimizer.state.items()}
+    if state.average:
+        arrays["average"] = state.average.vector
+    facts = {
+        "config": dataclasses.asdict(config),
+        "sources": sources,
+        "epoch": state.epoch,
+        "history": state.history,
+        "optimizer_steps": getattr(state.optimizer, "steps", 0),
+        "average_steps": state.average.steps if state.average else 0,
+    }
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save(path, buffer.getvalue())
+    except OSError as error:
+        raise TrainerError(
+            f"the checkpoint {path} cannot be written: {error.strerror}. Make room and --resume"
+        ) from error
+
+
+def read_checkpoint(
+    path: Path, config: TrainingConfig, sources: dict[str, str], inputs: int
+) -> TrainingState:
+    """Return the state in a checkpoint that was written with the same configuration and data.
+
+    Raises TrainerError otherwise: going on with other settings would make weights that no single
+    run can make again.
+    """
+    state = begin(config, inputs)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            facts = json.loads(str(file["facts"]))
+            if facts["config"] != json.loads(json.dumps(dataclasses.asdict(config))):
+                raise TrainerError(f"{path} was written with other settings; resume with those, or remove it")
+            if facts["sources"] != sources:
+                raise TrainerError(f"{path} was written with other data; resume with that, or remove it")
+            state.parameters.vector[...] = file["parameters"]
+            for name, values in state.optimizer.state.items():
+                values[...] = file[f"optimizer_{name}"]
+            if state.average:
+                state.average.vector[...] = file["average"]
+                state.average.steps = facts["average_steps"]
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise TrainerError(
+            f"the checkpoint {path} cannot be read: {error}. Train without --resume"
+        ) from error
+    if hasattr(state.optimizer, "steps"):
+        state.optimizer.steps = facts["optimizer_steps"]
+    state.epoch, state.history = facts["epoch"], facts["history"]
+    return state

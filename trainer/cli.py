@@ -1,0 +1,173 @@
+"""The commands behind `python -m trainer`.
+
+argv -> parser -> one function a command -> exit code (0 done, 1 failed, 2 wrong usage)
+"""
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from service.artifact import ArtifactError, load
+from service.classifier import Classifier
+from trainer import run
+from trainer.config import add_flags, load_config, recipe_names
+from trainer.data import load_dataset
+from trainer.errors import TrainerError
+from trainer.evaluate import evaluate
+from trainer.fetch import MNIST_MIRRORS, fetch_mnist
+from trainer.publish import DEFAULT_MINIMUM_ACCURACY, publish
+from trainer.text import evaluation_text, published_text
+
+DATASETS = ("digits", "mnist", "fashion", "folder")
+
+
+def main(argv: list[str]) -> int:
+    """Run one command and return its exit code; a failure is one line on stderr."""
+    arguments = build_parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return arguments.command(arguments)
+    except (TrainerError, ArtifactError) as error:
+        print(f"trainer: {error}.", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("trainer: interrupted; the same command with --resume goes on.", file=sys.stderr)
+    return 1
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Let SIGTERM end a command the way Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(prog="python -m trainer", description="Train and check digit models.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    train = commands.add_parser("train", help="train a model and publish it if it passes the gate")
+    _add_dataset(train)
+    train.add_argument("--recipe", help=f"hyper-parameters: {', '.join(recipe_names())}, or a .toml file")
+    train.add_argument("--name", help="name of the model; by default that of the recipe")
+    _add_gate(train)
+    train.add_argument("--checkpoint", type=Path, metavar="FILE", help="default checkpoints/NAME.npz")
+    train.add_argument("--resume", action="store_true", help="go on from the checkpoint, if there is one")
+    train.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_flags(train)
+    train.set_defaults(command=_train)
+
+    score = commands.add_parser("evaluate", help="measure a model on a data set")
+    score.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
+    _add_dataset(score)
+    score.add_argument("--split", choices=("test", "train", "all"), default="test", help="default: test")
+    score.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    score.add_argument("--pictures", type=Path, metavar="DIR", help="also write plots and mistakes as PNG")
+    score.set_defaults(command=_evaluate)
+
+    again = commands.add_parser("cross-validate", help="train on several random splits of digits")
+    again.add_argument("dataset", choices=("digits",), metavar="DATASET", help="digits")
+    again.add_argument("--recipe", default="digits-8x8", help="default: digits-8x8")
+    again.add_argument("--splits", type=int, default=10, help="how many; default 10")
+    again.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_flags(again)
+    again.set_defaults(command=_cross_validate)
+
+    fetch = commands.add_parser("fetch", help="download a data set")
+    fetch.add_argument("dataset", choices=("mnist",), metavar="DATASET", help="mnist")
+    fetch.add_argument("--to", type=Path, required=True, metavar="DIR", help="where the four files go")
+    fetch.add_argument(
+        "--mirror", action="append", metavar="URL", help=f"instead of {' and '.join(MNIST_MIRRORS)}"
+    )
+    fetch.set_defaults(command=_fetch)
+
+    gate = commands.add_parser("publish", help="check a model file and move it into place")
+    gate.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
+    _add_gate(gate, required=True)
+    gate.set_defaults(command=_publish)
+    return parser
+
+
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", choices=DATASETS, metavar="DATASET", help=", ".join(DATASETS))
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with the files; not for digits")
+
+
+def _add_gate(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    parser.add_argument(
+        "--to",
+        type=Path,
+        default=None if required else Path("models"),
+        required=required,
+        metavar="DIR",
+        help="where to publish" + ("" if required else "; default models"),
+    )
+    parser.add_argument(
+        "--minimum-accuracy",
+        type=float,
+        default=DEFAULT_MINIMUM_ACCURACY,
+        metavar="SHARE",
+        help=f"test accuracy below which nothing is published; default {DEFAULT_MINIMUM_ACCURACY}",
+    )
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    recipe = arguments.recipe or run.default_recipe(arguments.dataset)
+    name = arguments.name or run.default_name(arguments.dataset, recipe)
+    config = load_config(recipe, arguments)
+    dataset = load_dataset(arguments.dataset, arguments.data, split_seed=config.split_seed)
+    checkpoint = arguments.checkpoint or Path("checkpoints") / f"{name}.npz"
+    command = run.command_line(arguments, sys.argv)
+    content = run.train_model(
+        dataset, config, name, command, checkpoint, resume=arguments.resume, quiet=arguments.quiet
+    )
+    artifact = publish(content, name, arguments.to, arguments.minimum_accuracy)
+    checkpoint.unlink(missing_ok=True)
+    print(published_text(artifact, arguments.to / f"{name}.npz"))
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    artifact = load(arguments.artefact)
+    split_seed = artifact.metadata["training"].get("config", {}).get("split_seed", 0)
+    dataset = load_dataset(arguments.dataset, arguments.data, artifact.geometry, split_seed)
+    examples = run.choose_split(dataset, arguments.split)
+    classifier = Classifier(artifact)
+    evaluation = evaluate(classifier, examples)
+    if arguments.json:
+        print(
+            json.dumps(
+                {"model": artifact.version, "split": arguments.split, **evaluation.as_json()}, indent=2
+            )
+        )
+    else:
+        print(evaluation_text(evaluation, f"{arguments.artefact} on {arguments.dataset}, {arguments.split}"))
+    if arguments.pictures:
+        from trainer.pictures import write_pictures  # matplotlib is slow to import
+
+        write_pictures(arguments.pictures, classifier, examples, evaluation)
+    return 0
+
+
+def _cross_validate(arguments: argparse.Namespace) -> int:
+    if arguments.splits < 2:
+        raise TrainerError(f"--splits is {arguments.splits}; at least 2 are needed for a spread")
+    config = load_config(arguments.recipe, arguments)
+    errors = run.cross_validate(config, arguments.splits)
+    print(json.dumps(errors) if arguments.json else run.spread_text(errors))
+    return 0
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    fetch_mnist(arguments.to, arguments.mirror or MNIST_MIRRORS)
+    print(f"MNIST is complete in {arguments.to}.")
+    return 0
+
+
+def _publish(arguments: argparse.Namespace) -> int:
+    load(arguments.artefact)  # a missing or hostile file gets its clear error before it is read whole
+    name = arguments.artefact.name.removesuffix(".npz")
+    artifact = publish(arguments.artefact.read_bytes(), name, arguments.to, arguments.minimum_accuracy)
+    print(published_text(artifact, arguments.to / f"{name}.npz"))
+    return 0

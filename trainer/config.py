@@ -1,0 +1,138 @@
+"""Hyper-parameters: one frozen dataclass, read from a recipe, changed by flags, kept in the artefact.
+
+recipe (TOML) <- flags -> TrainingConfig -> train, and whole into the metadata
+"""
+
+import argparse
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from service.network import ACTIVATIONS
+from trainer.augmentation import Augmentation
+from trainer.errors import TrainerError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+def _setting(default: Any, help: str, **extra: Any) -> Any:
+    return field(default=default, metadata={"help": help, **extra})
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that, with the data, decides the weights."""
+
+    hidden: tuple[int, ...] = _setting((128,), "units of each hidden layer, such as 1000,500; 0 for none")
+    activation: str = _setting("relu", "activation of the hidden layers", choices=tuple(ACTIVATIONS))
+    epochs: int = _setting(20, "passes over the training images", lowest=1)
+    batch_size: int = _setting(128, "images per gradient step", lowest=1)
+    optimizer: str = _setting("adam", "how gradients change weights", choices=("adam", "sgd"))
+    learning_rate: float = _setting(0.001, "first learning rate; falls to 0 along a cosine", lowest=0)
+    momentum: float = _setting(0.9, "momentum of sgd", lowest=0, highest=1)
+    weight_decay: float = _setting(0.0, "share of each weight lost per step at rate 1", lowest=0)
+    averaging: float = _setting(0.999, "decay of the average of the weights; 0 for none", lowest=0, highest=1)
+    label_smoothing: float = _setting(0.0, "share of the target spread over all digits", lowest=0, highest=1)
+    validation: float = _setting(
+        0.1, "share of the training images held out to choose by", lowest=0, highest=0.9
+    )
+    input_offset: float = _setting(0.0, "subtracted from the pixels, folded into the biases when published")
+    seed: int = _setting(0, "decides split, first weights, order and distortion", lowest=0)
+    split_seed: int = _setting(0, "decides which images are held out for the test (digits, folder)", lowest=0)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add one flag for each hyper-parameter, unset by default so that the recipe shows through."""
+    for cls, title in ((TrainingConfig, "training"), (Augmentation, "augmentation")):
+        group = parser.add_argument_group(f"{title} (defaults are those of the recipe)")
+        for item in dataclasses.fields(cls):
+            if item.name == "augmentation":
+                continue
+            group.add_argument(
+                f"--{item.name.replace('_', '-')}",
+                type=_parser(cls, item),
+                choices=item.metadata.get("choices"),
+                metavar=None if item.metadata.get("choices") else item.name.rpartition("_")[2].upper(),
+                help=item.metadata["help"],
+            )
+
+
+def _parser(cls: type, item: dataclasses.Field) -> Any:
+    kind = typing.get_type_hints(cls)[item.name]
+    return _integers if isinstance(kind, types.GenericAlias) else kind
+
+
+def _integers(text: str) -> tuple[int, ...]:
+    values = tuple(int(part) for part in text.split(","))
+    return () if values == (0,) else values
+
+
+def load_config(recipe: str, flags: argparse.Namespace) -> TrainingConfig:
+    """Return the recipe's hyper-parameters with those flags that were given on top.
+
+    recipe: a name in trainer/recipes or a TOML file with the tables [training] and
+    [augmentation]. Raises TrainerError for unknown names and values out of range.
+    """
+    path = Path(recipe) if recipe.endswith(".toml") else RECIPES / f"{recipe}.toml"
+    try:
+        tables = tomllib.loads(path.read_text())
+    except OSError as error:
+        names = ", ".join(recipe_names())
+        raise TrainerError(
+            f"no recipe {recipe!r}: {error.strerror}. Recipes: {names}, or a .toml file"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TrainerError(f"{path} is not TOML: {error}") from error
+    unknown = set(tables) - {"training", "augmentation"}
+    if unknown:
+        raise TrainerError(f"{path}: unknown table {sorted(unknown)[0]!r}; use [training] and [augmentation]")
+    training = _merge(TrainingConfig, tables.get("training", {}), flags, path)
+    augmentation = _merge(Augmentation, tables.get("augmentation", {}), flags, path)
+    return TrainingConfig(**training, augmentation=Augmentation(**augmentation))
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the shipped recipes."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def _merge(cls: type, table: dict[str, Any], flags: argparse.Namespace, path: Path) -> dict[str, Any]:
+    known = {item.name: item for item in dataclasses.fields(cls) if item.name != "augmentation"}
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        if name not in known:
+            raise TrainerError(f"{path}: unknown setting {name!r}; known are {', '.join(known)}")
+        values[name] = tuple(value) if isinstance(value, list) else value
+    for name in known:
+        if getattr(flags, name, None) is not None:
+            values[name] = getattr(flags, name)
+    kinds = typing.get_type_hints(cls)
+    for name, value in values.items():
+        values[name] = _checked(known[name], kinds[name], value)
+    return values
+
+
+def _checked(item: dataclasses.Field, kind: Any, value: Any) -> Any:
+    name, limits = item.name, item.metadata
+    if isinstance(kind, types.GenericAlias):
+        if not isinstance(value, tuple) or not all(isinstance(one, int) and one > 0 for one in value):
+            raise TrainerError(
+                f"{name} is {value!r}; whole numbers above 0 are expected, or 0 alone for none"
+            )
+        return value
+    if kind is float and isinstance(value, int):
+        value = float(value)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TrainerError(f"{name} is {value!r}; a value of type {kind.__name__} is expected")
+    choices = limits.get("choices")
+    if choices and value not in choices:
+        raise TrainerError(f"{name} is {value!r}; one of {', '.join(choices)} is expected")
+    lowest, highest = limits.get("lowest", float("-inf")), limits.get("highest", float("inf"))
+    if kind is not str and not lowest <= value <= highest:
+        raise TrainerError(f"{name} is {value!r}; a number from {lowest:g} to {highest:g} is expected")
+    return value

@@ -1,0 +1,184 @@
+"""Trained parameters -> model file: what serving needs beside the weights, fitted and packed.
+
+Parameters -> fold the input offset -> temperature -> shapes -> probes -> thresholds -> bytes
+"""
+
+import dataclasses
+import datetime
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import PIL
+
+from service.artifact import FORMAT_VERSION, Artifact, parse, serialize
+from service.classifier import Classifier
+from service.network import Layer, forward, softmax
+from service.normalization import Geometry
+from service.preprocessing import preprocess_grey
+from trainer.batches import make_batch
+from trainer.config import TrainingConfig
+from trainer.data import CLASSES, Dataset, Examples
+from trainer.evaluate import evaluate
+from trainer.parameters import Parameters
+
+SHAPE_EXAMPLES = 20_000
+REFUSED_SHARE = 0.01  # of held-out handwriting, by each of the two thresholds
+PROBES = 4
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What pictures of each digit look like: means, (10, pixels), and axes, (10, axes, pixels)."""
+
+    means: np.ndarray
+    axes: np.ndarray
+
+
+def export(
+    parameters: Parameters,
+    config: TrainingConfig,
+    dataset: Dataset,
+    train: Examples,
+    validation: Examples,
+    command: str,
+) -> bytes:
+    """Return the bytes of the model file, its thresholds fitted on `validation` (on `train` if empty).
+
+    The test pictures are classified once, for the metadata.
+    """
+    layers = fold_offset(parameters, config.input_offset)
+    held_out = validation if len(validation) else train
+    undistorted = forward(layers, held_out.pixels)[-1]
+    temperature = fit_temperature(undistorted, held_out.labels)
+    shapes = fit_shapes(train, dataset.geometry, config)
+    probes = draw_probes(held_out)
+    probe_pixels = np.stack([preprocess_grey(probe, dataset.geometry) for probe in probes])
+    probe_logits = forward(layers, probe_pixels)[-1]
+    metadata: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "input": dataset.geometry._asdict(),
+        "activations": [layer.activation for layer in layers],
+        "temperature": temperature,
+        "min_confidence": 0.0,
+        "max_novelty": 1.0,
+        "training": provenance(config, dataset, train, validation, command),
+        "metrics": {},
+    }
+
+    def pack() -> bytes:
+        return serialize(layers, shapes.means, shapes.axes, probes, probe_logits, metadata)
+
+    metadata |= fit_thresholds(parse(pack()), held_out, dataset.geometry, config)
+    classifier = Classifier(parse(pack()))
+    metadata["metrics"] = {"test": evaluate(classifier, dataset.test).figures()}
+    if len(validation):
+        metadata["metrics"]["validation"] = evaluate(classifier, validation).figures()
+    return pack()
+
+
+def fold_offset(parameters: Parameters, offset: float) -> list[Layer]:
+    """Return layers that take pixels as they are: (x - o) W + b = x W + (b - o sum(W))."""
+    first, *rest = parameters.layers
+    biases = first.biases - np.float32(offset) * first.weights.sum(axis=0)
+    return [Layer(first.weights, biases, first.activation), *rest]
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Return the temperature with the lowest cross-entropy (Guo et al. 2017), to three digits."""
+    rows = np.arange(len(labels))
+    candidates = np.geomspace(0.25, 4, 161)
+    losses = [
+        -np.log(np.maximum(softmax(logits.astype(np.float64), one)[rows, labels], 1e-30)).mean()
+        for one in candidates
+    ]
+    return round(float(candidates[int(np.argmin(losses))]), 3)
+
+
+def _distorted(examples: Examples, geometry: Geometry, config: TrainingConfig, stream: int) -> Examples:
+    """Return distorted and re-centred copies, as unusual but real handwriting would arrive."""
+    rng = np.random.default_rng((config.seed, stream))
+    settings = dataclasses.replace(config.augmentation, normalized_share=1.0)
+    plain = dataclasses.replace(config, augmentation=settings, input_offset=0.0, label_smoothing=0.0)
+    chosen = examples.take(rng.permutation(len(examples))[:SHAPE_EXAMPLES])
+    pixels, _ = make_batch(chosen, geometry, plain, rng)
+    return Examples(pixels.reshape(-1, geometry.side, geometry.side), chosen.labels)
+
+
+def fit_shapes(train: Examples, geometry: Geometry, config: TrainingConfig) -> Shapes:
+    """Return mean and principal axes of each digit's distorted pictures (Jolliffe 2002, ch. 2)."""
+    seen = _distorted(train, geometry, config, stream=1)
+    axes = min(40, geometry.side**2 // 4)
+    means, directions = [], []
+    for digit in range(CLASSES):
+        pixels = seen.pixels[seen.labels == digit].astype(np.float64)
+        if not len(pixels):  # a data set without this digit: nothing looks like it
+            pixels = np.zeros((1, geometry.side**2))
+        means.append(pixels.mean(axis=0))
+        deviations = pixels - means[-1]
+        _, vectors = np.linalg.eigh(deviations.T @ deviations)
+        directions.append(vectors[:, ::-1][:, :axes].T)
+    return Shapes(np.array(means, np.float32), np.array(directions, np.float16))
+
+
+def fit_thresholds(
+    draft: Artifact, held_out: Examples, geometry: Geometry, config: TrainingConfig
+) -> dict[str, float]:
+    """Return min_confidence and max_novelty, each refusing about one in a hundred held-out pictures.
+
+    Novelty is measured on distorted pictures, so that a shaky hand is not taken for a letter.
+    """
+    classifier = Classifier(draft)  # with a limit of 1, novelties come out in their own unit
+    confidence = [prediction.confidence for prediction in classifier.classify(held_out.pixels)]
+    distorted = _distorted(held_out, geometry, config, stream=2)
+    novelty = classifier.novelty(distorted.pixels, distorted.labels)
+    return {
+        "min_confidence": round(float(np.quantile(confidence, REFUSED_SHARE)), 4),
+        "max_novelty": round(float(np.quantile(novelty, 1 - REFUSED_SHARE)), 4),
+    }
+
+
+def draw_probes(examples: Examples) -> np.ndarray:
+    """Return (4, 120, 120) uint8: digits enlarged, dark on paper in uneven light, off centre.
+
+    They exercise every step of preprocessing when the service checks itself at start.
+    """
+    side = examples.pictures.shape[1]
+    factor = 84 // side
+    light = np.linspace(235, 190, 120)[:, None] - np.linspace(0, 20, 120)
+    probes = []
+    for picture in examples.pictures[:PROBES]:
+        ink = np.zeros((120, 120))
+        enlarged = np.kron(picture, np.ones((factor, factor)))
+        ink[12 : 12 + len(enlarged), 24 : 24 + len(enlarged)] = enlarged
+        probes.append(light * (1 - 0.8 * ink))
+    return np.rint(probes).astype(np.uint8)
+
+
+def provenance(
+    config: TrainingConfig, dataset: Dataset, train: Examples, validation: Examples, command: str
+) -> Mapping[str, Any]:
+    """Return what was done to make the weights, so that it can be done again."""
+    return {
+        "command": command,
+        "config": dataclasses.asdict(config),
+        "dataset": dataset.name,
+        "sources": dataset.sources,
+        "examples": {"train": len(train), "validation": len(validation), "test": len(dataset.test)},
+        "trained_on": trained_on(),
+        "libraries": {"numpy": np.__version__, "pillow": PIL.__version__},
+    }
+
+
+def trained_on() -> str:
+    """Return today's date in UTC, or that of SOURCE_DATE_EPOCH: the date is all that a repetition
+    on another day would change in the file (reproducible-builds.org/docs/source-date-epoch)."""
+    seconds = os.environ.get("SOURCE_DATE_EPOCH")
+    moment = (
+        datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
+        if seconds
+        else datetime.datetime.now(datetime.UTC)
+    )
+    return moment.date().isoformat()

@@ -1,0 +1,51 @@
+"""What the commands print: figures as tables that line up.
+
+Evaluation, Artifact -> lines of text
+"""
+
+from pathlib import Path
+
+from service.artifact import Artifact
+from trainer.data import CLASSES
+from trainer.evaluate import Evaluation
+
+
+def evaluation_text(evaluation: Evaluation, title: str) -> str:
+    """Return the figures, the per-digit table and the confusion matrix."""
+    wrong = evaluation.images - int(evaluation.confusion.trace())
+    lines = [
+        title,
+        "",
+        f"  images              {evaluation.images:>8}",
+        f"  wrong               {wrong:>8}   {100 * (1 - evaluation.accuracy):.2f} %",
+        f"  accuracy            {100 * evaluation.accuracy:>8.2f} %",
+        f"  macro-F1            {100 * evaluation.macro_f1:>8.2f} %",
+        f"  cross-entropy       {evaluation.cross_entropy:>8.4f} nats",
+        f"  calibration error   {100 * evaluation.calibration_error:>8.2f} %",
+        f"  accepted            {100 * evaluation.accepted:>8.2f} %",
+        "",
+        "  digit   precision   recall       F1",
+    ]
+    for digit in range(CLASSES):
+        values = (evaluation.precision[digit], evaluation.recall[digit], evaluation.f1[digit])
+        lines.append(f"  {digit:>5}   " + "   ".join(f"{100 * v:>6.2f} %" for v in values))
+    lines += ["", "  true \\ answer" + "".join(f"{digit:>6}" for digit in range(CLASSES))]
+    for digit in range(CLASSES):
+        counts = "".join(f"{count or '.':>6}" for count in evaluation.confusion[digit])
+        lines.append(f"  {digit:>13}{counts}")
+    return "\n".join(lines)
+
+
+def published_text(artifact: Artifact, path: Path) -> str:
+    """Return the summary at the end of a training or a publication."""
+    metrics = artifact.metadata["metrics"]
+    lines = [
+        f"published {path}",
+        f"  version            {artifact.version}",
+        f"  parameters         {artifact.parameters:,}",
+    ]
+    for name in ("validation", "test"):
+        if name in metrics:
+            error = 100 * (1 - metrics[name]["accuracy"])
+            lines.append(f"  {name + ' error':<18} {error:.2f} % of {metrics[name]['images']:,} images")
+    return "\n".join(lines)
