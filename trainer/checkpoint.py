@@ -66,11 +66,11 @@ def read_checkpoint(
             if state.average:
                 state.average.vector[...] = file["average"]
                 state.average.steps = facts["average_steps"]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
+            if hasattr(state.optimizer, "steps"):
+                state.optimizer.steps = facts["optimizer_steps"]
+            state.epoch, state.history = facts["epoch"], facts["history"]
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise TrainerError(
             f"the checkpoint {path} cannot be read: {error}. Train without --resume"
         ) from error
-    if hasattr(state.optimizer, "steps"):
-        state.optimizer.steps = facts["optimizer_steps"]
-    state.epoch, state.history = facts["epoch"], facts["history"]
     return state

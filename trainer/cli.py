@@ -15,7 +15,7 @@ from service.classifier import Classifier
 from trainer import run
 from trainer.config import add_flags, load_config, recipe_names
 from trainer.data import load_dataset
-from trainer.errors import TrainerError
+from trainer.errors import TrainerError, UsageError
 from trainer.evaluate import evaluate
 from trainer.fetch import MNIST_MIRRORS, fetch_mnist
 from trainer.publish import DEFAULT_MINIMUM_ACCURACY, publish
@@ -27,11 +27,20 @@ DATASETS = ("digits", "mnist", "fashion", "folder")
 def main(argv: list[str]) -> int:
     """Run one command and return its exit code; a failure is one line on stderr."""
     arguments = build_parser().parse_args(argv)
+    arguments.argv = argv
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return arguments.command(arguments)
+    except UsageError as error:
+        print(f"trainer: {error}.", file=sys.stderr)
+        return 2
     except (TrainerError, ArtifactError) as error:
         print(f"trainer: {error}.", file=sys.stderr)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"trainer: {where}{error.strerror or error}.", file=sys.stderr)
+    except MemoryError:
+        print("trainer: out of memory. Use fewer --hidden units or a smaller --batch-size.", file=sys.stderr)
     except KeyboardInterrupt:
         print("trainer: interrupted; the same command with --resume goes on.", file=sys.stderr)
     return 1
@@ -118,7 +127,7 @@ def _train(arguments: argparse.Namespace) -> int:
     config = load_config(recipe, arguments)
     dataset = load_dataset(arguments.dataset, arguments.data, split_seed=config.split_seed)
     checkpoint = arguments.checkpoint or Path("checkpoints") / f"{name}.npz"
-    command = run.command_line(arguments, sys.argv)
+    command = run.command_line(arguments, arguments.argv)
     content = run.train_model(
         dataset, config, name, command, checkpoint, resume=arguments.resume, quiet=arguments.quiet
     )
@@ -152,7 +161,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _cross_validate(arguments: argparse.Namespace) -> int:
     if arguments.splits < 2:
-        raise TrainerError(f"--splits is {arguments.splits}; at least 2 are needed for a spread")
+        raise UsageError(f"--splits is {arguments.splits}; at least 2 are needed for a spread")
     config = load_config(arguments.recipe, arguments)
     errors = run.cross_validate(config, arguments.splits)
     print(json.dumps(errors) if arguments.json else run.spread_text(errors))

@@ -14,7 +14,7 @@ from typing import Any
 
 from service.network import ACTIVATIONS
 from trainer.augmentation import Augmentation
-from trainer.errors import TrainerError
+from trainer.errors import UsageError
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -76,21 +76,21 @@ def load_config(recipe: str, flags: argparse.Namespace) -> TrainingConfig:
     """Return the recipe's hyper-parameters with those flags that were given on top.
 
     recipe: a name in trainer/recipes or a TOML file with the tables [training] and
-    [augmentation]. Raises TrainerError for unknown names and values out of range.
+    [augmentation]. Raises UsageError for unknown names and values out of range.
     """
     path = Path(recipe) if recipe.endswith(".toml") else RECIPES / f"{recipe}.toml"
     try:
         tables = tomllib.loads(path.read_text())
     except OSError as error:
         names = ", ".join(recipe_names())
-        raise TrainerError(
+        raise UsageError(
             f"no recipe {recipe!r}: {error.strerror}. Recipes: {names}, or a .toml file"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainerError(f"{path} is not TOML: {error}") from error
+        raise UsageError(f"{path} is not TOML: {error}") from error
     unknown = set(tables) - {"training", "augmentation"}
     if unknown:
-        raise TrainerError(f"{path}: unknown table {sorted(unknown)[0]!r}; use [training] and [augmentation]")
+        raise UsageError(f"{path}: unknown table {sorted(unknown)[0]!r}; use [training] and [augmentation]")
     training = _merge(TrainingConfig, tables.get("training", {}), flags, path)
     augmentation = _merge(Augmentation, tables.get("augmentation", {}), flags, path)
     return TrainingConfig(**training, augmentation=Augmentation(**augmentation))
@@ -106,7 +106,7 @@ def _merge(cls: type, table: dict[str, Any], flags: argparse.Namespace, path: Pa
     values: dict[str, Any] = {}
     for name, value in table.items():
         if name not in known:
-            raise TrainerError(f"{path}: unknown setting {name!r}; known are {', '.join(known)}")
+            raise UsageError(f"{path}: unknown setting {name!r}; known are {', '.join(known)}")
         values[name] = tuple(value) if isinstance(value, list) else value
     for name in known:
         if getattr(flags, name, None) is not None:
@@ -121,18 +121,16 @@ def _checked(item: dataclasses.Field, kind: Any, value: Any) -> Any:
     name, limits = item.name, item.metadata
     if isinstance(kind, types.GenericAlias):
         if not isinstance(value, tuple) or not all(isinstance(one, int) and one > 0 for one in value):
-            raise TrainerError(
-                f"{name} is {value!r}; whole numbers above 0 are expected, or 0 alone for none"
-            )
+            raise UsageError(f"{name} is {value!r}; whole numbers above 0 are expected, or 0 alone for none")
         return value
     if kind is float and isinstance(value, int):
         value = float(value)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise TrainerError(f"{name} is {value!r}; a value of type {kind.__name__} is expected")
+        raise UsageError(f"{name} is {value!r}; a value of type {kind.__name__} is expected")
     choices = limits.get("choices")
     if choices and value not in choices:
-        raise TrainerError(f"{name} is {value!r}; one of {', '.join(choices)} is expected")
+        raise UsageError(f"{name} is {value!r}; one of {', '.join(choices)} is expected")
     lowest, highest = limits.get("lowest", float("-inf")), limits.get("highest", float("inf"))
     if kind is not str and not lowest <= value <= highest:
-        raise TrainerError(f"{name} is {value!r}; a number from {lowest:g} to {highest:g} is expected")
+        raise UsageError(f"{name} is {value!r}; a number from {lowest:g} to {highest:g} is expected")
     return value

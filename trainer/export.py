@@ -21,6 +21,7 @@ from service.preprocessing import preprocess_grey
 from trainer.batches import make_batch
 from trainer.config import TrainingConfig
 from trainer.data import CLASSES, Dataset, Examples
+from trainer.errors import UsageError
 from trainer.evaluate import evaluate
 from trainer.parameters import Parameters
 
@@ -176,9 +177,11 @@ def trained_on() -> str:
     """Return today's date in UTC, or that of SOURCE_DATE_EPOCH: the date is all that a repetition
     on another day would change in the file (reproducible-builds.org/docs/source-date-epoch)."""
     seconds = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = (
-        datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
-        if seconds
-        else datetime.datetime.now(datetime.UTC)
-    )
-    return moment.date().isoformat()
+    if not seconds:
+        return datetime.datetime.now(datetime.UTC).date().isoformat()
+    try:
+        return datetime.datetime.fromtimestamp(int(seconds), datetime.UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError(
+            f"SOURCE_DATE_EPOCH is {seconds!r}; whole seconds since 1970 are expected, such as 1700000000"
+        ) from error

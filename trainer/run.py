@@ -32,10 +32,10 @@ def default_name(dataset: str, recipe: str) -> str:
 
 
 def command_line(arguments: argparse.Namespace, argv: list[str]) -> str:
-    """Return the command as typed, less what names this machine or does not change the weights."""
+    """Return the command for `argv`, less what names this machine or does not change the weights."""
     skip = {"--data", "--to", "--checkpoint", "--minimum-accuracy"}
     words: list[str] = []
-    given = iter(argv[1:])
+    given = iter(argv)
     for word in given:
         flag = word.split("=", 1)[0]
         if flag in skip:
