@@ -92,7 +92,7 @@ def _load_digits(geometry: Geometry, split_seed: int) -> Dataset:
 
 def _load_idx_pairs(name: str, data: Path, geometry: Geometry) -> Dataset:
     sources: dict[str, str] = {}
-    parts = []
+    parts: list[Examples] = []
     for prefix in ("train", "t10k"):
         raw = read_idx(_find(data, f"{prefix}-images-idx3-ubyte"), IMAGES_MAGIC, sources)
         labels = read_idx(_find(data, f"{prefix}-labels-idx1-ubyte"), LABELS_MAGIC, sources)
@@ -103,7 +103,7 @@ def _load_idx_pairs(name: str, data: Path, geometry: Geometry) -> Dataset:
         if labels.max(initial=0) >= CLASSES:
             raise TrainerError(f"{data}: a {prefix} label is {labels.max()}; labels are 0 to {CLASSES - 1}")
         parts.append(Examples(prepare(raw, geometry), labels.astype(np.int64)))
-    return Dataset(name, geometry, *parts, sources)
+    return Dataset(name, geometry, parts[0], parts[1], sources)
 
 
 def _find(folder: Path, name: str) -> Path:

@@ -174,8 +174,11 @@ def provenance(
 
 
 def trained_on() -> str:
-    """Return today's date in UTC, or that of SOURCE_DATE_EPOCH: the date is all that a repetition
-    on another day would change in the file (reproducible-builds.org/docs/source-date-epoch)."""
+    """Return today's date in UTC, or that of SOURCE_DATE_EPOCH.
+
+    The date is all that a repetition on another day would change in the file
+    (reproducible-builds.org/docs/source-date-epoch).
+    """
     seconds = os.environ.get("SOURCE_DATE_EPOCH")
     if not seconds:
         return datetime.datetime.now(datetime.UTC).date().isoformat()
