@@ -40,8 +40,8 @@ def load_committee(folder: Path, geometry: Geometry) -> Committee:
             raise TrainerError(f"the teacher {path} cannot be used: {error}") from error
         if artifacts[path.name].geometry != geometry:
             raise TrainerError(
-                f"the teacher {path} sees {artifacts[path.name].geometry.side} pixels a side, the data set has "
-                f"{geometry.side}. Train teachers on the same data set"
+                f"the teacher {path} sees {artifacts[path.name].geometry.side} pixels a side, the data set "
+                f"has {geometry.side}. Train teachers on the same data set"
             )
     if not artifacts:
         raise TrainerError(

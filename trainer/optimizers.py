@@ -28,7 +28,7 @@ class Optimizer:
 
     def __init__(self, length: int, dtype: type = np.float32) -> None:
         self.steps = 0
-        self.state = {name: np.zeros(length, dtype) for name in self.names}
+        self.state: dict[str, np.ndarray] = {name: np.zeros(length, dtype) for name in self.names}
 
     def begin_step(self, learning_rate: float) -> None:
         """Take the step's learning rate; the parts of the step follow."""

@@ -100,9 +100,10 @@ def confusion_figure(evaluation: Evaluation) -> Figure:
     figure = _figure(6.4, 5.6)
     axes = figure.subplots()
     counts = evaluation.confusion
+    most = max((counts * (1 - np.eye(CLASSES, dtype=int))).max(), 8)  # a single mistake stays pale
     mistakes = counts * (1 - np.eye(CLASSES, dtype=int))
-    axes.imshow(mistakes, cmap=SHADES, vmin=0, vmax=max(mistakes.max(), 1))
-    dark = 0.6 * max(mistakes.max(), 1)
+    axes.imshow(mistakes, cmap=SHADES, vmin=0, vmax=most)
+    dark = 0.6 * most
     for truth in range(CLASSES):
         for answer in range(CLASSES):
             count = counts[truth, answer]
@@ -291,8 +292,17 @@ def plane_figure(
     figure = _figure(6.2, 4.4)
     axes = figure.subplots()
     colors = LinearSegmentedColormap.from_list("no to yes", [ORANGE, "white", BLUE])
-    shades = axes.pcolormesh(
-        corners[..., 0], corners[..., 1], outputs, cmap=colors, vmin=0, vmax=1, alpha=0.45, shading="gouraud"
+    places = (corners[0, 0, 0], corners[0, -1, 0], corners[0, 0, 1], corners[-1, 0, 1])
+    shades = axes.imshow(
+        outputs,
+        cmap=colors,
+        vmin=0,
+        vmax=1,
+        alpha=0.45,
+        extent=places,
+        origin="lower",
+        aspect="auto",
+        interpolation="bilinear",
     )
     axes.contour(corners[..., 0], corners[..., 1], outputs, [threshold], colors=INK, linewidths=1.2)
     for value, color in ((0, ORANGE), (1, BLUE)):

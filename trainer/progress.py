@@ -39,7 +39,7 @@ class Progress:
         self.lines = not quiet and not terminal
         self.log_path = log
         try:
-            self.log = open(log, "a", encoding="utf-8") if log else None
+            self.log = log.open("a", encoding="utf-8") if log else None
         except OSError as error:
             raise TrainerError(f"the log {log} cannot be opened: {error.strerror}") from error
         self.bar = tqdm(

@@ -65,7 +65,9 @@ ANSWERS = [
     Section("confusion", "What is taken for what", "Test pictures. Only mistakes are coloured."),
     Section("digits", "Digit by digit", "Test pictures. The axis does not begin at 0."),
     Section(
-        "mistakes", "The worst mistakes", "Surest first. Many are wrongly labelled or hard for people too."
+        "mistakes",
+        "The worst mistakes",
+        "First those that find the truth least likely. Some are hard for people too.",
     ),
     Section(
         "reliability", "Can its confidence be believed?", "On the line, 80 % sure means right in 80 of 100."

@@ -127,8 +127,8 @@ def table_figures(parameters: Parameters, test: Table, config: TrainingConfig) -
         both = float(np.count_nonzero(yes & truly))
         return figures | {
             "accuracy": float(right.mean()),
-            "precision": both / max(np.count_nonzero(yes), 1),
-            "recall": both / max(np.count_nonzero(truly), 1),
+            "precision": both / max(int(np.count_nonzero(yes)), 1),
+            "recall": both / max(int(np.count_nonzero(truly)), 1),
         }
     return figures | {
         "root mean squared error": float(np.sqrt(np.mean((outputs - test.targets) ** 2))),

@@ -1,7 +1,7 @@
 """One gradient step in two threads, each with one BLAS thread.
 
-    half of the rows: forward -> loss -> slopes     \\  both done   half of each layer's weights:
-    other half:       forward -> loss -> slopes     //  ---------->  gradient -> optimiser -> average
+    half of the rows: forward -> loss -> slopes     -+  both done   half of each layer's weights:
+    other half:       forward -> loss -> slopes     -+  ---------->  gradient -> optimiser -> average
 
 NumPy releases the interpreter lock in products and in element-wise work, so both cores stay busy in
 either phase, and no gradient has to be summed over threads. The halves are the same whether they
