@@ -132,4 +132,4 @@ def test_the_card_shows_the_figures_of_the_file(content: bytes) -> None:
     assert error.group(1) == f"{100 - 100 * metrics['test']['accuracy']:.2f}"
     assert error.group(2) == f"{100 - 100 * metrics['validation']['accuracy']:.2f}"
     assert artifact.metadata["training"]["command"] in card
-    assert "| learning_rate | `0.001` |" in card
+    assert "| learning_rate | `0.01` |" in card

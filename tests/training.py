@@ -18,7 +18,10 @@ from tests.serving import PROJECT
 from trainer.data import IMAGES_MAGIC, LABELS_MAGIC, Examples, prepare
 
 # A training of digits that takes about a second and publishes whatever comes out.
-QUICK = ("--hidden", "16", "--epochs", "2", "--minimum-accuracy", "0", "--quiet")
+QUICK = (
+    *("--hidden", "32", "--epochs", "6", "--averaging", "0", "--learning-rate", "0.01"),
+    *("--minimum-accuracy", "0", "--quiet"),
+)
 
 
 def drawn_pictures(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -55,7 +55,7 @@ def read_checkpoint(
     run can make again.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
             if facts["config"] != json.loads(json.dumps(dataclasses.asdict(config))):
                 raise TrainerError(f"{path} was written with other settings; resume with those, or remove it")
