@@ -50,6 +50,7 @@ def test_every_parameter_agrees_with_central_differences(activation: str, loss: 
 @pytest.mark.parametrize(("loss", "output"), PAIRS)
 def test_every_parameter_agrees_with_pytorch(activation: str, loss: str, output: str) -> None:
     torch = pytest.importorskip("torch", reason="needs PyTorch: pip install -r tests/requirements-torch.txt")
+    functional = torch.nn.functional
     parameters = network(activation)
     pixels, targets = batch(output)
     _, gradient = gradients(parameters, pixels, targets, loss, output)
@@ -59,7 +60,7 @@ def test_every_parameter_agrees_with_pytorch(activation: str, loss: str, output:
         "sigmoid": torch.sigmoid,
         "tanh": torch.tanh,
         "relu": torch.relu,
-        "leaky_relu": lambda z: torch.nn.functional.leaky_relu(z, float(np.float32(0.01))),
+        "leaky_relu": lambda z: functional.leaky_relu(z, float(np.float32(0.01))),
         "softmax": lambda z: torch.softmax(z, dim=1),
     }
     leaves = []
@@ -71,10 +72,10 @@ def test_every_parameter_agrees_with_pytorch(activation: str, loss: str, output:
     outputs = functions[output](signal)
     value = {
         "mean_squared_error": lambda: ((outputs - wanted) ** 2).mean(),
-        "binary_cross_entropy": lambda: torch.nn.functional.binary_cross_entropy(outputs, wanted),
-        "cross_entropy": lambda: torch.nn.functional.cross_entropy(signal, wanted),
-        "kullback_leibler": lambda: torch.nn.functional.kl_div(outputs.log(), wanted, reduction="batchmean"),
-        "cosine_distance": lambda: (1 - torch.nn.functional.cosine_similarity(outputs, wanted)).mean(),
+        "binary_cross_entropy": lambda: functional.binary_cross_entropy(outputs, wanted),
+        "cross_entropy": lambda: functional.cross_entropy(signal, wanted),
+        "kullback_leibler": lambda: functional.kl_div(outputs.log(), wanted, reduction="batchmean"),
+        "cosine_distance": lambda: (1 - functional.cosine_similarity(outputs, wanted)).mean(),
     }[loss]()
     value.backward()
     expected = np.concatenate([leaf.grad.numpy().ravel() for leaf in leaves])

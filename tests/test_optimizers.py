@@ -86,7 +86,8 @@ def test_parts_make_the_same_step_as_the_whole(name: str) -> None:
 
 
 def test_the_average_warms_up_and_then_decays() -> None:
-    # Step 1: decay min(0.5, 2/11), so 0 moves 9/11 of the way to 11: 9. Step 2: 3/12, 9 -> 9 + 3/4 x 2 = 10.5.
+    # Step 1: decay min(0.5, 2/11), so 0 moves 9/11 of the way to 11: 9.
+    # Step 2: min(0.5, 3/12), so 9 moves 3/4 of the way: 10.5.
     average = WeightAverage(np.zeros(1), 0.5)
     for expected in (9, 10.5):
         average.begin_step()

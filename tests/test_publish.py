@@ -109,7 +109,7 @@ def test_a_full_disk_leaves_the_published_model_and_no_scrap(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(TrainerError, match="No space left on device. Nothing was published"):
+    with pytest.raises(TrainerError, match=r"No space left on device\. Nothing was published"):
         publish(content, "some-model", tmp_path, 0.1)
     assert len(list(tmp_path.iterdir())) == 3
     assert load(tmp_path / "some-model.npz").sha256 == hashlib.sha256(content).hexdigest()

@@ -77,6 +77,7 @@ def run_trainer(*words: object, cwd: Path, **environment: str) -> subprocess.Com
     """Run a command as a process of its own and return it with its output as text."""
     return subprocess.run(
         trainer_command(*words),
+        check=False,
         cwd=cwd,
         env=trainer_environment(**environment),
         capture_output=True,

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+import threadpoolctl
+
 from service.artifact import ArtifactError, load
 from service.classifier import Classifier
 from trainer import run
@@ -33,7 +35,10 @@ def main(argv: list[str]) -> int:
     arguments.argv = argv
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return arguments.command(arguments)
+        # The order of a sum decides its last bits: with one BLAS thread it is the same on any machine,
+        # and both cores are kept busy at a higher level (trainer/step.py).
+        with threadpoolctl.threadpool_limits(1, "blas"):
+            return arguments.command(arguments)
     except UsageError as error:
         print(f"trainer: {error}.", file=sys.stderr)
         return 2

@@ -14,8 +14,8 @@ from typing import Any
 
 from service.network import ACTIVATIONS
 from trainer.augmentation import Augmentation
-from trainer.losses import ANY_OUTPUT, OUTPUTS_OF
 from trainer.errors import UsageError
+from trainer.losses import ANY_OUTPUT, OUTPUTS_OF
 
 RECIPES = Path(__file__).parent / "recipes"
 

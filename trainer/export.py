@@ -7,11 +7,13 @@ import dataclasses
 import datetime
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import PIL
+import scipy.linalg
 
 from service.artifact import FORMAT_VERSION, Artifact, parse, serialize
 from service.classifier import Classifier
@@ -112,15 +114,19 @@ def fit_shapes(train: Examples, geometry: Geometry, config: TrainingConfig) -> S
     """Return mean and principal axes of each digit's distorted pictures (Jolliffe 2002, ch. 2)."""
     seen = _distorted(train, geometry, config, stream=1)
     axes = min(40, geometry.side**2 // 4)
-    means, directions = [], []
-    for digit in range(CLASSES):
+
+    def one(digit: int) -> tuple[np.ndarray, np.ndarray]:
         pixels = seen.pixels[seen.labels == digit].astype(np.float64)
         if not len(pixels):  # a data set without this digit: nothing looks like it
             pixels = np.zeros((1, geometry.side**2))
-        means.append(pixels.mean(axis=0))
-        deviations = pixels - means[-1]
-        _, vectors = np.linalg.eigh(deviations.T @ deviations)
-        directions.append(vectors[:, ::-1][:, :axes].T)
+        mean = pixels.mean(axis=0)
+        deviations = pixels - mean
+        largest = [len(mean) - axes, len(mean) - 1]
+        _, vectors = scipy.linalg.eigh(deviations.T @ deviations, subset_by_index=largest)
+        return mean, vectors[:, ::-1].T
+
+    with ThreadPoolExecutor(2) as pool:
+        means, directions = zip(*pool.map(one, range(CLASSES)), strict=True)
     return Shapes(np.array(means, np.float32), np.array(directions, np.float16))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from service.classifier import Classifier
@@ -26,6 +26,7 @@ WRONG_SHOWN = 50
 WEIGHTS_SHOWN = 60
 DOTS_PER_INCH = 110
 PAPER = LinearSegmentedColormap.from_list("ink on paper", ["#fdfcf8", INK])
+WANTED = LinearSegmentedColormap.from_list("unwanted to wanted", [ORANGE, "white", BLUE])
 SHADES = LinearSegmentedColormap.from_list("few to many", ["#ffffff", "#f6d5b5", ORANGE, "#8c3f0b"])
 
 
@@ -76,23 +77,27 @@ def _plain(axes: Axes) -> Axes:
     return axes
 
 
-def _show(axes: Axes, picture: np.ndarray, title: str = "", color: str = INK) -> None:
-    """Show ink, (side, side) in [0, 1], dark on paper."""
-    axes.imshow(picture, cmap=PAPER, vmin=0, vmax=1, interpolation="nearest")
+def _sheet(
+    rows: Sequence[Sequence[np.ndarray | None]], size: float, title: str, colors: Colormap = PAPER
+) -> tuple[Figure, Axes, int]:
+    """Return a figure with rows of square pictures in [0, 1], its axes, and the pitch between pictures.
+
+    One large picture: hundreds of axes would take seconds to draw. size: of a picture, in inches.
+    """
+    side = next(len(picture) for row in rows for picture in row if picture is not None)
+    pitch = side + max(2, side // 7)
+    columns = max(len(row) for row in rows)
+    paper = np.full((len(rows) * pitch, columns * pitch), np.nan)
+    for i, row in enumerate(rows):
+        for j, picture in enumerate(row):
+            if picture is not None:
+                paper[i * pitch : i * pitch + side, j * pitch : j * pitch + side] = picture
+    figure = _figure(columns * size, len(rows) * size + 0.35)
+    axes = figure.subplots()
+    axes.imshow(paper, cmap=colors, vmin=0, vmax=1, interpolation="nearest")
     axes.set_axis_off()
-    if title:
-        axes.set_title(title, fontsize=9, color=color, pad=3)
-
-
-def _sheet(rows: int, columns: int, size: float = 0.95, title: str = "") -> tuple[Figure, np.ndarray]:
-    """Return a figure of `rows` x `columns` small pictures, all blank, and its axes."""
-    figure = _figure(columns * size, rows * size + (0.4 if title else 0))
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    if title:
-        figure.suptitle(title, fontsize=11, color=INK)
-    return figure, grid
+    figure.suptitle(title, fontsize=11, color=INK)
+    return figure, axes, pitch
 
 
 def confusion_figure(evaluation: Evaluation) -> Figure:
@@ -153,15 +158,33 @@ def mistakes_figure(examples: Examples, probabilities: np.ndarray) -> Figure:
         figure = _figure(6, 1)
         figure.text(0.5, 0.5, "No mistake to show.", ha="center", va="center", color=INK)
         return figure
-    columns = min(10, len(worst))
     title = f"the {len(worst)} worst of {len(wrong)} mistakes: answer (sure to), not truth"
-    figure, grid = _sheet(-(-len(worst) // columns), max(columns, 6), 1.05, title)
-    for axes, index in zip(grid.flat, worst, strict=False):
+    shown = [
+        [examples.pictures[index] for index in worst[start : start + 10]]
+        for start in range(0, len(worst), 10)
+    ]
+    space = len(shown[0][0]) // 4  # for the captions
+    padded: list[list[np.ndarray | None]] = [[_on_top(picture, space) for picture in row] for row in shown]
+    padded[0] += [None] * (6 - len(padded[0]))
+    figure, axes, pitch = _sheet(padded, 1.15, title)
+    for place, index in enumerate(worst):
         share = 100 * probabilities[index, answers[index]]
-        caption = f"{answers[index]} ({share:.0f} %), not {examples.labels[index]}"
-        _show(axes, examples.pictures[index], caption)
-        axes.title.set_fontsize(7.5)
+        row, column = divmod(place, 10)
+        axes.text(
+            column * pitch + (pitch - 2) / 2,
+            row * pitch + space * 0.55,
+            f"{answers[index]} ({share:.0f} %), not {examples.labels[index]}",
+            fontsize=7.5,
+            ha="center",
+            va="center",
+            color=INK,
+        )
     return figure
+
+
+def _on_top(picture: np.ndarray, space: int) -> np.ndarray:
+    """Return a square picture with `space` empty rows above and as much room at the sides."""
+    return np.pad(picture, ((space, 0), (space // 2, space - space // 2)), constant_values=np.nan)
 
 
 def reliability_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
@@ -217,14 +240,13 @@ def weights_figure(layer: Layer, side: int) -> Figure:
     """Return what the units of the first layer look for: blue is wanted ink, orange unwanted."""
     norms = np.linalg.norm(layer.weights, axis=0)
     shown = np.argsort(-norms, kind="stable")[:WEIGHTS_SHOWN]
-    title = f"first layer: the {len(shown)} strongest of {len(norms)} units"
-    figure, grid = _sheet(-(-len(shown) // 12), 12, 0.75, title)
-    colors = LinearSegmentedColormap.from_list("unwanted to wanted", [ORANGE, "white", BLUE])
-    for axes, unit in zip(grid.flat, shown, strict=False):
+    scaled = []
+    for unit in shown:
         weights = layer.weights[:, unit].reshape(side, side)
-        limit = np.abs(weights).max() or 1
-        axes.imshow(weights, cmap=colors, vmin=-limit, vmax=limit, interpolation="nearest")
-    return figure
+        scaled.append(0.5 + 0.5 * weights / (np.abs(weights).max() or 1))
+    title = f"first layer: the {len(shown)} strongest of {len(norms)} units"
+    rows = [scaled[start : start + 12] for start in range(0, len(scaled), 12)]
+    return _sheet(rows, 0.8, title, WANTED)[0]
 
 
 def augmented_figure(examples: Examples, geometry: Geometry, config: TrainingConfig) -> Figure:
@@ -235,11 +257,9 @@ def augmented_figure(examples: Examples, geometry: Geometry, config: TrainingCon
         rng = np.random.default_rng((config.seed, 0, number))
         pixels, _ = make_batch(examples.take(chosen), geometry, config, rng)
         copies.append(pixels + np.float32(config.input_offset))
-    figure, grid = _sheet(len(chosen), len(copies), 0.8, "left: as it is; right: as training sees it")
-    for row in range(len(chosen)):
-        for column, pixels in enumerate(copies):
-            _show(grid[row, column], pixels[row].reshape(geometry.side, geometry.side))
-    return figure
+    side = geometry.side
+    rows = [[pixels[row].reshape(side, side) for pixels in copies] for row in range(len(chosen))]
+    return _sheet(rows, 0.8, "left: as it is; right: as training sees it")[0]
 
 
 def balance_figure(train: Examples, test: Examples) -> Figure:
@@ -260,14 +280,12 @@ def balance_figure(train: Examples, test: Examples) -> Figure:
 
 def samples_figure(examples: Examples) -> Figure:
     """Return for each digit its mean picture and eleven samples."""
-    figure, grid = _sheet(CLASSES, 12, 0.72, "left: mean of each digit; right: samples")
+    rows = []
     for digit in range(CLASSES):
         found = examples.pictures[examples.labels == digit]
         if len(found):
-            _show(grid[digit, 0], found.mean(axis=0))
-        for axes, picture in zip(grid[digit, 1:], found, strict=False):
-            _show(axes, picture)
-    return figure
+            rows.append([found.mean(axis=0), *found[:11]])
+    return _sheet(rows, 0.75, "left: mean of each digit; right: samples")[0]
 
 
 def quantities_figure(truth: np.ndarray, found: np.ndarray) -> Figure:
@@ -291,11 +309,10 @@ def plane_figure(
     """
     figure = _figure(6.2, 4.4)
     axes = figure.subplots()
-    colors = LinearSegmentedColormap.from_list("no to yes", [ORANGE, "white", BLUE])
     places = (corners[0, 0, 0], corners[0, -1, 0], corners[0, 0, 1], corners[-1, 0, 1])
     shades = axes.imshow(
         outputs,
-        cmap=colors,
+        cmap=WANTED,
         vmin=0,
         vmax=1,
         alpha=0.45,

@@ -39,7 +39,7 @@ class Progress:
         self.lines = not quiet and not terminal
         self.log_path = log
         try:
-            self.log = log.open("a", encoding="utf-8") if log else None
+            self.log = log.open("ab", buffering=0) if log else None
         except OSError as error:
             raise TrainerError(f"the log {log} cannot be opened: {error.strerror}") from error
         self.bar = tqdm(
@@ -94,7 +94,7 @@ class Progress:
         moment = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": moment, "event": "epoch", "model": self.name, **entry})
         try:
-            print(line, file=self.log, flush=True)
+            self.log.write(line.encode() + b"\n")
         except OSError as error:
             raise TrainerError(
                 f"the log {self.log_path} cannot be written: {error.strerror}. Make room and --resume"
