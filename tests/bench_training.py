@@ -8,6 +8,7 @@ tests/requirements-torch.txt for the column of PyTorch.
 """
 
 import argparse
+import itertools
 import os
 import resource
 import statistics
@@ -90,7 +91,7 @@ def products(examples: Examples, hidden: tuple[int, ...], batch: int) -> Callabl
     sizes = (784, *hidden, 10)
     rng = np.random.default_rng(0)
     signals = [rng.random((batch, size), np.float32) for size in sizes]
-    weights = [rng.random((a, b), np.float32) for a, b in zip(sizes, sizes[1:], strict=False)]
+    weights = [rng.random((a, b), np.float32) for a, b in itertools.pairwise(sizes)]
     gradients = [np.empty_like(one) for one in weights]
     outputs = [np.empty_like(one) for one in signals]
 
@@ -127,7 +128,7 @@ def pytorch(examples: Examples, hidden: tuple[int, ...], batch: int) -> Callable
     torch.set_num_threads(2)
     sizes = (784, *hidden, 10)
     layers: list[torch.nn.Module] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in itertools.pairwise(sizes):
         layers += [torch.nn.Linear(a, b), torch.nn.ReLU()]
     model = torch.nn.Sequential(*layers[:-1])
     optimizer = torch.optim.Adam(model.parameters())
@@ -153,10 +154,11 @@ def compare(examples: Examples, hidden: tuple[int, ...], batch: int, rounds: int
         "products": products(examples, hidden, batch),
         "with distortion": ours_augmented(examples, hidden, batch),
     }
-    times: dict[str, list[float]] = {name: [] for name, work in contenders.items() if work}
+    present = {name: work for name, work in contenders.items() if work}
+    times: dict[str, list[float]] = {name: [] for name in present}
     for _ in range(rounds):
-        for name in times:
-            times[name].append(contenders[name]())  # type: ignore[misc]
+        for name, work in present.items():
+            times[name].append(work())
     return {name: statistics.median(values) for name, values in times.items()}
 
 

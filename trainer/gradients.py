@@ -79,7 +79,7 @@ def backward_rows(layers: Sequence[Layer], buffers: Buffers, part: slice, dropou
             scale = values.dtype.type(1 - dropout)
             slope *= DERIVATIVES[activation](values * scale) * (values != 0) / scale
         elif activation == "relu":
-            slope *= np.sign(values)  # 0 or 1: faster than a comparison and a conversion
+            slope *= values > 0
         elif activation != "linear":
             slope *= DERIVATIVES[activation](values)
 

@@ -18,6 +18,7 @@ from service.network import forward
 from trainer.config import TrainingConfig
 from trainer.errors import TrainerError
 from trainer.losses import activate, loss_and_gradient
+from trainer.memory import keep_freed_memory
 from trainer.optimizers import Optimizer, WeightAverage, make_optimizer
 from trainer.parameters import Parameters, initialize
 from trainer.schedules import learning_rate
@@ -93,6 +94,7 @@ def train(
     TrainerError if the loss is no longer a number.
     """
     rows = batch_rows(task.examples, config)
+    keep_freed_memory()
     with (
         threadpoolctl.threadpool_limits(1, "blas"),
         Stepper(state.parameters, state.optimizer, state.average, config, rows) as stepper,
