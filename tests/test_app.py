@@ -68,7 +68,9 @@ class TestPredict:
         assert answer["model"]["name"] == "tiny"
         assert re.fullmatch("[0-9a-f]{12}", answer["model"]["version"])
 
-    @pytest.mark.parametrize("content_type", ["image/png", "image/jpeg", "image/*", "application/octet-stream"])
+    @pytest.mark.parametrize(
+        "content_type", ["image/png", "image/jpeg", "image/*", "application/octet-stream"]
+    )
     def test_a_raw_body_gets_the_same_answer_as_a_form(self, client, content_type):
         raw = client.post("/predict", data=digit_png(3), content_type=content_type)
         assert raw.json == client.post("/predict", data=form(digit_png(3))).json
@@ -96,11 +98,21 @@ class TestPredict:
         assert_problem(response, 400, "/problems/missing-image", "parts found are: picture")
 
     def test_a_part_without_a_file_name_is_pointed_out(self, client):
-        assert_problem(client.post("/predict", data={"file": "x"}, content_type="multipart/form-data"), 400,
-                       "/problems/missing-image", "no file name")
+        assert_problem(
+            client.post("/predict", data={"file": "x"}, content_type="multipart/form-data"),
+            400,
+            "/problems/missing-image",
+            "no file name",
+        )
 
     @pytest.mark.parametrize(
-        "body", [b"", b"rubbish", b"--other\r\n\r\n", b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nabc"]
+        "body",
+        [
+            b"",
+            b"rubbish",
+            b"--other\r\n\r\n",
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc',
+        ],
     )
     def test_a_malformed_form_is_a_bad_request(self, client, body):
         response = client.post("/predict", data=body, content_type="multipart/form-data; boundary=b")
@@ -110,7 +122,9 @@ class TestPredict:
         response = client.post("/predict", data=digit_png(3), content_type="multipart/form-data")
         assert_problem(response, 400, "/problems/missing-image")
 
-    @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded"])
+    @pytest.mark.parametrize(
+        "content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded"]
+    )
     def test_another_content_type_is_unsupported(self, client, content_type):
         response = client.post("/predict", data=b"{}", content_type=content_type)
         assert_problem(response, 415, "/problems/unsupported-content-type", content_type)
@@ -129,7 +143,9 @@ class TestPredict:
         assert_problem(client.post("/predict", data=form(image)), status, f"/problems/{type}")
 
     def test_a_large_body_is_refused(self, client):
-        assert_problem(client.post("/predict", data=form(b"x" * 400_000)), 413, detail="larger than 300000 bytes")
+        assert_problem(
+            client.post("/predict", data=form(b"x" * 400_000)), 413, detail="larger than 300000 bytes"
+        )
 
     def test_an_animated_gif_is_read_by_its_first_frame(self, client):
         buffer = io.BytesIO()
@@ -211,7 +227,9 @@ class TestHealth:
 
 
 class TestEveryPath:
-    @pytest.mark.parametrize("path", ["/nothing", "/predict/", "/models/a/b", "/%00", "/..%2f..%2fetc/passwd"])
+    @pytest.mark.parametrize(
+        "path", ["/nothing", "/predict/", "/models/a/b", "/%00", "/..%2f..%2fetc/passwd"]
+    )
     def test_an_unknown_path_is_a_problem_not_a_page(self, client, path):
         assert_problem(client.get(path), 404)
 

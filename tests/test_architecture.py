@@ -58,7 +58,8 @@ def test_only_the_edge_reads_the_environment():
     readers = {
         path.stem
         for path in (PROJECT / "service").glob("*.py")
-        if "environ" in path.read_text() and "request.environ" not in path.read_text().replace("os.environ", "")
+        if "environ" in path.read_text()
+        and "request.environ" not in path.read_text().replace("os.environ", "")
         and "os.environ" in path.read_text()
     }
     assert readers <= {"config", "gunicorn_conf", "metrics"}

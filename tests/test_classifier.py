@@ -44,7 +44,9 @@ def test_novelty_worked_by_hand():
 
 
 def test_a_picture_far_from_known_shapes_is_not_accepted():
-    near, far = (Classifier(tiny_artifact(max_novelty=limit)).classify(PIXELS[:1])[0] for limit in (1e6, 1e-6))
+    near, far = (
+        Classifier(tiny_artifact(max_novelty=limit)).classify(PIXELS[:1])[0] for limit in (1e6, 1e-6)
+    )
     assert near.accepted
     assert not far.accepted
     assert far.novelty > 1
@@ -67,7 +69,9 @@ def test_the_self_check_notices_other_weights():
 
 
 def test_the_self_check_notices_other_preprocessing(monkeypatch):
-    monkeypatch.setattr("service.classifier.preprocess_grey", lambda image, geometry: np.zeros(64, np.float32))
+    monkeypatch.setattr(
+        "service.classifier.preprocess_grey", lambda image, geometry: np.zeros(64, np.float32)
+    )
     with pytest.raises(SelfCheckError):
         Classifier(tiny_artifact()).self_check()
 

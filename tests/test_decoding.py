@@ -89,7 +89,8 @@ def test_exif_orientation_is_undone(orientation):
 
 
 @pytest.mark.parametrize(
-    ("ink", "paper"), [((250, 230, 40), (255, 255, 255)), ((200, 40, 40), (40, 140, 40)), ((90, 200, 250), (255, 255, 255))]
+    ("ink", "paper"),
+    [((250, 230, 40), (255, 255, 255)), ((200, 40, 40), (40, 140, 40)), ((90, 200, 250), (255, 255, 255))],
 )
 def test_coloured_ink_stands_out(ink, paper):
     grey = decode(encode(draw_digit(7, mode="RGB", ink=ink, paper=paper)))
@@ -118,7 +119,9 @@ def png_header(width: int, height: int, depth: int = 8) -> bytes:
     """Return a PNG that declares its size and holds a few bytes of pixels."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
 
     head = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0)
     body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")

@@ -153,7 +153,11 @@ def test_a_replaced_model_is_served_without_a_failed_request(tmp_path):
             pytest.fail("a worker still served the old model after 5 s")
 
         (folder / "mnist-28x28.npz").write_bytes(b"broken")
-        wait_until(lambda: server.metric("digits_model_load_failures_total") >= 2, "both workers' refusals", server.log)
+        wait_until(
+            lambda: server.metric("digits_model_load_failures_total") >= 2,
+            "both workers' refusals",
+            server.log,
+        )
         assert server.predict(image).status_code == 200
         assert any(line["message"] == "model refused" for line in server.log_lines())
 
@@ -213,7 +217,10 @@ def test_a_killed_worker_is_replaced_and_its_counts_stay(tmp_path):
         before = server.metric("http_requests_total", route="/predict")
         assert before == 50
         children = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(server.process.pid)], capture_output=True, text=True, check=True
+            ["ps", "-o", "pid=", "--ppid", str(server.process.pid)],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         workers = [int(pid) for pid in children.stdout.split()]
         assert len(workers) == 2

@@ -34,7 +34,9 @@ def test_the_card_quotes_the_file(name):
     assert artifact.metadata["training"]["command"] in card
 
 
-@pytest.mark.parametrize(("name", "parameters", "error"), [("digits-8x8", 100_000, 0.03), ("mnist-28x28", 1_350_000, 0.006)])
+@pytest.mark.parametrize(
+    ("name", "parameters", "error"), [("digits-8x8", 100_000, 0.03), ("mnist-28x28", 1_350_000, 0.006)]
+)
 def test_it_is_small_and_accurate_enough_to_ship(name, parameters, error):
     artifact = load(MODELS / f"{name}.npz")
     assert artifact.parameters <= parameters

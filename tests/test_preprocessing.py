@@ -88,7 +88,9 @@ def test_a_hard_shadow_across_the_paper_leaves_only_the_digit(digit):
 @pytest.mark.parametrize("digit", DIGITS)
 def test_noise_and_compression_leave_the_background_at_zero(digit):
     noise = np.random.default_rng(digit).normal(0, 8, (300, 300))
-    picture = Image.fromarray((np.asarray(draw_digit(digit, (300, 300), ink=60, paper=200)) + noise).astype(np.uint8))
+    picture = Image.fromarray(
+        (np.asarray(draw_digit(digit, (300, 300), ink=60, paper=200)) + noise).astype(np.uint8)
+    )
     pixels = pixels_of(picture, "JPEG", quality=50).reshape(28, 28)
     assert not pixels[:3].any()
     assert not pixels[:, :3].any()

@@ -54,7 +54,9 @@ def test_a_wrong_value_names_variable_value_and_what_is_allowed(variable, value,
 
 
 def test_an_unknown_name_is_taken_for_a_typing_mistake():
-    with pytest.raises(SettingsError, match=r"DIGITS_MODEL_DIR is not a setting. Known are .*DIGITS_MODELS_DIR"):
+    with pytest.raises(
+        SettingsError, match=r"DIGITS_MODEL_DIR is not a setting. Known are .*DIGITS_MODELS_DIR"
+    ):
         Settings.from_env({"DIGITS_MODEL_DIR": "/models"})
 
 
@@ -65,9 +67,22 @@ def test_settings_cannot_be_changed_afterwards():
 
 @pytest.mark.parametrize("wrong", [{"PORT": "http"}, {"DIGITS_TYPO": "1"}])
 def test_a_wrong_setting_stops_the_start_with_one_line(wrong):
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:service.gunicorn_conf", "service.wsgi:application"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        "python:service.gunicorn_conf",
+        "service.wsgi:application",
+    ]
     done = subprocess.run(
-        command, cwd=PROJECT, env={"PATH": "/usr/bin:/bin", **wrong}, capture_output=True, text=True, timeout=60, check=False
+        command,
+        cwd=PROJECT,
+        env={"PATH": "/usr/bin:/bin", **wrong},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 1
     assert done.stdout == ""
