@@ -105,8 +105,10 @@ def test_a_body_of_thirty_megabytes_is_answered_with_413(service):
 
 def test_a_plain_socket_sees_the_413_before_it_has_sent_everything(service):
     with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
-        head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {30_000_000}\r\n\r\n"
-        connection.sendall(head.encode())
+        connection.sendall(
+            b"POST /predict HTTP/1.1\r\nHost: x\r\n"
+            b"Content-Type: image/png\r\nContent-Length: 30000000\r\n\r\n"
+        )
         for _ in range(300):
             connection.sendall(b"x" * 100_000)
         assert connection.recv(12) == b"HTTP/1.1 413"

@@ -31,7 +31,7 @@ def test_the_default_model_answers_unless_another_is_named(registry, tmp_path):
 
 
 def test_an_unknown_name_lists_the_known_ones(registry):
-    with pytest.raises(UnknownModelError, match="There is no model 'three'. Loaded are: one"):
+    with pytest.raises(UnknownModelError, match=r"There is no model 'three'\. Loaded are: one"):
         registry.get("three")
 
 

@@ -128,7 +128,7 @@ def _sample(pictures: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.n
     padded[:, 1:-1, 1:-1] = pictures
     flat = padded.reshape(-1)
     for coordinates in (rows, columns):
-        coordinates += 1
+        coordinates += 1  # noqa: PLW2901 - in place
         np.clip(coordinates, 0, side + 0.999, out=coordinates)
     top, left = np.floor(rows), np.floor(columns)
     rows -= top  # now the share of the lower row, and of the right column
