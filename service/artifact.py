@@ -1,8 +1,8 @@
 """The model file: everything an answer depends on, in one `.npz` without pickles.
 
     weights_0, biases_0, weights_1, ...   float32, (fan_in, fan_out) and (fan_out,)
-    shape_means                           float32, (classes, pixels): the mean picture of each digit
-    shape_axes                            float16, (classes, axes, pixels): how it varies
+    prototypes                            float16, (count, width): what known digits look like to the
+                                          last hidden layer, each row of length one
     probe_images                          uint8, (probes, height, width): grey pictures
     probe_logits                          float32, (probes, classes): what they must give
     metadata                              one JSON string, see `Metadata`
@@ -75,8 +75,7 @@ class Artifact:
     temperature: float
     min_confidence: float
     max_novelty: float
-    shape_means: np.ndarray
-    shape_axes: np.ndarray
+    prototypes: np.ndarray
     probe_images: np.ndarray
     probe_logits: np.ndarray
     metadata: Mapping[str, Any]
@@ -95,8 +94,7 @@ class Artifact:
 
 def serialize(
     layers: Sequence[Layer],
-    shape_means: np.ndarray,
-    shape_axes: np.ndarray,
+    prototypes: np.ndarray,
     probe_images: np.ndarray,
     probe_logits: np.ndarray,
     metadata: Mapping[str, Any],
@@ -106,8 +104,7 @@ def serialize(
     for index, layer in enumerate(layers):
         members[f"weights_{index}"] = np.asarray(layer.weights, "<f4")
         members[f"biases_{index}"] = np.asarray(layer.biases, "<f4")
-    members["shape_means"] = np.asarray(shape_means, "<f4")
-    members["shape_axes"] = np.asarray(shape_axes, "<f2")
+    members["prototypes"] = np.asarray(prototypes, "<f2")
     members["probe_images"] = np.asarray(probe_images, "|u1")
     members["probe_logits"] = np.asarray(probe_logits, "<f4")
     members["metadata"] = np.array(json.dumps(metadata, sort_keys=True, ensure_ascii=True))
@@ -155,8 +152,9 @@ def parse(content: bytes) -> Artifact:
         temperature=_number(metadata, "temperature", 0.01, 100),
         min_confidence=_number(metadata, "min_confidence", 0, 1),
         max_novelty=_number(metadata, "max_novelty", 0, 1e9),
-        shape_means=_member(members, "shape_means", "<f4", (CLASSES, pixels)),
-        shape_axes=_member(members, "shape_axes", "<f2", (CLASSES, None, pixels)).astype(np.float32),
+        prototypes=_member(members, "prototypes", "<f2", (None, layers[-1].weights.shape[0])).astype(
+            np.float32
+        ),
         probe_images=probes,
         probe_logits=_member(members, "probe_logits", "<f4", (len(probes), CLASSES)),
         metadata=metadata,

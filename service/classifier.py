@@ -1,7 +1,7 @@
 """A loaded model that answers: pixels in, predictions out.
 
     image bytes -> preprocess -> forward -> softmax -> Prediction
-                                    pixels -> distance from known shapes -> accepted?
+                                    last hidden layer -> distance from known digits -> accepted?
 
 No state but the artefact's read-only arrays, so threads share one classifier.
 """
@@ -18,6 +18,9 @@ from service.preprocessing import preprocess_grey
 # Float32 sums in another order (other BLAS, other batch size) differ by less than this.
 PROBE_TOLERANCE = 1e-2
 
+# Which of the nearest prototypes counts; the very nearest may be an odd one out.
+NEIGHBOR = 5
+
 
 class SelfCheckError(ArtifactError):
     """The model file's probes do not give the answers stored with them."""
@@ -28,7 +31,7 @@ class Prediction(NamedTuple):
 
     digit: 0 to 9. confidence: the largest of `probabilities`, which are ten numbers in [0, 1]
     that sum to one. accepted: False where the picture does not look like a digit. novelty: how
-    far the picture is from the known shapes of its digit, in units of the limit (above 1: refused).
+    far the picture is from the digits that the network knows, in units of the limit (above 1: refused).
     """
 
     digit: int
@@ -48,11 +51,11 @@ class Classifier:
     def classify(self, pixels: np.ndarray) -> list[Prediction]:
         """Return a prediction for each row of pixels, (n, side * side) float32 in [0, 1]."""
         artifact = self.artifact
-        logits = forward(artifact.layers, pixels)[-1]  # (n, 10)
+        *hidden, logits = forward(artifact.layers, pixels)  # (n, units) ..., (n, 10)
         # In float64 the ten numbers sum to one as exactly as JSON can show.
         probabilities = softmax(logits.astype(np.float64), artifact.temperature)
         digits = probabilities.argmax(axis=1)
-        novelties = self.novelty(pixels, digits)
+        novelties = self.novelty(hidden[-1] if hidden else pixels)
         return [
             Prediction(
                 digit=int(digit),
@@ -64,22 +67,18 @@ class Classifier:
             for digit, row, novelty in zip(digits, probabilities, novelties, strict=True)
         ]
 
-    def novelty(self, pixels: np.ndarray, digits: np.ndarray) -> np.ndarray:
-        """Return (n,): how much of each picture its digit's shapes leave unexplained, over the limit.
+    def novelty(self, features: np.ndarray) -> np.ndarray:
+        """Return (n,): how far each picture is from the known digits like it, over the limit.
 
-        pixels: (n, side * side); digits: (n,) integers. The squared distance from the mean
-        picture of that digit, less what lies along its principal axes, relative to the ink.
+        features: (n, width), the activations of the last hidden layer. One minus the cosine of the
+        angle to the fifth nearest prototype (Sun et al. 2022, "Out-of-Distribution Detection with
+        Deep Nearest Neighbors").
         """
-        artifact = self.artifact
-        limit = max(artifact.max_novelty, 1e-12)
-        result = np.empty(len(pixels))
-        for digit in np.unique(digits):
-            rows = digits == digit
-            deviation = pixels[rows] - artifact.shape_means[digit]  # (m, pixels)
-            explained = deviation @ artifact.shape_axes[digit].T  # (m, axes)
-            left = (deviation**2).sum(axis=1) - (explained**2).sum(axis=1)
-            result[rows] = left / np.maximum(pixels[rows].sum(axis=1), 1) / limit
-        return result
+        lengths = np.linalg.norm(features, axis=1, keepdims=True)
+        cosines = (features / np.maximum(lengths, 1e-12)) @ self.artifact.prototypes.T  # (n, count)
+        rank = max(cosines.shape[1] - NEIGHBOR, 0)
+        nearest = np.partition(cosines, rank, axis=1)[:, rank]
+        return (1 - nearest) / max(self.artifact.max_novelty, 1e-12)
 
     def self_check(self) -> None:
         """Send the stored probes down the whole road; raise SelfCheckError if an answer differs.

@@ -194,7 +194,7 @@ def test_too_many_members_are_refused():
         ("weights_1", npy(np.zeros((6, 9), "f4")), r"9 outputs|shape"),
         ("weights_0", npy(np.asfortranarray(np.zeros((64, 6), "f4"))), "Fortran"),
         ("probe_logits", npy(np.zeros((3, 10), "f4")), "probe_logits"),
-        ("shape_means", npy(np.zeros((10, 63), "f4")), "shape_means"),
+        ("prototypes", npy(np.zeros((10, 5), "f2")), "prototypes"),
     ],
 )
 def test_each_wrong_member_is_named(name, member, message):
@@ -202,10 +202,10 @@ def test_each_wrong_member_is_named(name, member, message):
         parse(rewritten(tiny_content(), **{name: member}))
 
 
-@pytest.mark.parametrize("name", ["weights_0", "biases_1", "shape_means", "probe_logits"])
+@pytest.mark.parametrize("name", ["weights_0", "biases_1", "prototypes", "probe_logits"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_none_are_refused(name, value):
-    shape = {"weights_0": (64, 6), "biases_1": (10,), "shape_means": (10, 64), "probe_logits": (2, 10)}
+    shape = {"weights_0": (64, 6), "biases_1": (10,), "prototypes": (10, 6), "probe_logits": (2, 10)}
     array = np.zeros(shape[name], "f4")
     array.reshape(-1)[-1] = value
     with pytest.raises(NotFiniteError, match=name):

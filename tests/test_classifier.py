@@ -35,12 +35,23 @@ def test_one_by_one_gives_what_the_batch_gives():
 
 
 def test_novelty_worked_by_hand():
-    # mean 0, axes along the first three pixels: of ink (1, 0, 0, 2, 0, ...) the 2 is unexplained,
-    # 2 * 2 = 4, per ink 1 + 2 = 3, over the limit 0.5: 4 / 3 / 0.5
-    pixels = np.zeros((1, 64), np.float32)
-    pixels[0, [0, 3]] = 1, 2
+    # prototypes along the six axes; the cosines of (3, 4, 0, 0, 0, 0) / 5 to them are 3/5, 4/5 and
+    # four times 0. The fifth nearest is at 0: novelty (1 - 0) / 0.5
     classifier = Classifier(tiny_artifact(max_novelty=0.5))
-    assert classifier.novelty(pixels, np.array([4]))[0] == pytest.approx(4 / 3 / 0.5)
+    features = np.array([[3, 4, 0, 0, 0, 0]], np.float32)
+    assert classifier.novelty(features)[0] == pytest.approx(1 / 0.5)
+    # of five prototypes the same as the picture, the fifth nearest is at cosine 1
+    same = np.tile(np.array([[0.6, 0.8, 0, 0, 0, 0]], "f2"), (5, 1))
+    assert Classifier(tiny_artifact(prototypes=same)).novelty(features)[0] == pytest.approx(0, abs=1e-3)
+
+
+def test_fewer_prototypes_than_neighbours_will_do():
+    classifier = Classifier(tiny_artifact(prototypes=np.eye(1, 6, dtype="f2"), max_novelty=1))
+    assert classifier.novelty(np.array([[1, 0, 0, 0, 0, 0]], np.float32))[0] == pytest.approx(0)
+
+
+def test_features_of_zero_are_novel_not_an_error():
+    assert Classifier(tiny_artifact(max_novelty=1)).novelty(np.zeros((1, 6), np.float32))[0] == 1
 
 
 def test_a_picture_far_from_known_shapes_is_not_accepted():

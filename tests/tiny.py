@@ -36,8 +36,7 @@ def tiny_content(geometry: Geometry = DIGITS_GEOMETRY, seed: int = 0, **changes:
         "metrics": {"test": {"accuracy": 0.99}},
     }
     arrays = {
-        "shape_means": np.zeros((10, pixels), "f4"),
-        "shape_axes": np.eye(3, pixels, dtype="f2")[None].repeat(10, axis=0),
+        "prototypes": np.eye(6, dtype="f2"),
         "probe_images": probes,
         "probe_logits": forward(layers, seen)[-1],
     }

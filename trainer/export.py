@@ -1,19 +1,16 @@
 """Trained parameters -> model file: what serving needs beside the weights, fitted and packed.
 
-Parameters -> fold the input offset -> temperature -> shapes -> probes -> thresholds -> bytes
+Parameters -> fold the input offset -> temperature -> prototypes -> probes -> thresholds -> bytes
 """
 
 import dataclasses
 import datetime
 import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import PIL
-import scipy.linalg
 
 from service.artifact import FORMAT_VERSION, Artifact, parse, serialize
 from service.classifier import Classifier
@@ -22,22 +19,14 @@ from service.normalization import Geometry
 from service.preprocessing import preprocess_grey
 from trainer.batches import make_batch
 from trainer.config import TrainingConfig
-from trainer.data import CLASSES, Dataset, Examples
+from trainer.data import Dataset, Examples
 from trainer.errors import UsageError
 from trainer.evaluate import evaluate
 from trainer.parameters import Parameters
 
-SHAPE_EXAMPLES = 20_000
+PROTOTYPES = 2000
 REFUSED_SHARE = 0.01  # of held-out handwriting, by each of the two thresholds
 PROBES = 4
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """What pictures of each digit look like: means, (10, pixels), and axes, (10, axes, pixels)."""
-
-    means: np.ndarray
-    axes: np.ndarray
 
 
 def export(
@@ -56,7 +45,7 @@ def export(
     held_out = validation if len(validation) else train
     undistorted = forward(layers, held_out.pixels)[-1]
     temperature = fit_temperature(undistorted, held_out.labels)
-    shapes = fit_shapes(train, dataset.geometry, config)
+    prototypes = choose_prototypes(layers, train, dataset.geometry, config)
     probes = draw_probes(held_out)
     probe_pixels = np.stack([preprocess_grey(probe, dataset.geometry) for probe in probes])
     probe_logits = forward(layers, probe_pixels)[-1]
@@ -72,7 +61,7 @@ def export(
     }
 
     def pack() -> bytes:
-        return serialize(layers, shapes.means, shapes.axes, probes, probe_logits, metadata)
+        return serialize(layers, prototypes, probes, probe_logits, metadata)
 
     metadata |= fit_thresholds(parse(pack()), held_out, dataset.geometry, config)
     classifier = Classifier(parse(pack()))
@@ -100,34 +89,35 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return round(float(candidates[int(np.argmin(losses))]), 3)
 
 
-def _distorted(examples: Examples, geometry: Geometry, config: TrainingConfig, stream: int) -> Examples:
-    """Return distorted and re-centred copies, as unusual but real handwriting would arrive."""
+def _distorted(
+    examples: Examples, geometry: Geometry, config: TrainingConfig, count: int, stream: int
+) -> Examples:
+    """Return distorted and re-centred copies of `count` examples: unusual but real handwriting."""
     rng = np.random.default_rng((config.seed, stream))
     settings = dataclasses.replace(config.augmentation, normalized_share=1.0)
     plain = dataclasses.replace(config, augmentation=settings, input_offset=0.0, label_smoothing=0.0)
-    chosen = examples.take(rng.permutation(len(examples))[:SHAPE_EXAMPLES])
+    chosen = examples.take(rng.permutation(len(examples))[:count])
     pixels, _ = make_batch(chosen, geometry, plain, rng)
     return Examples(pixels.reshape(-1, geometry.side, geometry.side), chosen.labels)
 
 
-def fit_shapes(train: Examples, geometry: Geometry, config: TrainingConfig) -> Shapes:
-    """Return mean and principal axes of each digit's distorted pictures (Jolliffe 2002, ch. 2)."""
-    seen = _distorted(train, geometry, config, stream=1)
-    axes = min(40, geometry.side**2 // 4)
+def _features(layers: Sequence[Layer], pixels: np.ndarray) -> np.ndarray:
+    """Return what the last hidden layer makes of pixels, (n, width); the pixels where there is none."""
+    return ([pixels] + forward(layers, pixels))[-2]
 
-    def one(digit: int) -> tuple[np.ndarray, np.ndarray]:
-        pixels = seen.pixels[seen.labels == digit].astype(np.float64)
-        if not len(pixels):  # a data set without this digit: nothing looks like it
-            pixels = np.zeros((1, geometry.side**2))
-        mean = pixels.mean(axis=0)
-        deviations = pixels - mean
-        largest = [len(mean) - axes, len(mean) - 1]
-        _, vectors = scipy.linalg.eigh(deviations.T @ deviations, subset_by_index=largest)
-        return mean, vectors[:, ::-1].T
 
-    with ThreadPoolExecutor(2) as pool:
-        means, directions = zip(*pool.map(one, range(CLASSES)), strict=True)
-    return Shapes(np.array(means, np.float32), np.array(directions, np.float16))
+def choose_prototypes(
+    layers: Sequence[Layer], train: Examples, geometry: Geometry, config: TrainingConfig
+) -> np.ndarray:
+    """Return (count, width) unit vectors: the last hidden layer's view of some training pictures.
+
+    Half of the pictures are distorted, so that a shaky hand is not taken for a letter.
+    """
+    half = PROTOTYPES // 2
+    plain = train.take(np.random.default_rng((config.seed, 3)).permutation(len(train))[:half])
+    distorted = _distorted(train, geometry, config, half, stream=1)
+    features = _features(layers, np.concatenate((plain.pixels, distorted.pixels)))
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
 
 def fit_thresholds(
@@ -135,15 +125,18 @@ def fit_thresholds(
 ) -> dict[str, float]:
     """Return min_confidence and max_novelty, each refusing about one in a hundred held-out pictures.
 
-    Novelty is measured on distorted pictures, so that a shaky hand is not taken for a letter.
+    Novelty is measured on distorted pictures too, and the wider of the two limits is taken.
     """
     classifier = Classifier(draft)  # with a limit of 1, novelties come out in their own unit
     confidence = [prediction.confidence for prediction in classifier.classify(held_out.pixels)]
-    distorted = _distorted(held_out, geometry, config, stream=2)
-    novelty = classifier.novelty(distorted.pixels, distorted.labels)
+    distorted = _distorted(held_out, geometry, config, len(held_out), stream=2)
+    limits = [
+        np.quantile(classifier.novelty(_features(draft.layers, pixels)), 1 - REFUSED_SHARE)
+        for pixels in (held_out.pixels, distorted.pixels)
+    ]
     return {
         "min_confidence": round(float(np.quantile(confidence, REFUSED_SHARE)), 4),
-        "max_novelty": round(float(np.quantile(novelty, 1 - REFUSED_SHARE)), 4),
+        "max_novelty": round(float(max(limits)), 4),
     }
 
 
