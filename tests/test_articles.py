@@ -1,10 +1,19 @@
 """Every command in the trainer's table runs; here on small settings, in full by tests/articles.py."""
 
+import functools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.articles import result, rows, run
+from trainer.data import Dataset, load_dataset
+
+
+@functools.cache
+def load_once(*arguments: Any, **named: Any) -> Dataset:
+    """Load a data set for the first command that asks for it."""
+    return load_dataset(*arguments, **named)
 
 
 def small(command: str) -> list[str]:
@@ -26,6 +35,7 @@ def test_the_command_runs(
     what: str, command: str, stated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("trainer.cli.load_dataset", load_once)
     found = result(run(command, *small(command)))
     assert [word for word in found.split() if word.isalpha()] == [
         word for word in stated.split() if word.isalpha()
