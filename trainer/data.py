@@ -178,7 +178,6 @@ def prepare(raw: np.ndarray, geometry: Geometry) -> np.ndarray:
 
     Raises TrainerError for a picture without ink.
     """
-
     pixels = np.empty((len(raw), geometry.side**2), np.float32)
 
     def one(index: int) -> None:
