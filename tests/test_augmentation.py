@@ -12,7 +12,7 @@ EXAMPLES = drawn_examples(60)
 NOTHING = Augmentation(
     **{field.name: 0.0 for field in dataclasses.fields(Augmentation)}  # every range at its lowest
 )
-ALL = Augmentation(share=1, stroke_share=1, blur_share=1, fading_share=1)
+ALL = Augmentation(share=1, stroke_share=1, blur_share=1, fading_share=1, contrast_share=1, noise_share=1)
 
 
 def distorted(settings: Augmentation, seed: int = 0) -> np.ndarray:
@@ -103,6 +103,22 @@ def test_fading_takes_ink_and_blur_softens() -> None:
     assert ink(faded) < 0.95 * ink(EXAMPLES.pictures)
     blurred = distorted(dataclasses.replace(NOTHING, share=1.0, blur_share=1.0, blur=0.8))
     assert np.abs(np.diff(blurred, axis=1)).max() < np.abs(np.diff(EXAMPLES.pictures, axis=1)).max()
+
+
+def test_contrast_pales_every_pixel_alike() -> None:
+    pale = distorted(dataclasses.replace(NOTHING, share=1.0, contrast_share=1.0, contrast=0.6))
+    for before, after in zip(EXAMPLES.pictures, pale, strict=True):
+        ratios = after[before > 0.2] / before[before > 0.2]
+        assert ratios == pytest.approx(np.full(len(ratios), ratios[0]), abs=1e-3)
+        assert 0.4 <= ratios[0] <= 1.001
+    assert ink(pale) < 0.85 * ink(EXAMPLES.pictures)
+
+
+def test_noise_stays_on_the_ink() -> None:
+    grainy = distorted(dataclasses.replace(NOTHING, share=1.0, noise_share=1.0, noise=0.5))
+    background = EXAMPLES.pictures == 0
+    assert not grainy[background].any()
+    assert np.std((grainy - EXAMPLES.pictures)[~background]) > 0.1
 
 
 def test_an_elastic_field_bends_each_picture_in_its_own_way() -> None:

@@ -178,7 +178,25 @@ def test_patience_stops_early_and_keeps_the_best_epoch() -> None:
     assert state.epoch < 60
     assert len(losses) - 1 - int(np.argmin(losses)) == 3
     shorter = trained(dataclasses.replace(config, epochs=int(np.argmin(losses)) + 1))
-    assert np.array_equal(state.best.vector, shorter.best.vector)
+    assert np.array_equal(state.best.vector, shorter.parameters.vector)
+
+
+def test_the_best_epoch_survives_a_resume(tmp_path: Path) -> None:
+    config = dataclasses.replace(
+        CONFIG, epochs=60, patience=3, learning_rate=0.05, schedule="constant", averaging=0.0, batch_size=8
+    )
+    path, task, whole = tmp_path / "checkpoint.npz", task_of(config), trained(config)
+
+    def interrupt(state: TrainingState) -> None:
+        write_checkpoint(path, state, config, {})
+        if state.epoch == whole.epoch - 1:  # two epochs after the best
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(begin(config, task.inputs, task.outputs), task, config, on_epoch=interrupt)
+    state = begin(config, task.inputs, task.outputs)
+    read_checkpoint(path, state, config, {})
+    assert np.array_equal(train(state, task, config).best.vector, whole.best.vector)
 
 
 def test_epochs_since_the_best_are_counted() -> None:

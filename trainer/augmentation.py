@@ -1,6 +1,6 @@
 """Distorted copies of training pictures: what other hands, pens and cameras would have made.
 
-    pictures -> affine + elastic warp -> stroke width -> blur -> ink -> fading -> pictures
+    pictures -> affine + elastic warp -> stroke width -> blur -> fading -> contrast -> noise -> pictures
 
 Everything is computed for a whole batch at once in NumPy and works on ink (background 0). The
 result still has to walk the serving road (`service.normalization.normalize`), like any picture.
@@ -40,6 +40,10 @@ class Augmentation:
     blur: float = _range(0.8, "largest standard deviation of the blur, in pixels")
     fading_share: float = _range(0.1, "share of the pictures that lose ink in patches", 1)
     fading: float = _range(0.5, "largest share of the ink lost", 1)
+    contrast_share: float = _range(0.0, "share of the pictures that become paler as a whole", 1)
+    contrast: float = _range(0.5, "largest share of the ink taken from every pixel alike", 1)
+    noise_share: float = _range(0.0, "share of the pictures whose ink becomes grainy", 1)
+    noise: float = _range(0.15, "largest standard deviation of the grain; the background stays clean", 1)
     normalized_share: float = _range(
         0.5, "share of the pictures that are cut out and centred again after distortion, as uploads are", 1
     )
@@ -62,6 +66,8 @@ def augment(
     warped = _change_strokes(warped, settings, rng)
     warped = _blur(warped, settings, rng)
     warped = _fade(warped, settings, rng)
+    warped = _pale(warped, settings, rng)
+    warped = _grain(warped, settings, rng)
     kept = warped.max(axis=(1, 2)) > 0.3
     distorted[np.flatnonzero(chosen)[kept]] = warped[kept]
     return distorted
@@ -128,7 +134,7 @@ def _sample(pictures: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.n
     padded[:, 1:-1, 1:-1] = pictures
     flat = padded.reshape(-1)
     for coordinates in (rows, columns):
-        coordinates += 1  # noqa: PLW2901 - in place
+        np.add(coordinates, 1, out=coordinates)
         np.clip(coordinates, 0, side + 0.999, out=coordinates)
     top, left = np.floor(rows), np.floor(columns)
     rows -= top  # now the share of the lower row, and of the right column
@@ -200,4 +206,22 @@ def _fade(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator
     patches /= patches.max(axis=(1, 2), keepdims=True)
     strength = rng.uniform(0, settings.fading, (len(picked), 1, 1)).astype(np.float32)
     pictures[picked] *= 1 - strength * patches
+    return pictures
+
+
+def _pale(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """Scale the ink of some of the pictures down, as a pencil would."""
+    picked = _pick(len(pictures), settings.contrast_share, rng)
+    strength = rng.uniform(0, settings.contrast, (len(picked), 1, 1)).astype(np.float32)
+    pictures[picked] *= 1 - strength
+    return pictures
+
+
+def _grain(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """Add Gaussian noise where there is ink: serving makes the background exactly 0."""
+    picked = _pick(len(pictures), settings.noise_share, rng)
+    some = pictures[picked]
+    strength = rng.uniform(0, settings.noise, (len(picked), 1, 1)).astype(np.float32)
+    noisy = some + strength * rng.standard_normal(some.shape, np.float32)
+    pictures[picked] = np.where(some > 0, np.clip(noisy, 0, 1), 0)
     return pictures

@@ -13,7 +13,7 @@ from types import FrameType
 
 import threadpoolctl
 
-from service.artifact import ArtifactError, load
+from service.artifact import ArtifactError, load, parse
 from service.classifier import Classifier
 from trainer import run
 from trainer.committee import load_committee
@@ -24,7 +24,7 @@ from trainer.evaluate import evaluate
 from trainer.fetch import MNIST_MIRRORS, fetch_mnist
 from trainer.publish import DEFAULT_MINIMUM_ACCURACY, publish
 from trainer.tables import TABLES
-from trainer.text import evaluation_text, published_text, table_text
+from trainer.text import artifact_text, evaluation_text, table_text
 
 DATASETS = ("digits", "mnist", "fashion", "folder")
 
@@ -119,6 +119,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", help=f"hyper-parameters: {', '.join(recipe_names())}, or a .toml file")
     parser.add_argument("--name", type=_name, help="name of the model; by default that of the recipe")
     _add_gate(parser)
+    parser.add_argument("--no-publish", action="store_true", help="only train and say how good it became")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default checkpoints/NAME.npz")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint, if there is one")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -175,9 +176,12 @@ def _train(arguments: argparse.Namespace) -> int:
         from trainer.report import write_report  # matplotlib is slow to import
 
         write_report(arguments.report, content, dataset, config, state.history)
-    artifact = publish(content, name, arguments.to, arguments.minimum_accuracy)
+    if arguments.no_publish:
+        print(artifact_text(parse(content), f"trained {name}, published nothing"))
+    else:
+        artifact = publish(content, name, arguments.to, arguments.minimum_accuracy)
+        print(artifact_text(artifact, f"published {arguments.to / name}.npz"))
     session.checkpoint.unlink(missing_ok=True)
-    print(published_text(artifact, arguments.to / f"{name}.npz"))
     return 0
 
 
@@ -234,5 +238,5 @@ def _publish(arguments: argparse.Namespace) -> int:
     load(arguments.artefact)  # a missing or hostile file gets its clear error before it is read whole
     name = arguments.artefact.name.removesuffix(".npz")
     artifact = publish(arguments.artefact.read_bytes(), name, arguments.to, arguments.minimum_accuracy)
-    print(published_text(artifact, arguments.to / f"{name}.npz"))
+    print(artifact_text(artifact, f"published {arguments.to / name}.npz"))
     return 0

@@ -178,16 +178,17 @@ def prepare(raw: np.ndarray, geometry: Geometry) -> np.ndarray:
 
     Raises TrainerError for a picture without ink.
     """
+    pixels = np.empty((len(raw), geometry.side**2), np.float32)
 
-    def one(index: int) -> np.ndarray:
+    def one(index: int) -> None:
         try:
-            return preprocess_grey(raw[index], geometry)
+            pixels[index] = preprocess_grey(raw[index], geometry)
         except ImageError as error:
             raise TrainerError(f"image {index} of the data: {str(error).rstrip('.')}. Remove it") from error
 
     with ThreadPoolExecutor(2) as pool:
-        pixels = list(pool.map(one, range(len(raw))))
-    return np.stack(pixels).reshape(-1, geometry.side, geometry.side)
+        list(pool.map(one, range(len(raw))))  # the list brings out what a thread raised
+    return pixels.reshape(-1, geometry.side, geometry.side)
 
 
 def hold_out(examples: Examples, share: float, seed: int) -> tuple[Examples, Examples]:

@@ -97,7 +97,11 @@ def _distorted(
     settings = dataclasses.replace(config.augmentation, normalized_share=1.0)
     plain = dataclasses.replace(config, augmentation=settings, input_offset=0.0, label_smoothing=0.0)
     chosen = examples.take(rng.permutation(len(examples))[:count])
-    pixels, _ = make_batch(chosen, geometry, plain, rng)
+    parts = [  # all at once would take several times the memory of training
+        make_batch(chosen.take(part), geometry, plain, rng)[0]
+        for part in np.array_split(np.arange(len(chosen)), -(-len(chosen) // 1000))
+    ]
+    pixels = np.concatenate(parts)
     return Examples(pixels.reshape(-1, geometry.side, geometry.side), chosen.labels)
 
 

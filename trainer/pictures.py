@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from service.classifier import Classifier
 from service.network import Layer
@@ -231,6 +232,7 @@ def curves_figure(history: Sequence[Mapping[str, Any]]) -> Figure:
                 if (values > 0).all() and values.max() > 5 * values.min():
                     axes.set_yscale("log")
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(title, fontsize=11)
         axes.legend(frameon=False, fontsize=9)
     return figure

@@ -34,7 +34,7 @@ section { background: #fff; border-radius: 10px; padding: 1.2rem 1.4rem; margin-
 img { max-width: 100%; display: block; margin: .8rem auto 0; }
 p { margin: .2rem 0; max-width: 46rem; } pre { overflow-x: auto; font-size: .82rem; line-height: 1.4; }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .8rem; margin: 0; }
-dt { font-size: .82rem; color: #5b6670; } dd { margin: 0; font-size: 1.35rem; font-weight: 600; }
+dt { font-size: .82rem; color: #5b6670; } dd { margin: 0; font-size: 1.25rem; font-weight: 600; }
 """
 
 

@@ -48,7 +48,7 @@ def command_line(arguments: argparse.Namespace, argv: list[str]) -> str:
         if flag in skip:
             if "=" not in word:
                 next(given, None)
-        elif word not in ("--resume", "--quiet"):
+        elif word not in ("--resume", "--quiet", "--no-publish"):
             words.append(word)
     for flag in ("data", "teachers"):
         if getattr(arguments, flag, None):

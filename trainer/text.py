@@ -3,8 +3,6 @@
 Evaluation, Artifact -> lines of text
 """
 
-from pathlib import Path
-
 from service.artifact import Artifact
 from trainer.data import CLASSES
 from trainer.evaluate import Evaluation
@@ -36,11 +34,11 @@ def evaluation_text(evaluation: Evaluation, title: str) -> str:
     return "\n".join(lines)
 
 
-def published_text(artifact: Artifact, path: Path) -> str:
+def artifact_text(artifact: Artifact, title: str) -> str:
     """Return the summary at the end of a training or a publication."""
     metrics = artifact.metadata["metrics"]
     lines = [
-        f"published {path}",
+        title,
         f"  version            {artifact.version}",
         f"  parameters         {artifact.parameters:,}",
     ]
