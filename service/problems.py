@@ -40,6 +40,10 @@ class UnsupportedContentTypeError(RequestError):
     """The content type of the request is not supported."""
 
 
+class InvalidParameterError(RequestError):
+    """A query parameter has a value that is not allowed."""
+
+
 class TooManyImagesError(RequestError):
     """There are too many images in one request."""
 
@@ -47,6 +51,7 @@ class TooManyImagesError(RequestError):
 STATUSES: dict[type[Exception], int] = {
     MissingImageError: 400,
     EmptyImageError: 400,
+    InvalidParameterError: 400,
     UnknownModelError: 404,
     TooManyPixelsError: 413,
     TooManyImagesError: 413,

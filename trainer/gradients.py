@@ -5,19 +5,11 @@
 Checked against central differences in float64 for every parameter (tests/test_gradients.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from service.network import LEAKY_SLOPE, Layer, softmax
-
-# d activation / d input, written in terms of the activation's output, which is at hand.
-DERIVATIVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "sigmoid": lambda outputs: outputs * (1 - outputs),
-    "tanh": lambda outputs: 1 - outputs * outputs,
-    "relu": lambda outputs: outputs > 0,
-    "leaky_relu": lambda outputs: np.where(outputs > 0, outputs.dtype.type(1), LEAKY_SLOPE),
-}
+from service.network import DERIVATIVES, Layer, softmax
 
 
 def one_hot(labels: np.ndarray, classes: int = 10, dtype: type = np.float32) -> np.ndarray:
