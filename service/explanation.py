@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from service.classifier import Classifier
+from service.classifier import Classifier, Prediction
 from service.network import DERIVATIVES, forward
 
 # For and against the answer, told apart by every kind of colour vision and on black and white.
@@ -25,12 +25,13 @@ FOR = (230, 97, 1)  # orange
 AGAINST = (69, 130, 236)  # blue
 
 
-def explain(pixels: np.ndarray, classifier: Classifier) -> dict[str, Any]:
+def explain(pixels: np.ndarray, classifier: Classifier, prediction: Prediction) -> dict[str, Any]:
     """Return the JSON object that explains one answer.
 
     pixels: (side * side,) float32 in [0, 1]. `picture` is a grey PNG, ink white, and `saliency` an
     RGBA PNG of the same size: orange speaks for the answer, blue for the runner-up, the opacity says
-    how much. Both are base64. `runner_up` is the digit that the answer is compared with.
+    how much. Both are base64. `runner_up` is the digit that the answer is compared with; `novelty`
+    above 1 means that the picture is unlike all known shapes of its digit.
     """
     values, runner_up = saliency(pixels, classifier)
     side = classifier.artifact.geometry.side
@@ -38,6 +39,7 @@ def explain(pixels: np.ndarray, classifier: Classifier) -> dict[str, Any]:
         "picture": _png(Image.fromarray(np.rint(pixels.reshape(side, side) * 255).astype(np.uint8))),
         "saliency": _png(Image.fromarray(_colours(values).reshape(side, side, 4))),
         "runner_up": runner_up,
+        "novelty": prediction.novelty,
     }
 
 

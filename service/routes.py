@@ -34,7 +34,7 @@ def create_routes(settings: Settings, models: ModelRegistry, metrics: Metrics) -
         g.digit, g.model_version = prediction.digit, classifier.artifact.version
         body = answer(prediction, classifier)
         if wanted:
-            body["explanation"] = explain(pixels, classifier)
+            body["explanation"] = explain(pixels, classifier, prediction)
         return body
 
     @routes.post("/predict/batch")

@@ -3,6 +3,7 @@
 import base64
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,11 @@ def opened(text: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
 
 
+def explained(pixels: np.ndarray, classifier: Classifier) -> dict[str, Any]:
+    (prediction,) = classifier.classify(pixels[None])
+    return explain(pixels, classifier, prediction)
+
+
 @pytest.fixture(scope="module", params=sorted(MODELS.glob("*.npz")), ids=lambda path: path.stem)
 def classifier(request: pytest.FixtureRequest) -> Classifier:
     path: Path = request.param
@@ -37,7 +43,7 @@ def margin(pixels: np.ndarray, digit: int, runner_up: int, classifier: Classifie
 
 def test_the_picture_is_what_the_network_saw(classifier: Classifier) -> None:
     pixels = preprocess(digit_png(3), classifier.artifact.geometry)
-    picture = opened(explain(pixels, classifier)["picture"])
+    picture = opened(explained(pixels, classifier)["picture"])
     assert picture.format == "PNG"
     assert picture.mode == "L"
     assert np.allclose(np.asarray(picture).reshape(-1) / 255, pixels, atol=0.5 / 255)
@@ -46,7 +52,7 @@ def test_the_picture_is_what_the_network_saw(classifier: Classifier) -> None:
 def test_the_saliency_picture_shows_its_largest_value_opaque(classifier: Classifier) -> None:
     pixels = preprocess(digit_png(3), classifier.artifact.geometry)
     values, _ = saliency(pixels, classifier)
-    colours = np.asarray(opened(explain(pixels, classifier)["saliency"])).reshape(-1, 4)
+    colours = np.asarray(opened(explained(pixels, classifier)["saliency"])).reshape(-1, 4)
     largest = int(np.abs(values).argmax())
     assert colours[largest].tolist() == [*(FOR if values[largest] > 0 else AGAINST), 255]
     assert (colours[:, :3][values > 0] == FOR).all()
@@ -88,6 +94,13 @@ def test_erasing_the_ink_it_marks_costs_more_of_the_lead_than_erasing_other_ink(
         erased[rng.permutation(ink)[:count]] = 0
         cost_random += before - margin(erased, digit, runner_up, classifier)
     assert cost_marked > 2 * max(cost_random, 0)
+
+
+def test_a_picture_that_is_no_digit_has_a_novelty_above_one(classifier: Classifier) -> None:
+    side = classifier.artifact.geometry.side
+    stripes = np.zeros((side, side), np.float32)
+    stripes[:, ::2] = 1
+    assert explained(stripes.reshape(-1), classifier)["novelty"] > 1
 
 
 def test_explain_true_adds_the_explanation_and_changes_nothing_else(service: Server) -> None:
