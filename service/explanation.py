@@ -21,17 +21,17 @@ from service.classifier import Classifier, Prediction
 from service.network import DERIVATIVES, forward
 
 # For and against the answer, told apart by every kind of colour vision and on black and white.
-FOR = (230, 97, 1)  # orange
-AGAINST = (69, 130, 236)  # blue
+FOR = (255, 122, 26)  # orange
+AGAINST = (77, 148, 255)  # blue
 
 
 def explain(pixels: np.ndarray, classifier: Classifier, prediction: Prediction) -> dict[str, Any]:
     """Return the JSON object that explains one answer.
 
     pixels: (side * side,) float32 in [0, 1]. `picture` is a grey PNG, ink white, and `saliency` an
-    RGBA PNG of the same size: orange speaks for the answer, blue for the runner-up, the opacity says
-    how much. Both are base64. `runner_up` is the digit that the answer is compared with; `novelty`
-    above 1 means that the picture is unlike all known shapes of its digit.
+    RGBA PNG of the same size: orange speaks for the answer, blue for the runner-up, the opacity,
+    squared, says how much. Both are base64. `runner_up` is the digit that the answer is compared
+    with; `novelty` above 1 means that the picture is unlike all known shapes of its digit.
     """
     values, runner_up = saliency(pixels, classifier)
     side = classifier.artifact.geometry.side
@@ -60,10 +60,14 @@ def saliency(pixels: np.ndarray, classifier: Classifier) -> tuple[np.ndarray, in
 
 
 def _colours(values: np.ndarray) -> np.ndarray:
-    """Return (n, 4) uint8: the hue from the sign, the opacity from the size relative to the largest."""
+    """Return (n, 4) uint8: the hue from the sign, the opacity from the size relative to the largest.
+
+    The root keeps small contributions, which are many, visible beside the few large ones.
+    """
     colours = np.empty((len(values), 4), np.uint8)
     colours[:, :3] = np.where(values[:, None] > 0, FOR, AGAINST)
-    colours[:, 3] = np.rint(np.abs(values) * (255 / max(float(np.abs(values).max()), 1e-12)))
+    sizes = np.abs(values)
+    colours[:, 3] = np.rint(255 * np.sqrt(sizes / max(float(sizes.max()), 1e-12)))
     return colours
 
 

@@ -65,11 +65,14 @@ def _read(path: Path) -> StaticFile:
     guessed = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     kind = "text/javascript" if path.suffix == ".js" else guessed
     text = kind.startswith("text/") or kind == "image/svg+xml"
-    return StaticFile(content, f"{kind}; charset=utf-8" if text else kind, hashlib.sha256(content).hexdigest())
+    return StaticFile(
+        content, f"{kind}; charset=utf-8" if text else kind, hashlib.sha256(content).hexdigest()
+    )
 
 
 def _respond(file: StaticFile) -> Response:
     response = Response(file.content, content_type=file.content_type)
     response.headers.update(HEADERS)
     response.set_etag(file.etag[:32])
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

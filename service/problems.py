@@ -127,8 +127,13 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _respond(problem: dict[str, Any]) -> Response:
-    body = json.dumps({**problem, "request_id": g.get("request_id")})
-    return Response(body, problem["status"], content_type="application/problem+json")
+    if request.path == "/v2" or request.path.startswith("/v2/"):
+        # The Open Inference Protocol has a form of its own, and its clients show this one member.
+        body, content_type = json.dumps({"error": problem["detail"]}), "application/json"
+    else:
+        body = json.dumps({**problem, "request_id": g.get("request_id")})
+        content_type = "application/problem+json"
+    return Response(body, problem["status"], content_type=content_type)
 
 
 DRAIN_BYTES = 64 * 1024 * 1024

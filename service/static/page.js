@@ -74,12 +74,12 @@ function showAnswer(answer, milliseconds) {
   const percent = percentage(confidence);
   const time = `${answer.model.name}, ${Math.round(milliseconds)} ms.`;
   if (accepted) {
-    verdict("sure", digit, `It is a ${digit}`, `${percent} sure. ${time}`, `${digit}, ${percent} sure`);
+    verdict("sure", digit, `It is ${named(digit)}`, `${percent} sure. ${time}`, `${digit}, ${percent} sure`);
   } else if (explanation.novelty > 1) {
     const headline = "This does not look like a digit";
-    verdict("stranger", digit, headline, `The nearest would be a ${digit}. ${time}`);
+    verdict("stranger", digit, headline, `The nearest would be ${named(digit)}. ${time}`);
   } else {
-    const headline = `Not sure: a ${digit} or a ${explanation.runner_up}?`;
+    const headline = `Not sure: ${named(digit)} or ${named(explanation.runner_up)}?`;
     verdict("unsure", digit, headline, `${percent} for the ${digit}. ${time}`);
   }
   showBars(probabilities, digit);
@@ -160,6 +160,8 @@ function percentage(share) {
   return `${percent.toFixed(1)} %`;
 }
 
+const named = (digit) => (digit === 8 ? "an 8" : `a ${digit}`);
+
 const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 const fileName = () => sheet.file?.name || (sheet.file ? "pasted.png" : "digit.png");
@@ -217,7 +219,7 @@ addEventListener("keydown", (event) => {
 $("labels").append(
   ...Array.from({ length: 10 }, (_, digit) => {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: digit });
-    button.setAttribute("aria-label", `It is a ${digit}: save it as such`);
+    button.setAttribute("aria-label", `It is ${named(digit)}: save it as such`);
     button.addEventListener("click", () => saveLabelled(digit));
     return button;
   }),
