@@ -12,6 +12,7 @@ from flask import Flask, Response, g, request
 
 from service.config import Settings
 from service.metrics import Metrics
+from service.openapi import create_openapi
 from service.page import create_page
 from service.problems import register_problems
 from service.registry import ModelRegistry
@@ -36,6 +37,7 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> F
     register_problems(app)
     app.register_blueprint(create_routes(settings, models, metrics))
     app.register_blueprint(create_v2(settings, models, metrics))
+    app.register_blueprint(create_openapi(settings))
     app.register_blueprint(create_page())
 
     @app.before_request

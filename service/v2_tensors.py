@@ -210,7 +210,7 @@ def _outputs(message: Mapping[str, Any], binary: bool) -> list[Output]:
         classes = parameters.get("classification", 0)
         _expect(isinstance(own, bool), "The parameter 'binary_data' must be true or false.")
         _expect(
-            isinstance(classes, int) and not isinstance(classes, bool) and 0 <= classes <= 1000,
+            isinstance(classes, int) and not isinstance(classes, bool) and classes >= 0,
             "The parameter 'classification' must be the number of classes wanted.",
         )
         outputs.append(Output(each["name"], own, classes))
