@@ -61,14 +61,24 @@ class Server:
 
 
 @contextlib.contextmanager
-def running_service(folder: Path, wait_for: str = "/readyz", **environment: str) -> Iterator[Server]:
+def running_service(
+    folder: Path, wait_for: str = "/readyz", port: int = 0, **environment: str
+) -> Iterator[Server]:
     """Start the service with further environment variables and stop it afterwards.
 
     folder: for the log. wait_for: the path that must answer 200 before the test goes on; "" for none.
+    port: 0 for a free one.
     """
-    port = free_port()
+    port = port or free_port()
     log = folder / "service.log"
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:service.gunicorn_conf", "service.wsgi:application"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        "python:service.gunicorn_conf",
+        "service.wsgi:application",
+    ]
     settings = {"HOST": "127.0.0.1", "PORT": str(port), "WEB_CONCURRENCY": "2"} | environment
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("DIGITS_", "PROMETHEUS_"))}
     with open(log, "wb") as output:

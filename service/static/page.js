@@ -156,7 +156,7 @@ function showBars(probabilities, best) {
 function percentage(share) {
   const percent = 100 * share;
   if (percent < 0.05) return "0 %";
-  if (percent > 99.95) return "100 %";
+  if (percent > 99.9) return "> 99.9 %"; // rounding must not promise certainty
   return `${percent.toFixed(1)} %`;
 }
 
