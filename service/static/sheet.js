@@ -6,7 +6,7 @@
 // Strokes are kept as points, so that undo, resizing and dark mode draw them again.
 
 // The digit covers about two thirds of the sheet; this gives strokes as wide as those the network learnt.
-const PEN = 0.072;
+const PEN = 0.08;
 const SENT_SIDE = 280;
 const KEY_STEP = 0.02;
 const KEY_LEAP = 0.08;

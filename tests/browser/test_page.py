@@ -2,12 +2,14 @@
 
 import base64
 import io
+import math
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
 from tests.drawing import STROKES, digit_png, draw_digit, encode
@@ -32,12 +34,13 @@ def draw(page: Page, digit: int) -> None:
         ]
         page.mouse.move(*points[0])
         page.mouse.down()
-        for point in points[1:]:
-            page.mouse.move(*point)
+        for last, point in pairwise(points):
+            # As densely as a mouse reports; few and far points would round the corners off.
+            page.mouse.move(*point, steps=1 + int(math.dist(last, point) / 30))
         page.mouse.up()
 
 
-def expect_digit(page: Page, digit: int, state: str = "sure") -> None:
+def expect_digit(page: Page, digit: int | str, state: str = "sure") -> None:
     expect(page.locator("#digit")).to_have_text(str(digit))
     expect(page.locator("#verdict")).to_have_attribute("data-state", state)
 
@@ -53,14 +56,15 @@ def shown_picture(page: Page) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
 
 
-@pytest.mark.parametrize("digit", range(10))
-def test_a_drawn_digit_is_read(page: Page, digit: int) -> None:
-    draw(page, digit)
-    expect_digit(page, digit)
-    expect(page.locator("#headline")).to_contain_text(str(digit))
-    best = page.locator("#bars li.best")
-    expect(best).to_have_count(1)
-    expect(best.locator(".name")).to_have_text(str(digit))
+def test_the_ten_digits_are_read_one_after_the_other(page: Page) -> None:
+    for digit in range(10):
+        draw(page, digit)
+        expect_digit(page, digit)
+        best = page.locator("#bars li.best")
+        expect(best).to_have_count(1)
+        expect(best.locator(".name")).to_have_text(str(digit))
+        page.locator("#clear").click()
+        expect_digit(page, "?", "empty")
 
 
 def test_the_answer_comes_while_the_pen_is_still_down(page: Page) -> None:
@@ -75,15 +79,13 @@ def test_the_answer_comes_while_the_pen_is_still_down(page: Page) -> None:
 
 def test_the_explanation_shows_what_the_network_saw(page: Page) -> None:
     expect(page.locator("#why")).to_be_hidden()
-    draw(page, 3)
+    upload(page, digit_png(3))
     expect(page.locator("#seen")).to_be_visible()
     assert shown_picture(page).size == (28, 28)
     expect(page.locator("#for-digit")).to_have_text("3")
-    expect(page.locator("#saliency")).to_have_attribute(
-        "alt", "Heat map: orange spoke for 3, blue for 5"
-    ) if (page.locator("#against-digit").text_content() == "5") else expect(
-        page.locator("#saliency")
-    ).to_be_visible()
+    runner_up = page.locator("#against-digit").text_content()
+    alt = f"Heat map: orange spoke for 3, blue for {runner_up}"
+    expect(page.locator("#saliency")).to_have_attribute("alt", alt)
 
 
 def test_undo_takes_back_one_stroke_and_clear_all(page: Page) -> None:
@@ -159,13 +161,9 @@ def test_the_announcement_for_screen_readers_says_the_answer(page: Page) -> None
 
 
 def test_something_else_than_a_digit_has_a_state_of_its_own(page: Page) -> None:
-    stripes = Image.new("L", (200, 200), 255)
-    for x in range(30, 170, 24):
-        stripes.paste(0, (x, 40, x + 12, 160))
-    frame = draw_digit(0, box=(0.2, 0.2, 0.6, 0.6))
-    frame.paste(0, (40, 90, 160, 110))
-    frame.paste(0, (90, 40, 110, 160))
-    upload(page, encode(frame))
+    box = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(box).rectangle((40, 40, 160, 160), outline=0, width=14)
+    upload(page, encode(box))
     expect(page.locator("#headline")).to_have_text("This does not look like a digit")
     expect(page.locator("#verdict")).to_have_attribute("data-state", "stranger")
 
