@@ -199,7 +199,7 @@ def _input(shape: JsonObject, length: JsonObject) -> JsonObject:
             "name": {
                 "enum": ["pixels", "image"],
                 "description": "`pixels`: FP32, [n, side x side] or [n, side, side], prepared as the network "
-                "expects it. `image`: BYTES, [n], image files as for POST /predict.",
+                "expects it. `image`: BYTES, [n], image files as for POST /predict, in JSON as base64.",
             },
             "shape": shape,
             "datatype": {"enum": ["FP32", "BYTES"]},

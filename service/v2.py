@@ -7,8 +7,10 @@ Errors are {"error": "..."} instead of problems, as the protocol has it. Protoco
 kserve/open-inference-protocol, specification/protocol/inference_rest.md.
 """
 
+import base64
 import gzip
 import json
+import re
 import zlib
 from typing import Any
 
@@ -28,6 +30,8 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository(index)"]
 OUTPUTS = ("digit", "probabilities", "accepted")
 VERSION = "1.0.0"
+# JSON strings cannot hold a file, so there it comes as base64; no image file consists of these alone.
+BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 WORTH_COMPRESSING = 1024  # bytes; below, they fit one packet either way
 
 
@@ -127,6 +131,8 @@ def create_v2(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Bl
         return np.stack([_prepare(index, image, classifier) for index, image in enumerate(array)])
 
     def _prepare(index: int, image: bytes, classifier: Classifier) -> np.ndarray:
+        if BASE64.fullmatch(image):
+            image = base64.b64decode(image)
         try:
             return inference.prepare(image, classifier)
         except ImageError as error:

@@ -1,10 +1,12 @@
 """The Open Inference Protocol, spoken by its own client, and by hand where that one is too polite."""
 
+import base64
 import gzip
 import json
 import struct
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from tritonclient.utils import InferenceServerException
 from service.artifact import load
 from service.preprocessing import preprocess
 from tests.drawing import digit_png
-from tests.serving import MODELS, Server
+from tests.serving import MODELS, Server, running_service
 
 MODEL = "digits-8x8"
 DIGITS = (3, 7, 0)
@@ -232,6 +234,25 @@ def test_nested_data_in_plain_json_is_answered(service: Server) -> None:
     assert [output["name"] for output in answer["outputs"]] == ["digit", "probabilities", "accepted"]
     assert len(answer["outputs"][1]["data"]) == 10
     assert "id" not in post(service, tensor()).json()
+
+
+def test_images_in_json_are_base64(service: Server, client: triton.InferenceServerClient) -> None:
+    encoded = [base64.b64encode(digit_png(digit)).decode() for digit in DIGITS]
+    body = {"inputs": [{"name": "image", "shape": [3], "datatype": "BYTES", "data": encoded}]}
+    digits = post(service, body).json()["outputs"][0]["data"]
+    assert digits == client.infer(MODEL, [image_input(*DIGITS)]).as_numpy("digit").tolist()
+
+
+def test_without_a_model_the_server_is_live_but_not_ready(tmp_path: Path) -> None:
+    with running_service(tmp_path, "/livez", DIGITS_DEFAULT_MODEL="unknown", WEB_CONCURRENCY="1") as server:
+        client = triton.InferenceServerClient(server.url.removeprefix("http://"))
+        assert client.is_server_live()
+        assert not client.is_server_ready()
+        client.close()
+        response = requests.get(f"{server.url}/v2/health/ready", timeout=30)
+    assert response.status_code == 503
+    assert "Retry-After" in response.headers
+    assert "'unknown' is not loaded" in response.json()["error"]
 
 
 HUGE = {"Inference-Header-Content-Length": "99999"}

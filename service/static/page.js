@@ -85,6 +85,7 @@ function showAnswer(answer, milliseconds) {
   showBars(probabilities, digit);
   showExplanation(explanation, digit);
   $("extras").hidden = false;
+  if (!models.some(({ version }) => version === answer.model.version)) loadModels(); // it was replaced
   const [name, url] = [fileName(), new URL(`/predict?model=${encodeURIComponent(answer.model.name)}`, location)];
   $("file-name").textContent = name;
   $("curl").textContent = `curl -F ${quoted(`file=@${name}`)} ${quoted(url.href)}`;
@@ -256,7 +257,9 @@ async function loadModels() {
   try {
     const answer = await (await fetch("/models")).json();
     models = answer.models;
-    $("model").replaceChildren(...models.map(({ name }) => new Option(name, name, false, name === answer.default)));
+    const names = models.map(({ name }) => name);
+    const chosen = names.includes($("model").value) ? $("model").value : answer.default;
+    $("model").replaceChildren(...names.map((name) => new Option(name, name, false, name === chosen)));
     showModel();
   } catch {
     setTimeout(loadModels, RETRY);
