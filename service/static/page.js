@@ -71,7 +71,7 @@ function askAgainLater(mine) {
 
 function showAnswer(answer, milliseconds) {
   const { digit, confidence, probabilities, accepted, explanation } = answer;
-  const percent = percentage(confidence);
+  const percent = percentage(confidence).replace(">", "over");
   const time = `${answer.model.name}, ${Math.round(milliseconds)} ms.`;
   if (accepted) {
     verdict("sure", digit, `It is ${named(digit)}`, `${percent} sure. ${time}`, `${digit}, ${percent} sure`);

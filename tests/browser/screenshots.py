@@ -16,7 +16,7 @@ from tests.browser.conftest import ARGUMENTS
 from tests.browser.test_page import PHONE, draw, expect_digit
 from tests.serving import running_service
 
-DESKTOP = {"viewport": {"width": 1120, "height": 700}}
+DESKTOP = {"viewport": {"width": 1120, "height": 790}}
 PICTURES = {
     "page-light.png": (3, DESKTOP),
     "page-dark.png": (8, DESKTOP | {"color_scheme": "dark"}),

@@ -156,7 +156,7 @@ def test_the_keyboard_alone_draws_reads_and_clears(page: Page) -> None:
 
 def test_the_announcement_for_screen_readers_says_the_answer(page: Page) -> None:
     draw(page, 7)
-    expect(page.locator("#announcement")).to_have_text("7, > 99.9 % sure")
+    expect(page.locator("#announcement")).to_have_text("7, over 99.9 % sure")
     assert page.locator("#announcement").get_attribute("aria-live") == "polite"
 
 
