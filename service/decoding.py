@@ -74,13 +74,12 @@ def decode(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.ndarray:
     """
     if not data:
         raise EmptyImageError("The image has 0 bytes. Send the bytes of an image file.")
-    with _translated_errors():
-        with _open(data) as image:
-            _check_size(image, max_pixels)
-            image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode at 1/2, 1/4 or 1/8
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            return _grey(upright)
+    with _translated_errors(), _open(data) as image:
+        _check_size(image, max_pixels)
+        image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode at 1/2, 1/4 or 1/8
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        return _grey(upright)
 
 
 @contextmanager
@@ -139,11 +138,7 @@ def _grey(image: Image.Image) -> np.ndarray:
         image = image.convert("L")
     if image.mode.startswith("I") or image.mode == "F":
         return _stretched(_reduce(image))
-    if image.mode != "P" and image.mode in ("L", "RGB"):
-        transparent = "transparency" in image.info
-    else:
-        transparent = image.has_transparency_data
-    if transparent:
+    if image.has_transparency_data:
         return _over_paper(_reduce(image.convert("RGBA")))
     if image.mode == "P":
         image = image.convert("RGB")
@@ -157,9 +152,9 @@ def _reduce(image: Image.Image) -> Image.Image:
     factor = max(image.size) // WORKING_SIDE
     if factor <= 1:
         return image
-    if image.mode.startswith("I") or image.mode == "F":
+    if image.mode.startswith("I"):
         image = image.convert("F")
-    return image.reduce(min(factor, *image.size) if min(image.size) < factor else factor)
+    return image.reduce((min(factor, image.width), min(factor, image.height)))
 
 
 def _stretched(image: Image.Image) -> np.ndarray:

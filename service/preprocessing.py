@@ -8,8 +8,9 @@ The one road for service, trainer and evaluation. Needs NumPy and Pillow, knows 
 import numpy as np
 
 from service.decoding import DEFAULT_MAX_PIXELS, decode
-from service.ink import border, extract_ink
+from service.ink import extract_ink
 from service.normalization import Geometry, normalize
+from service.paper import border
 
 
 def preprocess(data: bytes, geometry: Geometry, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.ndarray:
