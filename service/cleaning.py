@@ -8,6 +8,8 @@ import numpy as np
 
 from service.components import Components, find_components, find_runs
 
+# In smaller pictures a line is as thick as a stroke.
+MIN_RULED_SIDE = 48
 # Ruled lines are thinner than this share of the picture.
 LINE_SHARE = 0.04
 # A frame's ink lies within this share of its length from its outline.
@@ -20,6 +22,8 @@ NEAR_SHARE = 0.25
 
 def erase_lines(darkness: np.ndarray, faint: float) -> np.ndarray:
     """Return darkness without the ruled lines that cross the picture from side to side."""
+    if min(darkness.shape) < MIN_RULED_SIDE:
+        return darkness
     mask = darkness > faint / 2  # lines are printed paler than people write
     lines = ruled_lines(mask) | ruled_lines(mask.T).T
     return np.where(lines, np.float32(0), darkness) if lines.any() else darkness

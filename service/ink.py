@@ -14,12 +14,13 @@ import numpy as np
 from service.cleaning import digit_pieces, erase_lines
 from service.components import find_components
 from service.decoding import ImageError
-from service.paper import ink_darkness, otsu_threshold
+from service.paper import even_darkness, ink_darkness, otsu_threshold
 
 # Less contrast than this, of 255, is paper grain or compression, not writing.
 MIN_CONTRAST = 12
 # Ink must stand this many standard deviations of the paper's noise above it.
 MIN_SIGNAL_TO_NOISE = 3.0
+MIN_EVEN_SIGNAL_TO_NOISE = 6.0
 
 
 class BlankImageError(ImageError):
@@ -41,7 +42,13 @@ def extract_ink(grey: np.ndarray) -> np.ndarray:
     BlankImageError if nothing stands out from the background.
     """
     darkness = ink_darkness(grey)
-    levels = ink_levels(darkness)
+    try:
+        levels = ink_levels(darkness, MIN_SIGNAL_TO_NOISE)
+    except BlankImageError:
+        # A tight crop shows too little paper to follow its light: one level for all of it, then. A
+        # page that is merely unevenly lit has no two clear levels and stays blank.
+        darkness = even_darkness(grey)
+        levels = ink_levels(darkness, MIN_EVEN_SIGNAL_TO_NOISE)
     darkness = erase_lines(darkness, levels.faint)
     pieces = find_components(darkness > levels.faint, np.where(darkness > levels.solid, darkness, 0))
     keep = digit_pieces(pieces)
@@ -51,7 +58,7 @@ def extract_ink(grey: np.ndarray) -> np.ndarray:
     return np.where(np.concatenate(([False], keep))[pieces.labels], ink, np.float32(0))
 
 
-def ink_levels(darkness: np.ndarray) -> Levels:
+def ink_levels(darkness: np.ndarray, signal_to_noise: float) -> Levels:
     """Return the levels of a picture's ink; raises BlankImageError if it does not stand out."""
     solid = otsu_threshold(darkness)
     inked = darkness > solid
@@ -60,7 +67,7 @@ def ink_levels(darkness: np.ndarray) -> Levels:
     noise = 1.4826 * float(np.median(np.abs(paper - level)))
     full = float(np.median(writing)) if writing.size else level
     contrast = full - level
-    if contrast < max(MIN_CONTRAST, MIN_SIGNAL_TO_NOISE * noise):
+    if contrast < max(MIN_CONTRAST, signal_to_noise * noise):
         raise BlankImageError(
             f"Ink and background differ by {contrast:.0f} of 255, with noise of {noise:.0f}. "
             "Send a picture with a digit on it, written more clearly."

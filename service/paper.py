@@ -31,6 +31,14 @@ def ink_darkness(grey: np.ndarray) -> np.ndarray:
     return (1 - grey / np.maximum(paper_light(coarse, grey.shape), 1)) * 255
 
 
+def even_darkness(grey: np.ndarray) -> np.ndarray:
+    """Return how much darker than one common level of the paper each pixel is, float32."""
+    dark = grey < otsu_threshold(grey)
+    if background_is_dark(dark):
+        grey, dark = 255 - grey, ~dark
+    return np.median(grey[~dark]) - grey if not dark.all() else np.zeros_like(grey)
+
+
 def border(grey: np.ndarray) -> np.ndarray:
     """Return the outermost pixels as one row."""
     return np.concatenate((grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]))
@@ -40,14 +48,21 @@ def is_light_on_dark(grey: np.ndarray) -> bool:
     """Tell paper from ink by the outermost pixels of a picture, (height, width) float32.
 
     A curved surface through the picture is taken out first, so that dark corners are not mistaken
-    for dark paper. Where a tight crop leaves a border of both, the larger side is the paper.
+    for dark paper.
     """
     height, width = grey.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].reshape(2, -1).astype(np.float32)
     terms = np.stack((np.ones_like(x), x, y, x * x, x * y, y * y))  # (6, pixels)
     surface = np.linalg.solve(terms @ terms.T + 1e-3 * np.eye(6), terms @ grey.reshape(-1))
     flat = grey - (surface @ terms).reshape(grey.shape).astype(np.float32)
-    dark = flat < otsu_threshold(flat)
+    return background_is_dark(flat < otsu_threshold(flat))
+
+
+def background_is_dark(dark: np.ndarray) -> bool:
+    """Tell whether the paper is the dark side, from a (height, width) bool of what is dark.
+
+    The border decides; where a tight crop leaves it half ink, the larger side is the paper.
+    """
     share = border(dark).mean()
     if CLEAR_SHARE < share < 1 - CLEAR_SHARE:
         share = dark.mean()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from prometheus_client import CollectorRegistry
 from PIL import Image
+from prometheus_client import CollectorRegistry
 
 from service.app import create_app
 from service.artifact import save
