@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.drawing import STROKES, digit_png, draw_digit, encode
 from tests.serving import Server, free_port, running_service
@@ -295,3 +295,23 @@ def test_the_reference_shows_every_operation(page: Page, service: Server) -> Non
     shown = page.locator("details").evaluate_all("nodes => nodes.map((node) => node.id)")
     assert sorted(shown) == sorted(operations)
     expect(page.locator("#predict")).to_contain_text("/problems/blank-image")
+
+
+def test_an_old_answer_never_overwrites_a_new_one(page: Page) -> None:
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/predict*", hold_the_first)
+    upload(page, digit_png(7))
+    page.wait_for_timeout(100)
+    upload(page, digit_png(4))
+    expect_digit(page, 4)
+    assert held
+    held[0].continue_()
+    page.wait_for_timeout(300)
+    expect_digit(page, 4)
