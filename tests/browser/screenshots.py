@@ -1,8 +1,8 @@
 """The pictures of the page in the README.
 
-    python -m tests.browser.screenshots FOLDER
+    python -m tests.browser.screenshots tests/browser/pictures
 
-real service -> Chromium -> page-light.png, page-dark.png, page-phone.png, docs.png
+real service -> Chromium -> page-light.png, page-dark.png, page-phone.png
 """
 
 import shutil
@@ -41,10 +41,6 @@ def main(folder: Path) -> None:
             expect_digit(page, digit)
             page.locator("#announcement", has_text=str(digit)).wait_for(state="attached")
             page.screenshot(path=folder / name)
-        page = browser.new_context(**DESKTOP).new_page()
-        page.goto(f"{server.url}/docs")
-        page.locator("#predict[open]").wait_for()
-        page.screenshot(path=folder / "docs.png")
         browser.close()
 
 

@@ -12,8 +12,10 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, Route, expect
 
+from service.normalization import MNIST_GEOMETRY
 from tests.drawing import STROKES, digit_png, draw_digit, encode
 from tests.serving import Server, free_port, running_service
+from trainer.data import load_dataset
 
 PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -256,6 +258,18 @@ def test_a_correction_is_saved_where_the_trainer_looks_for_it(page: Page, tmp_pa
     assert name.endswith(".png")
     assert picture.size == (280, 280)
     assert picture.convert("L").getextrema() == (0, 255)
+
+
+def test_the_trainer_reads_what_corrections_saved(page: Page, tmp_path: Path) -> None:
+    for digit in range(10):
+        upload(page, digit_png(digit))
+        expect(page.locator("#digit")).to_have_text(str(digit))
+        with page.expect_download() as download:
+            page.locator("#labels button").nth(digit).click()
+        with zipfile.ZipFile(download.value.path()) as archive:
+            archive.extractall(tmp_path / "mine")
+    dataset = load_dataset("folder", tmp_path / "mine", MNIST_GEOMETRY)
+    assert sorted([*dataset.train.labels, *dataset.test.labels]) == list(range(10))
 
 
 def test_light_and_dark_follow_the_system_until_one_is_chosen(page: Page) -> None:
