@@ -12,10 +12,13 @@ from flask import Flask, Response, g, request
 
 from service.config import Settings
 from service.metrics import Metrics
+from service.openapi import create_openapi
+from service.page import create_page
 from service.problems import register_problems
 from service.registry import ModelRegistry
 from service.requests import ImageRequest
 from service.routes import create_routes
+from service.v2 import create_v2
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,9 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> F
     app.extensions["draining"] = lambda: False
     register_problems(app)
     app.register_blueprint(create_routes(settings, models, metrics))
+    app.register_blueprint(create_v2(settings, models, metrics))
+    app.register_blueprint(create_openapi(settings))
+    app.register_blueprint(create_page())
 
     @app.before_request
     def begin() -> None:

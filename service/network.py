@@ -46,6 +46,15 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "leaky_relu": leaky_relu,
 }
 
+# d activation / d input, written in terms of the activation's output, which is at hand.
+DERIVATIVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "linear": np.ones_like,
+    "sigmoid": lambda outputs: outputs * (1 - outputs),
+    "tanh": lambda outputs: 1 - outputs * outputs,
+    "relu": lambda outputs: outputs > 0,
+    "leaky_relu": lambda outputs: np.where(outputs > 0, outputs.dtype.type(1), LEAKY_SLOPE),
+}
+
 
 class Layer(NamedTuple):
     """One fully connected layer: `activation(inputs @ weights + biases)`.

@@ -40,6 +40,10 @@ class UnsupportedContentTypeError(RequestError):
     """The content type of the request is not supported."""
 
 
+class InvalidParameterError(RequestError):
+    """A query parameter has a value that is not allowed."""
+
+
 class TooManyImagesError(RequestError):
     """There are too many images in one request."""
 
@@ -47,6 +51,7 @@ class TooManyImagesError(RequestError):
 STATUSES: dict[type[Exception], int] = {
     MissingImageError: 400,
     EmptyImageError: 400,
+    InvalidParameterError: 400,
     UnknownModelError: 404,
     TooManyPixelsError: 413,
     TooManyImagesError: 413,
@@ -122,8 +127,13 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _respond(problem: dict[str, Any]) -> Response:
-    body = json.dumps({**problem, "request_id": g.get("request_id")})
-    return Response(body, problem["status"], content_type="application/problem+json")
+    if request.path == "/v2" or request.path.startswith("/v2/"):
+        # The Open Inference Protocol has a form of its own, and its clients show this one member.
+        body, content_type = json.dumps({"error": problem["detail"]}), "application/json"
+    else:
+        body = json.dumps({**problem, "request_id": g.get("request_id")})
+        content_type = "application/problem+json"
+    return Response(body, problem["status"], content_type=content_type)
 
 
 DRAIN_BYTES = 64 * 1024 * 1024

@@ -8,7 +8,12 @@ from typing import IO, Any
 
 from flask import Request
 
-from service.problems import MissingImageError, TooManyImagesError, UnsupportedContentTypeError
+from service.problems import (
+    InvalidParameterError,
+    MissingImageError,
+    TooManyImagesError,
+    UnsupportedContentTypeError,
+)
 
 PART = "file"
 
@@ -36,6 +41,14 @@ def single_image(request: Request) -> bytes:
         f"The content type is {request.mimetype!r}. Send the image as the part 'file' of a "
         "multipart/form-data body, or its bytes with an image/* content type."
     )
+
+
+def flag(request: Request, name: str) -> bool:
+    """Return a query parameter that is true or false; false where it is not given."""
+    value = request.args.get(name, "false")
+    if value not in ("true", "false"):
+        raise InvalidParameterError(f"The parameter {name!r} is {value[:50]!r}; true or false is expected.")
+    return value == "true"
 
 
 def many_images(request: Request, limit: int) -> list[bytes]:

@@ -4,7 +4,6 @@ POST /predict, /predict/batch -> images -> preprocess -> classify -> JSON
 GET /models, /metrics, /livez, /readyz
 """
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,33 +12,40 @@ from flask import Blueprint, Response, current_app, g, request
 
 from service.classifier import Classifier, Prediction
 from service.config import Settings
-from service.decoding import ImageError
+from service.explanation import explain
+from service.inference import Inference
 from service.metrics import CONTENT_TYPE, Metrics
-from service.preprocessing import preprocess
-from service.problems import describe, problem_type
+from service.problems import describe
 from service.registry import ModelRegistry, NoModelError
-from service.requests import many_images, single_image
+from service.requests import flag, many_images, single_image
 
 
 def create_routes(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Blueprint:
     """Return the routes of the service over its collaborators."""
     routes = Blueprint("service", __name__)
+    inference = Inference(settings, metrics)
 
     @routes.post("/predict")
     def predict() -> dict[str, Any]:
         classifier = models.get(request.args.get("model"))
-        pixels = prepare(single_image(request), classifier)
-        (prediction,) = classify(pixels[None], classifier)
+        wanted = flag(request, "explain")
+        pixels = inference.prepare(single_image(request), classifier)
+        (prediction,) = inference.classify(pixels[None], classifier)
         g.digit, g.model_version = prediction.digit, classifier.artifact.version
-        return answer(prediction, classifier)
+        body = answer(prediction, classifier)
+        if wanted:
+            body["explanation"] = explain(pixels, classifier, prediction)
+        return body
 
     @routes.post("/predict/batch")
     def predict_batch() -> dict[str, Any]:
         classifier = models.get(request.args.get("model"))
         g.model_version = classifier.artifact.version
-        outcomes = [attempt(image, classifier) for image in many_images(request, settings.max_batch_images)]
+        outcomes = [
+            inference.attempt(image, classifier) for image in many_images(request, settings.max_batch_images)
+        ]
         prepared = [outcome for outcome in outcomes if isinstance(outcome, np.ndarray)]
-        predictions = iter(classify(np.stack(prepared), classifier) if prepared else [])
+        predictions = iter(inference.classify(np.stack(prepared), classifier) if prepared else [])
         return {
             "predictions": [
                 answer(next(predictions), classifier)
@@ -74,30 +80,6 @@ def create_routes(settings: Settings, models: ModelRegistry, metrics: Metrics) -
             raise NoModelError("The process is shutting down. Send the request again; another one answers.")
         models.get()
         return {"status": "ready"}
-
-    def prepare(image: bytes, classifier: Classifier) -> np.ndarray:
-        started = time.perf_counter()
-        try:
-            return preprocess(image, classifier.artifact.geometry, settings.max_image_pixels)
-        except ImageError as error:
-            metrics.rejections.labels(problem_type(type(error)).rpartition("/")[2]).inc()
-            raise
-        finally:
-            metrics.preprocessing_duration.observe(time.perf_counter() - started)
-
-    def attempt(image: bytes, classifier: Classifier) -> np.ndarray | ImageError:
-        try:
-            return prepare(image, classifier)
-        except ImageError as error:
-            return error
-
-    def classify(pixels: np.ndarray, classifier: Classifier) -> list[Prediction]:
-        started = time.perf_counter()
-        predictions = classifier.classify(pixels)
-        metrics.inference_duration.observe(time.perf_counter() - started)
-        for prediction in predictions:
-            metrics.predicted(classifier.name, prediction)
-        return predictions
 
     return routes
 

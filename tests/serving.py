@@ -61,12 +61,15 @@ class Server:
 
 
 @contextlib.contextmanager
-def running_service(folder: Path, wait_for: str = "/readyz", **environment: str) -> Iterator[Server]:
+def running_service(
+    folder: Path, wait_for: str = "/readyz", port: int = 0, **environment: str
+) -> Iterator[Server]:
     """Start the service with further environment variables and stop it afterwards.
 
     folder: for the log. wait_for: the path that must answer 200 before the test goes on; "" for none.
+    port: 0 for a free one.
     """
-    port = free_port()
+    port = port or free_port()
     log = folder / "service.log"
     command = [
         sys.executable,

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.network import LEAKY_SLOPE, Layer
-from trainer.losses import DERIVATIVES, loss_and_gradient
+from service.network import DERIVATIVES, LEAKY_SLOPE, Layer
+from trainer.losses import loss_and_gradient
 from trainer.parameters import Parameters
 
 

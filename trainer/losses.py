@@ -10,16 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from service.network import ACTIVATIONS, LEAKY_SLOPE, softmax
+from service.network import ACTIVATIONS, DERIVATIVES, softmax
 
-# d activation / d input, written in terms of the activation's output, which is at hand.
-DERIVATIVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "linear": np.ones_like,
-    "sigmoid": lambda outputs: outputs * (1 - outputs),
-    "tanh": lambda outputs: 1 - outputs * outputs,
-    "relu": lambda outputs: outputs > 0,
-    "leaky_relu": lambda outputs: np.where(outputs > 0, outputs.dtype.type(1), LEAKY_SLOPE),
-}
 ANY_OUTPUT = (*ACTIVATIONS, "softmax")
 # Which output activations a loss can judge: logarithms need probabilities.
 OUTPUTS_OF: dict[str, tuple[str, ...]] = {

@@ -1,0 +1,405 @@
+"""The description of the whole HTTP interface, OpenAPI 3.1.
+
+    routes, statuses, problem types (all from the code) -> one JSON document -> GET /openapi.json
+
+Written by hand where words matter; what can be taken from the code is, and tests/test_openapi.py
+compares the rest with it and with the running service.
+"""
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, current_app
+
+from service.config import Settings
+from service.decoding import (
+    FORMATS,
+    BrokenImageError,
+    EmptyImageError,
+    TooManyPixelsError,
+    UnsupportedFormatError,
+)
+from service.ink import BlankImageError
+from service.openapi_v2 import v2_paths, v2_schemas
+from service.problems import (
+    STATUSES,
+    InvalidParameterError,
+    MissingImageError,
+    TooManyImagesError,
+    UnsupportedContentTypeError,
+    problem_type,
+)
+from service.registry import NoModelError, UnknownModelError
+
+JsonObject = dict[str, Any]
+
+API_VERSION = "1.0.0"
+IMAGE_ERRORS = (
+    EmptyImageError,
+    TooManyPixelsError,
+    UnsupportedFormatError,
+    BrokenImageError,
+    BlankImageError,
+)
+MODEL_ERRORS = (UnknownModelError, NoModelError)
+BODY_TOO_LARGE = 413  # told by its status alone, as are 404 for a path and 405
+
+
+def create_openapi(settings: Settings) -> Blueprint:
+    """Return the route of the description."""
+    openapi = Blueprint("openapi", __name__)
+    document = json.dumps(describe_api(settings), ensure_ascii=False)
+
+    @openapi.get("/openapi.json")
+    def show_openapi() -> Response:
+        return current_app.response_class(document, content_type="application/json")
+
+    return openapi
+
+
+def describe_api(settings: Settings) -> JsonObject:
+    """Return the OpenAPI document; the limits in its words are those of `settings`."""
+    return {
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": {
+            "title": "Handwritten digits",
+            "version": API_VERSION,
+            "summary": "One picture of a handwritten digit in, the digit and how sure that is out.",
+            "description": (
+                "Every error is `application/problem+json` (RFC 9457), except under `/v2`, where it has the "
+                f"form of that protocol. A body may have {settings.max_upload_bytes:,} bytes, an image "
+                f"{settings.max_image_pixels:,} pixels, a batch {settings.max_batch_images:,} images. Every "
+                "answer bears the header `X-Request-Id`: the client's own, if it sent one, else a new one."
+            ),
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [
+            {"name": "Predictions", "description": "Pictures in, digits out."},
+            {"name": "Models", "description": "What is loaded."},
+            {"name": "Operation", "description": "For Kubernetes and Prometheus."},
+            {"name": "Open Inference Protocol", "description": "KServe V2 REST: its clients work unchanged."},
+            {"name": "Pages", "description": "For people, and this description."},
+        ],
+        "paths": {
+            **_prediction_paths(settings),
+            **_model_paths(),
+            **_operation_paths(),
+            **v2_paths(),
+            **_page_paths(),
+        },
+        "components": {"schemas": {**_schemas(), **v2_schemas()}},
+    }
+
+
+def operation(tag: str, name: str, summary: str, responses: JsonObject, **more: Any) -> JsonObject:
+    """Return an operation object; `name` is its operationId."""
+    return {"tags": [tag], "operationId": name, "summary": summary, **more, "responses": responses}
+
+
+def ok(schema: JsonObject, description: str, media_type: str = "application/json") -> JsonObject:
+    """Return the responses of a 200 with a body of this schema."""
+    return {"200": {"description": description, "content": {media_type: {"schema": schema}}}}
+
+
+def reference(name: str) -> JsonObject:
+    """Return a reference to a schema among the components."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def problems(*errors: type[Exception], plain: tuple[int, ...] = ()) -> JsonObject:
+    """Return the responses for these errors by status; plain: statuses that come as about:blank too."""
+    by_status: dict[int, list[type[Exception]]] = {status: [] for status in plain}
+    for error in errors:
+        by_status.setdefault(STATUSES[error], []).append(error)
+    return {str(status): _problem(status, by_status[status], status in plain) for status in sorted(by_status)}
+
+
+def _problem(status: int, errors: list[type[Exception]], plain: bool) -> JsonObject:
+    types = [problem_type(error) for error in errors] + ["about:blank"] * plain
+    titles = [(error.__doc__ or "").splitlines()[0] for error in errors]
+    description = " ".join(titles + ["The body is larger than allowed."] * plain)
+    schema = {
+        "allOf": [
+            reference("Problem"),
+            {"properties": {"type": {"enum": types}, "status": {"const": status}}},
+        ]
+    }
+    response: JsonObject = {
+        "description": description,
+        "content": {"application/problem+json": {"schema": schema}},
+    }
+    if status == 503:
+        response["headers"] = {
+            "Retry-After": {
+                "description": "Seconds to wait.",
+                "required": True,
+                "schema": {"type": "integer"},
+            }
+        }
+    return response
+
+
+_MODEL_PARAMETER = {
+    "name": "model",
+    "in": "query",
+    "description": "The model that answers; without it, the default one.",
+    "schema": {"type": "string"},
+    "example": "digits-8x8",
+}
+_EXPLAIN_PARAMETER = {
+    "name": "explain",
+    "in": "query",
+    "description": "Add `explanation` to the answer.",
+    "schema": {"type": "boolean", "default": False},
+}
+
+
+def _prediction_paths(settings: Settings) -> JsonObject:
+    raw = {
+        f"image/{format.lower()}": {"schema": {"type": "string", "format": "binary"}} for format in FORMATS
+    }
+    one_file = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": {"type": "string", "format": "binary", "description": "An image file."}},
+    }
+    many_files = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {
+                "type": "array",
+                "items": {"type": "string", "format": "binary"},
+                "minItems": 1,
+                "description": f"At most {settings.max_batch_images:,} image files, all parts called so.",
+            }
+        },
+    }
+    one = operation(
+        "Predictions",
+        "predict",
+        "Classify one image",
+        ok(reference("Prediction"), "The digit, the ten probabilities, and whether it is one at all.")
+        | problems(
+            MissingImageError,
+            InvalidParameterError,
+            UnsupportedContentTypeError,
+            *IMAGE_ERRORS,
+            *MODEL_ERRORS,
+            plain=(BODY_TOO_LARGE,),
+        ),
+        description="Dark on light or light on dark, drawn or photographed, of any size.",
+        parameters=[_MODEL_PARAMETER, _EXPLAIN_PARAMETER],
+        requestBody={
+            "required": True,
+            "content": {"multipart/form-data": {"schema": one_file}, **raw},
+        },
+    )
+    many = operation(
+        "Predictions",
+        "predictBatch",
+        "Classify many images",
+        ok(reference("Batch"), "An answer for each image in the order sent; an error where one has none.")
+        | problems(MissingImageError, TooManyImagesError, *MODEL_ERRORS, plain=(BODY_TOO_LARGE,)),
+        parameters=[_MODEL_PARAMETER],
+        requestBody={"required": True, "content": {"multipart/form-data": {"schema": many_files}}},
+    )
+    return {"/predict": {"post": one}, "/predict/batch": {"post": many}}
+
+
+def _model_paths() -> JsonObject:
+    name = {
+        "name": "name",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1},
+        "example": "digits-8x8",
+    }
+    return {
+        "/models": {
+            "get": operation(
+                "Models", "listModels", "List the models", ok(reference("Models"), "All models.")
+            )
+        },
+        "/models/{name}": {
+            "get": operation(
+                "Models",
+                "showModel",
+                "Describe one model",
+                ok(reference("Model"), "The model.") | problems(*MODEL_ERRORS, plain=(404,)),
+                parameters=[name],
+            )
+        },
+    }
+
+
+def _operation_paths() -> JsonObject:
+    def status(value: str) -> JsonObject:
+        return {
+            "type": "object",
+            "required": ["status"],
+            "additionalProperties": False,
+            "properties": {"status": {"const": value}},
+        }
+
+    metrics = ok({"type": "string"}, "The text exposition format of Prometheus.", "text/plain")
+    return {
+        "/livez": {
+            "get": operation(
+                "Operation", "livez", "Is the process alive?", ok(status("alive"), "It answers.")
+            )
+        },
+        "/readyz": {
+            "get": operation(
+                "Operation",
+                "readyz",
+                "Can it answer predictions?",
+                ok(status("ready"), "The default model is loaded.") | problems(NoModelError),
+            )
+        },
+        "/metrics": {"get": operation("Operation", "metrics", "Metrics, of all worker processes", metrics)},
+    }
+
+
+def _page_paths() -> JsonObject:
+    html = {"type": "string"}
+    name = {
+        "name": "name",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1},
+        "example": "page.js",
+    }
+    file = {"description": "The file.", "content": {"*/*": {"schema": {}}}}
+    document = ok({"type": "object"}, "This document.")
+    return {
+        "/": {"get": operation("Pages", "page", "Draw a digit", ok(html, "The page.", "text/html"))},
+        "/docs": {
+            "get": operation("Pages", "docs", "This description to read", ok(html, "The page.", "text/html"))
+        },
+        "/openapi.json": {"get": operation("Pages", "openapi", "This description", document)},
+        "/static/{name}": {
+            "get": operation(
+                "Pages",
+                "static",
+                "The pages' files",
+                {"200": file} | problems(plain=(404,)),
+                parameters=[name],
+            )
+        },
+    }
+
+
+def _object(properties: JsonObject, optional: tuple[str, ...] = (), **more: Any) -> JsonObject:
+    return {
+        "type": "object",
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+        "properties": properties,
+        **more,
+    }
+
+
+def _schemas() -> JsonObject:
+    digit = {"type": "integer", "minimum": 0, "maximum": 9}
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    count = {"type": "integer", "minimum": 1}
+    png = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
+    return {
+        "Prediction": _object(
+            {
+                "digit": digit | {"description": "The most likely digit."},
+                "confidence": share | {"description": "Its probability, calibrated."},
+                "probabilities": {
+                    "type": "array",
+                    "items": share,
+                    "minItems": 10,
+                    "maxItems": 10,
+                    "description": "Index = digit; they sum to 1.",
+                },
+                "accepted": {
+                    "type": "boolean",
+                    "description": "False where the picture does not look like a digit: nobody should then "
+                    "act on `digit`.",
+                },
+                "model": _object({"name": {"type": "string"}, "version": reference("Version")}),
+                "explanation": reference("Explanation"),
+            },
+            optional=("explanation",),
+        ),
+        "Explanation": _object(
+            {
+                "picture": png | {"description": "What the network saw, ink white."},
+                "saliency": png
+                | {
+                    "description": "What decided, as large as `picture`: orange for the answer, blue for the "
+                    "runner-up; the squared opacity is the share."
+                },
+                "runner_up": digit | {"description": "The next likely digit."},
+                "novelty": {
+                    "type": "number",
+                    "description": "Above 1: unlike all known shapes of its digit, so not accepted.",
+                },
+                "steps": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "description": "What preprocessing did.",
+                },
+            },
+            optional=("steps",),
+        ),
+        "Batch": _object(
+            {
+                "predictions": {
+                    "type": "array",
+                    "items": {
+                        "anyOf": [reference("Prediction"), _object({"error": reference("ImageProblem")})]
+                    },
+                }
+            }
+        ),
+        "Models": _object(
+            {"default": {"type": "string"}, "models": {"type": "array", "items": reference("Model")}}
+        ),
+        "Model": _object(
+            {
+                "name": {"type": "string"},
+                "version": reference("Version"),
+                "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of the file."},
+                "input": _object({"height": count, "width": count}),
+                "layers": {
+                    "type": "array",
+                    "items": _object({"inputs": count, "outputs": count, "activation": {"type": "string"}}),
+                },
+                "parameters": count | {"description": "Number of weights and biases."},
+                "trained_on": _object(
+                    {"dataset": {"type": ["string", "null"]}, "date": {"type": ["string", "null"]}}
+                ),
+                "metrics": {"type": "object", "description": "Measured once, on images kept for that."},
+            }
+        ),
+        "Version": {
+            "type": "string",
+            "pattern": "^[0-9a-f]{12}$",
+            "description": "The first 12 hex digits of the model file's SHA-256.",
+        },
+        "Problem": _object(
+            {
+                "type": {"type": "string", "format": "uri-reference", "description": "Names the problem."},
+                "title": {"type": "string", "description": "The same each time."},
+                "status": {"type": "integer", "minimum": 400, "maximum": 599},
+                "detail": {"type": "string", "description": "What to mend in this request."},
+                "request_id": {"type": ["string", "null"], "description": "To find the line in the log."},
+            }
+        ),
+        "ImageProblem": _object(
+            {
+                "type": {"enum": [problem_type(error) for error in IMAGE_ERRORS]},
+                "title": {"type": "string"},
+                "status": {"type": "integer"},
+                "detail": {"type": "string"},
+            }
+        ),
+    }

@@ -1,0 +1,78 @@
+"""The page for people: a few files that lie in the image, served with strict headers.
+
+static/* -> read once at start -> GET /, /docs, /static/NAME
+
+The page loads nothing from another host and runs no inline script or style, so the policy allows
+neither; whatever a picture or a model name contains, it cannot become code.
+"""
+
+import hashlib
+import mimetypes
+from pathlib import Path
+from typing import NamedTuple
+
+from flask import Blueprint, Response, abort, request
+
+FOLDER = Path(__file__).resolve().parent / "static"
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=(), payment=(), usb=()",
+    # Asked again each time, answered 304: a new version of the service brings a new page at once.
+    "Cache-Control": "no-cache",
+}
+
+
+class StaticFile(NamedTuple):
+    """A file of the page: its bytes, media type and entity tag."""
+
+    content: bytes
+    content_type: str
+    etag: str
+
+
+def create_page() -> Blueprint:
+    """Return the routes of the page and of the rendered API description."""
+    page = Blueprint("page", __name__)
+    files = {path.name: _read(path) for path in sorted(FOLDER.iterdir())}
+
+    @page.get("/")
+    def index() -> Response:
+        return _respond(files["index.html"])
+
+    @page.get("/docs")
+    def docs() -> Response:
+        return _respond(files["docs.html"])
+
+    @page.get("/static/<name>")
+    def static(name: str) -> Response:
+        if name not in files:
+            abort(404)
+        return _respond(files[name])
+
+    return page
+
+
+def _read(path: Path) -> StaticFile:
+    content = path.read_bytes()
+    guessed = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    kind = "text/javascript" if path.suffix == ".js" else guessed
+    text = kind.startswith("text/") or kind == "image/svg+xml"
+    return StaticFile(
+        content, f"{kind}; charset=utf-8" if text else kind, hashlib.sha256(content).hexdigest()
+    )
+
+
+def _respond(file: StaticFile) -> Response:
+    response = Response(file.content, content_type=file.content_type)
+    response.headers.update(HEADERS)
+    response.set_etag(file.etag[:32])
+    response.make_conditional(request)
+    return response

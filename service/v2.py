@@ -1,0 +1,230 @@
+"""The Open Inference Protocol (KServe V2 REST) under /v2, so that its clients work unchanged.
+
+    POST /v2/models/NAME/infer -> tensors -> pixels -> classify -> tensors
+    input `pixels`: prepared already; input `image`: files, which take the road of POST /predict
+
+Errors are {"error": "..."} instead of problems, as the protocol has it. Protocol:
+kserve/open-inference-protocol, specification/protocol/inference_rest.md.
+"""
+
+import base64
+import gzip
+import json
+import re
+import zlib
+from typing import Any
+
+import numpy as np
+from flask import Blueprint, Response, current_app, g, request
+
+from service.classifier import Classifier, Prediction
+from service.config import Settings
+from service.decoding import ImageError
+from service.inference import Inference
+from service.metrics import Metrics
+from service.problems import describe
+from service.registry import ModelRegistry, NoModelError, UnknownModelError
+from service.v2_tensors import Output, TensorError, read_request, write_outputs
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+EXTENSIONS = ["binary_tensor_data", "classification", "model_repository(index)"]
+OUTPUTS = ("digit", "probabilities", "accepted")
+VERSION = "1.0.0"
+# JSON strings cannot hold a file, so there it comes as base64; no image file consists of these alone.
+BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+WORTH_COMPRESSING = 1024  # bytes; below, they fit one packet either way
+
+
+class V2Error(Exception):
+    """An error to be told in the protocol's form."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def create_v2(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Blueprint:
+    """Return the protocol's routes over the same collaborators as the others."""
+    v2 = Blueprint("v2", __name__, url_prefix="/v2")
+    inference = Inference(settings, metrics)
+
+    def find(name: str, version: str | None) -> Classifier:
+        classifier = models.get(name)
+        if version not in (None, classifier.artifact.version):
+            raise UnknownModelError(
+                f"The model {name!r} has no version {version!r}; it has {classifier.artifact.version!r}."
+            )
+        return classifier
+
+    @v2.get("")
+    @v2.get("/")
+    def server() -> dict[str, Any]:
+        return {"name": "digits", "version": VERSION, "extensions": EXTENSIONS}
+
+    @v2.get("/health/live")
+    def live() -> dict[str, bool]:
+        return {"live": True}
+
+    @v2.get("/health/ready")
+    def ready() -> dict[str, bool]:
+        if current_app.extensions["draining"]():
+            raise NoModelError("The process is shutting down. Send the request again; another one answers.")
+        models.get()
+        return {"live": True, "ready": True}
+
+    @v2.get("/models")
+    def index() -> dict[str, list[str]]:
+        return {"models": sorted(models.all())}
+
+    @v2.post("/repository/index")
+    def repository_index() -> list[dict[str, str]]:
+        return [
+            {"name": name, "version": classifier.artifact.version, "state": "READY", "reason": ""}
+            for name, classifier in sorted(models.all().items())
+        ]
+
+    @v2.get("/models/<name>")
+    @v2.get("/models/<name>/versions/<version>")
+    def model(name: str, version: str | None = None) -> dict[str, Any]:
+        return model_metadata(find(name, version))
+
+    @v2.get("/models/<name>/ready")
+    @v2.get("/models/<name>/versions/<version>/ready")
+    def model_ready(name: str, version: str | None = None) -> dict[str, Any]:
+        return {"name": find(name, version).name, "ready": True}
+
+    @v2.post("/models/<name>/infer")
+    @v2.post("/models/<name>/versions/<version>/infer")
+    def infer(name: str, version: str | None = None) -> Response:
+        classifier = find(name, version)
+        g.model_version = classifier.artifact.version
+        asked = read_request(_body(settings.max_upload_bytes), request.headers.get(HEADER_LENGTH))
+        wanted = asked.outputs or [Output(each, asked.binary, 0) for each in OUTPUTS]
+        for output in wanted:
+            if output.name not in OUTPUTS:
+                raise TensorError(f"There is no output {output.name!r}. There are {', '.join(OUTPUTS)}.")
+        pixels = _pixels(asked.inputs, classifier)
+        predictions = inference.classify(pixels, classifier)
+        values = _values(predictions)
+        outputs, raw = write_outputs([(output, values[output.name]) for output in wanted])
+        answer: dict[str, Any] = {"model_name": classifier.name, "model_version": classifier.artifact.version}
+        if asked.id is not None:
+            answer["id"] = asked.id
+        return _respond(answer | {"outputs": outputs}, raw)
+
+    def _pixels(inputs: Any, classifier: Classifier) -> np.ndarray:
+        if len(inputs) != 1 or next(iter(inputs)) not in ("pixels", "image"):
+            raise TensorError(
+                f"The inputs are {', '.join(sorted(inputs))}. Send one, either 'pixels' or 'image'."
+            )
+        name, array = next(iter(inputs.items()))
+        if len(array) > settings.max_batch_images:
+            raise V2Error(
+                f"There are {len(array)} images; at most {settings.max_batch_images} are taken at once.", 413
+            )
+        if not len(array):
+            raise TensorError("The shape begins with 0: there is no image in the request.")
+        if name == "pixels":
+            return check_pixels(array, classifier)
+        if array.dtype != object or array.ndim != 1:
+            raise TensorError("'image' must be BYTES of shape [n], each element the bytes of an image file.")
+        return np.stack([_prepare(index, image, classifier) for index, image in enumerate(array)])
+
+    def _prepare(index: int, image: bytes, classifier: Classifier) -> np.ndarray:
+        if BASE64.fullmatch(image):
+            image = base64.b64decode(image)
+        try:
+            return inference.prepare(image, classifier)
+        except ImageError as error:
+            raise V2Error(f"Image {index}: {error}", describe(error)["status"]) from error
+
+    v2.register_error_handler(TensorError, lambda error: _refuse(str(error), 400))
+    v2.register_error_handler(V2Error, lambda error: _refuse(str(error), error.status))
+    return v2
+
+
+def model_metadata(classifier: Classifier) -> dict[str, Any]:
+    """Return what the protocol tells about a model; -1 stands for any number of images."""
+    side = classifier.artifact.geometry.side
+    return {
+        "name": classifier.name,
+        "versions": [classifier.artifact.version],
+        "platform": "numpy_npz",
+        "inputs": [
+            {"name": "pixels", "datatype": "FP32", "shape": [-1, side * side]},
+            {"name": "image", "datatype": "BYTES", "shape": [-1]},
+        ],
+        "outputs": [
+            {"name": "digit", "datatype": "INT64", "shape": [-1]},
+            {"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]},
+            {"name": "accepted", "datatype": "BOOL", "shape": [-1]},
+        ],
+    }
+
+
+def check_pixels(array: np.ndarray, classifier: Classifier) -> np.ndarray:
+    """Return prepared pixels as (n, side * side) float32; raises TensorError.
+
+    array: (n, side * side) or (n, side, side), ink near 1, background 0.
+    """
+    side = classifier.artifact.geometry.side
+    if array.dtype != np.float32:
+        raise TensorError("'pixels' must be FP32: ink near 1, background 0.")
+    if array.shape[1:] not in ((side * side,), (side, side)):
+        raise TensorError(
+            f"'pixels' has the shape {list(array.shape)}; [n, {side * side}] or [n, {side}, {side}] "
+            "is expected."
+        )
+    # Averaging in float32 may end a hair above 1. NaN fails both comparisons.
+    if not ((array >= 0) & (array <= 1 + 1e-5)).all():
+        raise TensorError("'pixels' must lie in [0, 1]: ink near 1, background 0.")
+    return array.reshape(len(array), side * side)
+
+
+def _values(predictions: list[Prediction]) -> dict[str, np.ndarray]:
+    return {
+        "digit": np.array([each.digit for each in predictions], "<i8"),
+        "probabilities": np.array([each.probabilities for each in predictions], "<f4"),
+        "accepted": np.array([each.accepted for each in predictions], "?"),
+    }
+
+
+def _body(limit: int) -> bytes:
+    """Return the body, inflated where it came compressed, never more than `limit` bytes of it."""
+    body = request.get_data(cache=False)
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding == "identity":
+        return body
+    if encoding not in ("gzip", "deflate"):
+        raise V2Error(f"The content encoding is {encoding[:20]!r}; gzip and deflate can be read.", 415)
+    # 31: gzip's frame; 15: zlib's, which HTTP calls deflate.
+    inflater = zlib.decompressobj(31 if encoding == "gzip" else 15)
+    try:
+        content = inflater.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise V2Error(f"The body is not {encoding}: {error}.") from error
+    if len(content) > limit:
+        raise V2Error(f"The inflated body is larger than {limit} bytes. Send fewer images.", 413)
+    if not inflater.eof:
+        raise V2Error(f"The body, {encoding}, is cut short.")
+    return content
+
+
+def _refuse(message: str, status: int) -> Response:
+    g.problem = "v2-request"
+    return Response(json.dumps({"error": message}), status, content_type="application/json")
+
+
+def _respond(answer: dict[str, Any], raw: bytes) -> Response:
+    header = json.dumps(answer).encode()
+    response = Response(header + raw, content_type="application/octet-stream" if raw else "application/json")
+    if raw:
+        response.headers[HEADER_LENGTH] = str(len(header))  # before any compression
+    accepted = request.accept_encodings
+    encoding = accepted.best_match(["identity", "gzip", "deflate"], default="identity")
+    body = response.get_data()
+    if encoding != "identity" and len(body) > WORTH_COMPRESSING:
+        response.set_data(gzip.compress(body, 1, mtime=0) if encoding == "gzip" else zlib.compress(body, 1))
+        response.headers["Content-Encoding"] = encoding
+    response.headers["Vary"] = "Accept-Encoding"
+    return response

@@ -1,0 +1,265 @@
+"""Tensors on the wire of the Open Inference Protocol: JSON, raw bytes behind a JSON header, or mixed.
+
+    body, Inference-Header-Content-Length -> split -> {name: array}
+    outputs, what the client asked for -> JSON, or JSON and raw bytes
+
+Protocol: kserve/open-inference-protocol, specification/protocol/inference_rest.md; the binary and
+classification extensions: triton-inference-server/server, docs/protocol. Raw data is little-endian
+and row-major; an element of BYTES is its length as uint32, then the bytes.
+"""
+
+import json
+import math
+import struct
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+MAX_ELEMENTS = 64 * 1024 * 1024  # a shape is only a claim; the body bounds what it can hold
+DTYPES = {
+    "BOOL": np.dtype("?"),
+    "INT64": np.dtype("<i8"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+}
+
+
+class TensorError(Exception):
+    """The request is not one of the Open Inference Protocol."""
+
+
+class Output(NamedTuple):
+    """An output the client asked for; classes > 0: the best so many, by the classification extension."""
+
+    name: str
+    binary: bool
+    classes: int
+
+
+class InferenceRequest(NamedTuple):
+    """A request taken apart. inputs: arrays by name; BYTES come as arrays of bytes objects."""
+
+    id: str | None
+    inputs: Mapping[str, np.ndarray]
+    outputs: list[Output]
+    binary: bool  # for all outputs, where the client named none
+
+
+def read_request(body: bytes, header_length: str | None) -> InferenceRequest:
+    """Return the request of a body; header_length is the header Inference-Header-Content-Length."""
+    if header_length is None:
+        header, raw = body, b""
+    else:
+        if not (header_length.isascii() and header_length.isdigit() and 0 < int(header_length) <= len(body)):
+            raise TensorError(
+                f"Inference-Header-Content-Length is {header_length[:20]!r}; the length in bytes of the "
+                f"JSON part, 1 to {len(body)} here, is expected."
+            )
+        header, raw = body[: int(header_length)], body[int(header_length) :]
+    try:
+        message = json.loads(header)
+    except (ValueError, RecursionError) as error:
+        raise TensorError(f"The JSON of the request cannot be read: {error}.") from error
+    _expect(isinstance(message, dict), "The request must be a JSON object.")
+    name = message.get("id")
+    _expect(name is None or isinstance(name, str), "'id' must be a string.")
+    binary = _parameters(message).get("binary_data_output", False)
+    _expect(isinstance(binary, bool), "The parameter 'binary_data_output' must be true or false.")
+    return InferenceRequest(name, _inputs(message, raw), _outputs(message, binary), binary)
+
+
+def _expect(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise TensorError(otherwise)
+
+
+def _parameters(owner: Mapping[str, Any]) -> dict[str, Any]:
+    parameters = owner.get("parameters", {})
+    _expect(isinstance(parameters, dict), "'parameters' must be an object.")
+    return parameters
+
+
+def _inputs(message: Mapping[str, Any], raw: bytes) -> dict[str, np.ndarray]:
+    tensors = message.get("inputs")
+    if not isinstance(tensors, list) or not tensors:
+        raise TensorError("'inputs' must be a list of at least one tensor.")
+    arrays: dict[str, np.ndarray] = {}
+    for tensor in tensors:
+        _expect(isinstance(tensor, dict), "A tensor of 'inputs' must be an object.")
+        name = tensor.get("name")
+        _expect(isinstance(name, str), "The 'name' of an input must be a string.")
+        _expect(name not in arrays, f"The input {name!r} is there twice.")
+        shape = _shape(tensor)
+        size = _parameters(tensor).get("binary_data_size")
+        if size is None:
+            arrays[name] = _from_json(tensor, shape)
+            continue
+        _expect("data" not in tensor, f"The input {name!r} has both 'data' and 'binary_data_size'.")
+        whole = isinstance(size, int) and not isinstance(size, bool)
+        _expect(
+            whole and 0 <= size <= len(raw),
+            f"The binary_data_size of {name!r} is {size!r}, but {len(raw)} bytes of binary data are left.",
+        )
+        arrays[name] = _from_binary(tensor, shape, raw[:size])
+        raw = raw[size:]
+    _expect(not raw, f"{len(raw)} bytes of binary data belong to no input.")
+    return arrays
+
+
+def _shape(tensor: Mapping[str, Any]) -> tuple[int, ...]:
+    shape = tensor.get("shape")
+    whole = isinstance(shape, list) and all(
+        isinstance(length, int) and not isinstance(length, bool) and length >= 0 for length in shape
+    )
+    if not whole or not shape or len(shape) > 8 or math.prod(shape) > MAX_ELEMENTS:
+        raise TensorError(
+            f"The shape of {tensor.get('name')!r} must be a list of 1 to 8 whole numbers, of reasonable size."
+        )
+    return tuple(shape)
+
+
+def _dtype(tensor: Mapping[str, Any], name: str) -> np.dtype:
+    if name not in DTYPES:
+        raise TensorError(
+            f"The datatype of {tensor.get('name')!r} is {name!r}; BYTES, {', '.join(DTYPES)} can be read."
+        )
+    return DTYPES[name]
+
+
+def _from_json(tensor: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray:
+    name = tensor["name"]
+    flat = _flatten(tensor.get("data"), name)
+    expected = math.prod(shape)
+    _expect(
+        len(flat) == expected,
+        f"The data of {name!r} has {len(flat)} elements; the shape {list(shape)} asks for {expected}.",
+    )
+    datatype = str(tensor.get("datatype"))
+    if datatype == "BYTES":
+        _expect(all(isinstance(value, str) for value in flat), f"The elements of {name!r} must be strings.")
+        array = np.empty(expected, object)
+        array[:] = [value.encode("utf-8", "surrogatepass") for value in flat]
+        return array.reshape(shape)
+    kinds = (bool,) if datatype == "BOOL" else (int, float)
+    right = all(
+        isinstance(value, kinds) and (datatype == "BOOL" or not isinstance(value, bool)) for value in flat
+    )
+    dtype = _dtype(tensor, datatype)
+    _expect(
+        right, f"The elements of {name!r} must be {'true or false' if datatype == 'BOOL' else 'numbers'}."
+    )
+    try:
+        with np.errstate(over="ignore"):
+            return np.array(flat, dtype).reshape(shape)
+    except (OverflowError, ValueError) as error:
+        raise TensorError(f"A number of {name!r} does not fit {datatype}.") from error
+
+
+def _flatten(data: Any, name: str) -> list[Any]:
+    """Return the elements of nested lists in order; `data` may also be flat already."""
+    _expect(isinstance(data, list), f"The input {name!r} has neither 'data', a list, nor 'binary_data_size'.")
+    while data and all(isinstance(each, list) for each in data):
+        data = [value for row in data for value in row]
+    _expect(not any(isinstance(each, list | dict) for each in data), f"The lists in {name!r} are uneven.")
+    return data
+
+
+def _from_binary(tensor: Mapping[str, Any], shape: tuple[int, ...], raw: bytes) -> np.ndarray:
+    name, datatype, count = tensor["name"], str(tensor.get("datatype")), math.prod(shape)
+    if datatype == "BYTES":
+        array = np.empty(count, object)
+        elements = _split_bytes(raw, name)
+        _expect(
+            len(elements) == count,
+            f"The input {name!r} holds {len(elements)} elements; the shape {list(shape)} asks for {count}.",
+        )
+        array[:] = elements
+        return array.reshape(shape)
+    dtype = _dtype(tensor, datatype)
+    expected = count * dtype.itemsize
+    _expect(
+        len(raw) == expected,
+        f"The binary data of {name!r} has {len(raw)} bytes; {datatype} {list(shape)} takes {expected}.",
+    )
+    return np.frombuffer(raw, dtype).reshape(shape)
+
+
+def _split_bytes(raw: bytes, name: str) -> list[bytes]:
+    elements, position = [], 0
+    while position < len(raw):
+        _expect(position + 4 <= len(raw), f"The binary data of {name!r} ends within a length.")
+        (length,) = struct.unpack_from("<I", raw, position)
+        position += 4
+        _expect(position + length <= len(raw), f"The binary data of {name!r} ends within an element.")
+        elements.append(raw[position : position + length])
+        position += length
+    return elements
+
+
+def _outputs(message: Mapping[str, Any], binary: bool) -> list[Output]:
+    wanted = message.get("outputs", [])
+    _expect(isinstance(wanted, list), "'outputs' must be a list.")
+    outputs = []
+    for each in wanted:
+        _expect(
+            isinstance(each, dict) and isinstance(each.get("name"), str), "Each of 'outputs' needs a name."
+        )
+        parameters = _parameters(each)
+        own = parameters.get("binary_data", binary)
+        classes = parameters.get("classification", 0)
+        _expect(isinstance(own, bool), "The parameter 'binary_data' must be true or false.")
+        _expect(
+            isinstance(classes, int) and not isinstance(classes, bool) and classes >= 0,
+            "The parameter 'classification' must be the number of classes wanted.",
+        )
+        outputs.append(Output(each["name"], own, classes))
+    return outputs
+
+
+def write_outputs(arrays: list[tuple[Output, np.ndarray]]) -> tuple[list[dict[str, Any]], bytes]:
+    """Return the 'outputs' of a response, and the raw bytes that follow its JSON."""
+    described, raw = [], b""
+    for output, values in arrays:
+        array = classification(values, output.classes) if output.classes else values
+        tensor: dict[str, Any] = {
+            "name": output.name,
+            "datatype": datatype_of(array),
+            "shape": list(array.shape),
+        }
+        if output.binary:
+            content = _to_binary(array)
+            tensor["parameters"] = {"binary_data_size": len(content)}
+            raw += content
+        else:
+            flat = array.reshape(-1).tolist()
+            tensor["data"] = [each.decode() for each in flat] if array.dtype == object else flat
+        described.append(tensor)
+    return described, raw
+
+
+def datatype_of(array: np.ndarray) -> str:
+    """Return the protocol's name of an array's type."""
+    return (
+        "BYTES"
+        if array.dtype == object
+        else next(name for name, dtype in DTYPES.items() if dtype == array.dtype)
+    )
+
+
+def _to_binary(array: np.ndarray) -> bytes:
+    if array.dtype == object:
+        return b"".join(struct.pack("<I", len(each)) + each for each in array.reshape(-1))
+    return array.tobytes()
+
+
+def classification(values: np.ndarray, classes: int) -> np.ndarray:
+    """Return (n, classes) elements "value:index:label", best first, of (n, 10) probabilities."""
+    _expect(values.ndim == 2, "Only 'probabilities' can be asked for as a classification.")
+    classes = min(classes, values.shape[1])
+    best = np.argsort(-values, axis=1, kind="stable")[:, :classes]
+    result = np.empty(best.shape, object)
+    for row, column in np.ndindex(*best.shape):
+        index = best[row, column]
+        result[row, column] = f"{values[row, index]:.6f}:{index}:{index}".encode()
+    return result

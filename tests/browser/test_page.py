@@ -1,0 +1,331 @@
+"""The page as a person uses it: pen, finger, keys, files; a good connection and none."""
+
+import base64
+import io
+import math
+import zipfile
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image, ImageDraw
+from playwright.sync_api import Page, Route, expect
+
+from service.normalization import MNIST_GEOMETRY
+from tests.drawing import STROKES, digit_png, draw_digit, encode
+from tests.serving import Server, free_port, running_service
+from trainer.data import load_dataset
+
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 3,
+    "is_mobile": True,
+    "has_touch": True,
+}
+FAILED_LOADS = "Failed to load resource"
+
+
+def draw(page: Page, digit: int) -> None:
+    """Draw with the mouse, as large as people write."""
+    box = page.locator("#canvas").bounding_box()
+    for stroke in STROKES[digit]:
+        points = [
+            (box["x"] + box["width"] * (0.18 + 0.64 * x), box["y"] + box["height"] * (0.15 + 0.7 * y))
+            for x, y in stroke
+        ]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for last, point in pairwise(points):
+            # As densely as a mouse reports; few and far points would round the corners off.
+            page.mouse.move(*point, steps=1 + int(math.dist(last, point) / 30))
+        page.mouse.up()
+
+
+def expect_digit(page: Page, digit: int | str, state: str = "sure") -> None:
+    expect(page.locator("#digit")).to_have_text(str(digit))
+    expect(page.locator("#verdict")).to_have_attribute("data-state", state)
+
+
+def upload(
+    page: Page, content: bytes, name: str = "photo.png", kind: str = "image/png", field: str = "file"
+) -> None:
+    page.set_input_files(f"#{field}", {"name": name, "mimeType": kind, "buffer": content})
+
+
+def shown_picture(page: Page) -> Image.Image:
+    source = page.locator("#seen").get_attribute("src")
+    return Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
+
+
+def test_the_ten_digits_are_read_one_after_the_other(page: Page) -> None:
+    for digit in range(10):
+        draw(page, digit)
+        expect_digit(page, digit)
+        best = page.locator("#bars li.best")
+        expect(best).to_have_count(1)
+        expect(best.locator(".name")).to_have_text(str(digit))
+        page.locator("#clear").click()
+        expect_digit(page, "?", "empty")
+
+
+def test_the_answer_comes_while_the_pen_is_still_down(page: Page) -> None:
+    box = page.locator("#canvas").bounding_box()
+    x, y, side = box["x"], box["y"], box["width"]
+    page.mouse.move(x + side / 2, y + side * 0.15)
+    page.mouse.down()
+    for step in range(30):
+        page.mouse.move(x + side / 2, y + side * (0.15 + 0.02 * step))
+    expect_digit(page, 1)
+
+
+def test_the_explanation_shows_what_the_network_saw(page: Page) -> None:
+    expect(page.locator("#why")).to_be_hidden()
+    upload(page, digit_png(3))
+    expect(page.locator("#seen")).to_be_visible()
+    assert shown_picture(page).size == (28, 28)
+    expect(page.locator("#for-digit")).to_have_text("3")
+    runner_up = page.locator("#against-digit").text_content()
+    alt = f"Heat map: orange spoke for 3, blue for {runner_up}"
+    expect(page.locator("#saliency")).to_have_attribute("alt", alt)
+
+
+def test_undo_takes_back_one_stroke_and_clear_all(page: Page) -> None:
+    draw(page, 1)
+    expect_digit(page, 1)
+    alone = page.locator("#seen").get_attribute("src")
+    draw(page, 0)
+    expect(page.locator("#seen")).not_to_have_attribute("src", alone)
+    page.locator("#undo").click()
+    expect(page.locator("#seen")).to_have_attribute("src", alone)
+    page.keyboard.press("Control+z")
+    expect(page.locator("#headline")).to_have_text("What will it be?")
+    expect(page.locator("#undo")).to_be_disabled()
+    draw(page, 7)
+    expect_digit(page, 7)
+    page.keyboard.press("Delete")
+    expect(page.locator("#headline")).to_have_text("What will it be?")
+    expect(page.locator("#extras")).to_be_hidden()
+
+
+def test_a_picture_can_be_uploaded_photographed_and_pasted(page: Page) -> None:
+    upload(page, digit_png(5))
+    expect_digit(page, 5)
+    upload(page, encode(draw_digit(7), "JPEG"), "photo.jpg", "image/jpeg", "camera")
+    expect_digit(page, 7)
+    give(page, "paste", digit_png(4))
+    expect_digit(page, 4)
+
+
+def give(page: Page, how: str, content: bytes) -> None:
+    """Dispatch a paste or drop with an image file; a real clipboard belongs to the desktop."""
+    page.evaluate(
+        """async ([how, url]) => {
+            const bytes = Uint8Array.from(atob(url), (each) => each.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], "given.png", { type: "image/png" }));
+            const data = how === "paste" ? { clipboardData: transfer } : { dataTransfer: transfer };
+            const Kind = how === "paste" ? ClipboardEvent : DragEvent;
+            document.body.dispatchEvent(new Kind(how, { bubbles: true, cancelable: true, ...data }));
+        }""",
+        [how, base64.b64encode(content).decode()],
+    )
+
+
+def test_a_picture_can_be_dropped_and_drawn_over(page: Page) -> None:
+    give(page, "drop", digit_png(6))
+    expect_digit(page, 6)
+    draw(page, 1)
+    expect_digit(page, 1)
+
+
+def test_the_keyboard_alone_draws_reads_and_clears(page: Page) -> None:
+    canvas = page.locator("#canvas")
+    for _ in range(5):
+        page.keyboard.press("Tab")
+        if canvas.evaluate("node => node === document.activeElement"):
+            break
+    expect(canvas).to_be_focused()
+    for key in ["Shift+ArrowUp"] * 4 + ["Space"] + ["Shift+ArrowDown"] * 8 + ["Space"]:
+        page.keyboard.press(key)
+    expect_digit(page, 1)
+    expect(page.locator("#announcement")).to_contain_text("1,")
+    page.keyboard.press("Tab")
+    expect(page.locator("#undo")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#headline")).to_have_text("What will it be?")
+
+
+def test_the_announcement_for_screen_readers_says_the_answer(page: Page) -> None:
+    draw(page, 7)
+    expect(page.locator("#announcement")).to_have_text("7, over 99.9 % sure")
+    assert page.locator("#announcement").get_attribute("aria-live") == "polite"
+
+
+def test_something_else_than_a_digit_has_a_state_of_its_own(page: Page) -> None:
+    box = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(box).rectangle((40, 40, 160, 160), outline=0, width=14)
+    upload(page, encode(box))
+    expect(page.locator("#headline")).to_have_text("This does not look like a digit")
+    expect(page.locator("#verdict")).to_have_attribute("data-state", "stranger")
+
+
+class TestProblems:
+    @pytest.fixture
+    def complaints(self) -> list[str]:
+        return [FAILED_LOADS]
+
+    def test_a_file_that_is_no_picture_is_explained(self, page: Page) -> None:
+        upload(page, b"%PDF-1.7", "notes.pdf", "application/pdf")
+        expect(page.locator("#headline")).to_have_text("The image format is not supported.")
+        expect(page.locator("#detail")).to_contain_text("Send one of PNG")
+
+    def test_a_drawing_outlives_the_service_and_is_answered_when_it_is_back(
+        self, page: Page, tmp_path: Path
+    ) -> None:
+        port = free_port()
+        with running_service(tmp_path, port=port, WEB_CONCURRENCY="1") as server:
+            page.goto(server.url)
+            page.locator("#about", has_text="version").wait_for()
+            draw(page, 7)
+            expect_digit(page, 7)
+        draw(page, 1)
+        expect(page.locator("#verdict")).to_have_attribute("data-state", "offline")
+        expect(page.locator("#headline")).to_have_text("The service does not answer")
+        page.locator("#undo").click()
+        with running_service(tmp_path, port=port, WEB_CONCURRENCY="1"):
+            expect_digit(page, 7)
+
+
+class TestPhone:
+    @pytest.fixture
+    def options(self) -> dict[str, object]:
+        return PHONE
+
+    def test_a_finger_draws_without_scrolling_and_the_answer_is_in_sight(self, page: Page) -> None:
+        box = page.locator("#canvas").bounding_box()
+        x, top = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.15
+        touch = page.context.new_cdp_session(page)
+
+        def finger(kind: str, y: float) -> None:
+            points = [] if kind == "touchEnd" else [{"x": x, "y": y}]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        finger("touchStart", top)
+        for step in range(1, 15):
+            finger("touchMove", top + step * box["height"] * 0.05)
+        finger("touchEnd", 0)
+        expect_digit(page, 1)
+        assert page.evaluate("scrollY") == 0
+        expect(page.locator("#digit")).to_be_in_viewport(ratio=1)
+        expect(page.locator("#headline")).to_be_in_viewport(ratio=1)
+
+    def test_nothing_is_wider_than_the_screen(self, page: Page) -> None:
+        upload(page, digit_png(2), "a-very-long-name-" * 9 + ".png")
+        expect(page.locator("#extras")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_another_model_answers_when_it_is_chosen(page: Page) -> None:
+    draw(page, 0)
+    expect(page.locator("#detail")).to_contain_text("mnist-28x28")
+    page.locator("#model").select_option("digits-8x8")
+    expect(page.locator("#detail")).to_contain_text("digits-8x8")
+    assert shown_picture(page).size == (8, 8)
+    expect(page.locator("#about")).to_contain_text("sees 8 × 8 pixels")
+
+
+def test_the_curl_line_names_the_picture_and_the_model(page: Page, service: Server) -> None:
+    upload(page, digit_png(4), "my digit's.png")
+    url = f"'{service.url}/predict?model=mnist-28x28'"
+    expect(page.locator("#curl")).to_have_text(f"curl -F 'file=@my digit'\\''s.png' {url}")
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    assert Path(download.value.path()).read_bytes() == digit_png(4)
+
+
+def test_a_correction_is_saved_where_the_trainer_looks_for_it(page: Page, tmp_path: Path) -> None:
+    draw(page, 7)
+    expect_digit(page, 7)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="It is a 1: save it as such").click()
+    assert download.value.suggested_filename.startswith("digit-1-")
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        (name,) = archive.namelist()
+        picture = Image.open(io.BytesIO(archive.read(name)))
+    assert name.startswith("1/")
+    assert name.endswith(".png")
+    assert picture.size == (280, 280)
+    assert picture.convert("L").getextrema() == (0, 255)
+
+
+def test_the_trainer_reads_what_corrections_saved(page: Page, tmp_path: Path) -> None:
+    for digit in range(10):
+        upload(page, digit_png(digit))
+        expect(page.locator("#digit")).to_have_text(str(digit))
+        with page.expect_download() as download:
+            page.locator("#labels button").nth(digit).click()
+        with zipfile.ZipFile(download.value.path()) as archive:
+            archive.extractall(tmp_path / "mine")
+    dataset = load_dataset("folder", tmp_path / "mine", MNIST_GEOMETRY)
+    assert sorted([*dataset.train.labels, *dataset.test.labels]) == list(range(10))
+
+
+def test_light_and_dark_follow_the_system_until_one_is_chosen(page: Page) -> None:
+    root = page.locator("html")
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        expect(root).to_have_attribute("data-theme", scheme)
+    page.locator("#theme").click()
+    expect(root).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(root).to_have_attribute("data-theme", "dark")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(page: Page, service: Server, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    assert_accessible(page)
+    draw(page, 3)
+    expect_digit(page, 3)
+    assert_accessible(page)
+    page.goto(f"{service.url}/docs")
+    page.locator("#predict").wait_for()
+    page.locator("#predictBatch summary").click()
+    assert_accessible(page)
+
+
+def assert_accessible(page: Page) -> None:
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+
+
+def test_the_reference_shows_every_operation(page: Page, service: Server) -> None:
+    page.goto(f"{service.url}/docs")
+    page.locator("#predict[open]").wait_for()
+    described = page.request.get(f"{service.url}/openapi.json").json()["paths"]
+    operations = {operation["operationId"] for item in described.values() for operation in item.values()}
+    shown = page.locator("details").evaluate_all("nodes => nodes.map((node) => node.id)")
+    assert sorted(shown) == sorted(operations)
+    expect(page.locator("#predict")).to_contain_text("/problems/blank-image")
+
+
+def test_an_old_answer_never_overwrites_a_new_one(page: Page) -> None:
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/predict*", hold_the_first)
+    upload(page, digit_png(7))
+    page.wait_for_timeout(100)
+    upload(page, digit_png(4))
+    expect_digit(page, 4)
+    assert held
+    held[0].continue_()
+    page.wait_for_timeout(300)
+    expect_digit(page, 4)

@@ -1,0 +1,14 @@
+// One picture, with fetch.    node predict.mjs http://127.0.0.1:8080 digit.png
+
+import { readFile } from "node:fs/promises";
+
+const [url, path] = process.argv.slice(2);
+const form = new FormData();
+form.append("file", new Blob([await readFile(path)]), "digit.png");
+const response = await fetch(`${url}/predict`, { method: "POST", body: form });
+const answer = await response.json();
+if (!response.ok) {
+  console.error(`${answer.title} ${answer.detail}`);
+  process.exit(1);
+}
+console.log(answer.accepted ? answer.digit : "no digit");

@@ -1,0 +1,80 @@
+"""The example clients, run as they stand against the real service."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.drawing import digit_png, draw_digit, encode
+from tests.serving import Server
+
+CLIENTS = Path(__file__).parent / "clients"
+PACKAGES = {"curl": "curl", "jq": "jq", "node": "nodejs"}
+ONE_PICTURE = {
+    "predict.sh": ["sh"],
+    "predict.mjs": ["node"],
+    "predict_requests.py": [sys.executable],
+    "predict_standard_library.py": [sys.executable],
+}
+
+
+def run(client: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a client; without one of its tools the test is skipped, but on CI it fails."""
+    needed = {"sh": ["curl", *(["jq"] if "jq" in (CLIENTS / client).read_text() else [])], "mjs": ["node"]}
+    for tool in needed.get(client.rpartition(".")[2], []):
+        if not shutil.which(tool):
+            message = f"needs {tool}: apt-get install {PACKAGES[tool]}"
+            if os.environ.get("CI"):
+                pytest.fail(message)
+            pytest.skip(message)
+    interpreter = ONE_PICTURE.get(client, ["sh"])
+    return subprocess.run(
+        [*interpreter, CLIENTS / client, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "digit.png"
+    path.write_bytes(digit_png(7))
+    return path
+
+
+@pytest.mark.parametrize("client", ONE_PICTURE)
+def test_a_client_prints_the_digit(service: Server, picture: Path, client: str) -> None:
+    result = run(client, service.url, str(picture))
+    assert result.returncode == 0, result.stderr
+    printed = json.loads(result.stdout)
+    assert (printed["digit"] if isinstance(printed, dict) else printed) == 7
+
+
+@pytest.mark.parametrize("client", ONE_PICTURE)
+def test_a_client_fails_with_the_reason(service: Server, tmp_path: Path, client: str) -> None:
+    blank = tmp_path / "blank.png"
+    blank.write_bytes(encode(draw_digit(1, ink=255)))
+    result = run(client, service.url, str(blank))
+    assert result.returncode != 0
+    assert "The image has no ink to classify." in result.stdout + result.stderr
+
+
+def test_a_folder_becomes_a_table(service: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "my pictures"
+    folder.mkdir()
+    for digit in (1, 4, 7):
+        (folder / f"{digit}, drawn.png").write_bytes(digit_png(digit))
+    (folder / "notes.txt").write_text("no picture")
+    result = run("folder_to_csv.sh", service.url, str(folder))
+    assert result.returncode == 0, result.stderr
+    rows = list(csv.DictReader(result.stdout.splitlines()))
+    assert [row["file"] for row in rows] == ["1, drawn.png", "4, drawn.png", "7, drawn.png", "notes.txt"]
+    assert [row["digit"] for row in rows] == ["1", "4", "7", ""]
+    assert rows[3]["problem"] == "The image format is not supported."
+
+
+def test_every_client_is_run() -> None:
+    assert {path.name for path in CLIENTS.iterdir()} - {"__pycache__"} == {*ONE_PICTURE, "folder_to_csv.sh"}

@@ -1,0 +1,125 @@
+"""The explanation of an answer: pictures that can be looked at, and a saliency that finds what decides."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from service.artifact import load
+from service.classifier import Classifier
+from service.explanation import AGAINST, FOR, explain, saliency
+from service.network import forward
+from service.preprocessing import preprocess
+from tests.drawing import digit_png
+from tests.serving import MODELS, Server
+
+DIGITS = range(10)
+
+
+def opened(text: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
+
+
+def explained(pixels: np.ndarray, classifier: Classifier) -> dict[str, Any]:
+    (prediction,) = classifier.classify(pixels[None])
+    return explain(pixels, classifier, prediction)
+
+
+@pytest.fixture(scope="module", params=sorted(MODELS.glob("*.npz")), ids=lambda path: path.stem)
+def classifier(request: pytest.FixtureRequest) -> Classifier:
+    path: Path = request.param
+    return Classifier(load(path), path.stem)
+
+
+def margin(pixels: np.ndarray, digit: int, runner_up: int, classifier: Classifier) -> float:
+    logits = forward(classifier.artifact.layers, pixels[None].astype(np.float64))[-1][0]
+    return float(logits[digit] - logits[runner_up])
+
+
+def test_the_picture_is_what_the_network_saw(classifier: Classifier) -> None:
+    pixels = preprocess(digit_png(3), classifier.artifact.geometry)
+    picture = opened(explained(pixels, classifier)["picture"])
+    assert picture.format == "PNG"
+    assert picture.mode == "L"
+    assert np.allclose(np.asarray(picture).reshape(-1) / 255, pixels, atol=0.5 / 255)
+
+
+def test_the_saliency_picture_shows_its_largest_value_opaque(classifier: Classifier) -> None:
+    pixels = preprocess(digit_png(3), classifier.artifact.geometry)
+    values, _ = saliency(pixels, classifier)
+    colours = np.asarray(opened(explained(pixels, classifier)["saliency"])).reshape(-1, 4)
+    largest = int(np.abs(values).argmax())
+    assert colours[largest].tolist() == [*(FOR if values[largest] > 0 else AGAINST), 255]
+    assert (colours[:, :3][values > 0] == FOR).all()
+    assert (colours[:, :3][values < 0] == AGAINST).all()
+
+
+def test_the_saliency_is_the_gradient_of_the_lead_times_the_difference_from_the_average(
+    classifier: Classifier,
+) -> None:
+    pixels = preprocess(digit_png(5), classifier.artifact.geometry)
+    digit = int(forward(classifier.artifact.layers, pixels[None])[-1].argmax())
+    values, runner_up = saliency(pixels, classifier)
+    difference = pixels - classifier.artifact.shape_means.mean(axis=0)
+    step = 1e-6
+    for index in np.abs(values).argsort()[-5:]:
+        moved = [np.array(pixels, np.float64) for _ in range(2)]
+        moved[0][index] += step
+        moved[1][index] -= step
+        up, down = (margin(pixels, digit, runner_up, classifier) for pixels in moved)
+        assert (up - down) / (2 * step) * difference[index] == pytest.approx(values[index], rel=1e-2)
+
+
+def test_erasing_the_ink_it_marks_costs_more_of_the_lead_than_erasing_other_ink(
+    classifier: Classifier,
+) -> None:
+    rng = np.random.default_rng(0)
+    cost_marked = cost_random = 0.0
+    for wanted in DIGITS:
+        pixels = preprocess(digit_png(wanted), classifier.artifact.geometry)
+        digit = int(forward(classifier.artifact.layers, pixels[None])[-1].argmax())
+        values, runner_up = saliency(pixels, classifier)
+        ink = np.flatnonzero(pixels > 0)
+        count = len(ink) // 5
+        before = margin(pixels, digit, runner_up, classifier)
+        erased = pixels.copy()
+        erased[ink[np.argsort(-values[ink])[:count]]] = 0
+        cost_marked += before - margin(erased, digit, runner_up, classifier)
+        erased = pixels.copy()
+        erased[rng.permutation(ink)[:count]] = 0
+        cost_random += before - margin(erased, digit, runner_up, classifier)
+    assert cost_marked > 2 * max(cost_random, 0)
+
+
+def test_a_picture_that_is_no_digit_has_a_novelty_above_one(classifier: Classifier) -> None:
+    side = classifier.artifact.geometry.side
+    stripes = np.zeros((side, side), np.float32)
+    stripes[:, ::2] = 1
+    assert explained(stripes.reshape(-1), classifier)["novelty"] > 1
+
+
+def test_explain_true_adds_the_explanation_and_changes_nothing_else(service: Server) -> None:
+    image = digit_png(7)
+    plain = service.predict(image, model="digits-8x8").json()
+    explained = service.predict(image, model="digits-8x8", explain="true").json()
+    explanation = explained.pop("explanation")
+    assert explained == plain
+    assert opened(explanation["picture"]).size == (8, 8)
+    assert opened(explanation["saliency"]).size == (8, 8)
+    assert explanation["runner_up"] == int(np.argsort(plain["probabilities"])[-2])
+    assert service.predict(image, model="digits-8x8", explain="false").json() == plain
+
+
+@pytest.mark.parametrize("value", ["yes", "1", "", "TRUE"])
+def test_another_value_of_explain_is_refused(service: Server, value: str) -> None:
+    response = requests.post(
+        f"{service.url}/predict?model=digits-8x8&explain={value}", files={"file": digit_png(1)}, timeout=30
+    )
+    assert response.status_code == 400
+    assert response.json()["type"] == "/problems/invalid-parameter"
+    assert "true or false is expected" in response.json()["detail"]

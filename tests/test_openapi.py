@@ -1,0 +1,77 @@
+"""The API description is true: it has every route and problem, and what the service does is in it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import requests
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from prometheus_client import CollectorRegistry
+
+from service.app import create_app
+from service.config import Settings
+from service.metrics import Metrics
+from service.openapi import describe_api
+from service.problems import STATUSES, problem_type
+from service.registry import ModelRegistry
+from tests.serving import PROJECT, Server
+
+SETTINGS = Settings()
+DOCUMENT = describe_api(SETTINGS)
+
+
+def test_the_document_is_valid_openapi_31() -> None:
+    assert DOCUMENT["openapi"] == "3.1.0"
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_the_service_answers_the_document(service: Server) -> None:
+    response = requests.get(f"{service.url}/openapi.json", timeout=30)
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.json() == DOCUMENT
+
+
+def test_every_route_and_method_is_described_and_none_else(tmp_path: Path) -> None:
+    app = create_app(SETTINGS, ModelRegistry(tmp_path, "none"), Metrics(CollectorRegistry()))
+    routes = {
+        (rule.rule.replace("<", "{").replace(">", "}"), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert routes == {(path, method) for path, item in DOCUMENT["paths"].items() for method in item}
+
+
+def test_every_problem_type_is_described_under_its_status_and_none_else() -> None:
+    described = set()
+    for path, item in DOCUMENT["paths"].items():
+        for operation in item.values():
+            for status, response in operation["responses"].items():
+                for content in response["content"].values():
+                    for part in content["schema"].get("allOf", []):
+                        types = part.get("properties", {}).get("type", {}).get("enum", [])
+                        described |= {(each, int(status)) for each in types if not path.startswith("/v2")}
+    described = {(name, status) for name, status in described if name != "about:blank"}
+    assert described == {(problem_type(error), status) for error, status in STATUSES.items()}
+
+
+def test_every_operation_has_a_name_of_its_own() -> None:
+    names = [operation["operationId"] for item in DOCUMENT["paths"].values() for operation in item.values()]
+    assert len(set(names)) == len(names)
+
+
+def test_generated_requests_are_answered_as_described(service: Server, tmp_path: Path) -> None:
+    """Over a thousand requests, well-formed and not, by schemathesis; what it may send as images is ours."""
+    command = [
+        Path(sys.executable).with_name("schemathesis"),
+        *("run", f"{service.url}/openapi.json", "--max-examples=40", "--seed=1", "--no-color"),
+        # A well-formed request may hold a picture that is none, or tensors for another model.
+        "--exclude-checks=positive_data_acceptance",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(PROJECT), "SCHEMATHESIS_HOOKS": "tests.api_pictures"}
+    run = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert int(re.search(r"(\d+) generated", run.stdout)[1]) >= 1000

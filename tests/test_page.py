@@ -1,0 +1,54 @@
+"""The files of the page: served with strict headers, and with nothing in them that the headers forbid."""
+
+import re
+
+import pytest
+import requests
+
+from service.page import FOLDER, HEADERS
+from tests.serving import Server
+
+FILES = sorted(path.name for path in FOLDER.iterdir())
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", *(f"/static/{name}" for name in FILES)])
+def test_every_file_has_its_type_and_the_security_headers(service: Server, path: str) -> None:
+    response = requests.get(service.url + path, timeout=30)
+    assert response.status_code == 200
+    suffix = "." + path.rpartition(".")[2] if "." in path else ".html"
+    assert response.headers["Content-Type"] == f"{TYPES[suffix]}; charset=utf-8"
+    assert response.headers.items() >= HEADERS.items()
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_policy_allows_no_inline_code_and_no_other_host() -> None:
+    policy = HEADERS["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert "*" not in policy
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_file_holds_inline_code_or_the_address_of_another_host(name: str) -> None:
+    text = (FOLDER / name).read_text()
+    if name.endswith(".html"):
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", text)
+        assert re.findall(r"<script(?![^>]*\bsrc=)", text) == []
+    addresses = re.findall(r"https?://[^\s\"'`]+", text)
+    assert [each for each in addresses if each != "http://www.w3.org/2000/svg"] == []
+
+
+def test_an_unchanged_file_is_not_sent_again(service: Server) -> None:
+    first = requests.get(f"{service.url}/static/page.css", timeout=30)
+    second = requests.get(first.url, headers={"If-None-Match": first.headers["ETag"]}, timeout=30)
+    assert second.status_code == 304
+    assert second.content == b""
+
+
+@pytest.mark.parametrize("name", ["missing.js", "..%2fpage.py", "%2e%2e/page.py", "page.css%00"])
+def test_no_other_file_can_be_had(service: Server, name: str) -> None:
+    response = requests.get(f"{service.url}/static/{name}", timeout=30)
+    assert response.status_code == 404
+    assert response.headers["Content-Type"] == "application/problem+json"

@@ -1,0 +1,368 @@
+"""The Open Inference Protocol, spoken by its own client, and by hand where that one is too polite."""
+
+import base64
+import gzip
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+import tritonclient.http as triton
+from tritonclient.utils import InferenceServerException
+
+from service.artifact import load
+from service.preprocessing import preprocess
+from tests.drawing import digit_png
+from tests.serving import MODELS, Server, running_service
+
+MODEL = "digits-8x8"
+DIGITS = (3, 7, 0)
+
+
+@pytest.fixture
+def client(service: Server) -> Iterator[triton.InferenceServerClient]:
+    client = triton.InferenceServerClient(service.url.removeprefix("http://"))
+    yield client
+    client.close()
+
+
+def image_input(*digits: int, binary: bool = True) -> triton.InferInput:
+    images = [digit_png(digit) for digit in digits]
+    tensor = triton.InferInput("image", [len(images)], "BYTES")
+    tensor.set_data_from_numpy(np.array(images, object), binary_data=binary)
+    return tensor
+
+
+def pixels_input(model: str = MODEL, flat: bool = True, binary: bool = True) -> triton.InferInput:
+    geometry = load(MODELS / f"{model}.npz").geometry
+    pixels = np.stack([preprocess(digit_png(digit), geometry) for digit in DIGITS]).astype(np.float32)
+    if not flat:
+        pixels = pixels.reshape(-1, geometry.side, geometry.side)
+    tensor = triton.InferInput("pixels", list(pixels.shape), "FP32")
+    tensor.set_data_from_numpy(pixels, binary_data=binary)
+    return tensor
+
+
+def assert_as_predict(service: Server, result: triton.InferResult, model: str = MODEL) -> None:
+    expected = [service.predict(digit_png(digit), model=model).json() for digit in DIGITS]
+    assert result.as_numpy("digit").tolist() == [each["digit"] for each in expected]
+    assert result.as_numpy("accepted").tolist() == [each["accepted"] for each in expected]
+    probabilities = result.as_numpy("probabilities")
+    assert probabilities.dtype == np.float32
+    # One row or three, float32 sums differ in the last bits.
+    assert np.allclose(probabilities, [each["probabilities"] for each in expected], atol=1e-5)
+
+
+def test_the_server_is_live_and_ready(client: triton.InferenceServerClient) -> None:
+    assert client.is_server_live()
+    assert client.is_server_ready()
+    assert client.is_model_ready(MODEL)
+    assert not client.is_model_ready("unknown")
+
+
+def test_the_server_tells_its_name_and_extensions(client: triton.InferenceServerClient) -> None:
+    metadata = client.get_server_metadata()
+    assert metadata["name"] == "digits"
+    assert {"binary_tensor_data", "classification"} <= set(metadata["extensions"])
+
+
+@pytest.mark.parametrize("model", ["digits-8x8", "mnist-28x28"])
+def test_a_model_tells_its_versions_and_tensors(
+    client: triton.InferenceServerClient, service: Server, model: str
+) -> None:
+    summary = requests.get(f"{service.url}/models/{model}", timeout=30).json()
+    pixels = summary["input"]["height"] * summary["input"]["width"]
+    for version in ("", summary["version"]):
+        metadata = client.get_model_metadata(model, version)
+        assert metadata["versions"] == [summary["version"]]
+        assert metadata["inputs"][0] == {"name": "pixels", "datatype": "FP32", "shape": [-1, pixels]}
+        assert client.is_model_ready(model, version)
+    assert not client.is_model_ready(model, "000000000000")
+
+
+def test_the_index_lists_the_models(client: triton.InferenceServerClient, service: Server) -> None:
+    names = [model["name"] for model in requests.get(f"{service.url}/models", timeout=30).json()["models"]]
+    assert [each["name"] for each in client.get_model_repository_index()] == names
+    assert requests.get(f"{service.url}/v2/models", timeout=30).json() == {"models": names}
+
+
+@pytest.mark.parametrize("model", ["digits-8x8", "mnist-28x28"])
+@pytest.mark.parametrize("binary_in", [True, False], ids=["binary input", "json input"])
+@pytest.mark.parametrize("binary_out", [True, False], ids=["binary output", "json output"])
+@pytest.mark.parametrize("flat", [True, False], ids=["rows", "squares"])
+def test_pixels_are_answered_as_predict_answers_the_images(
+    client: triton.InferenceServerClient,
+    service: Server,
+    model: str,
+    binary_in: bool,
+    binary_out: bool,
+    flat: bool,
+) -> None:
+    outputs = [
+        triton.InferRequestedOutput(name, binary_data=binary_out)
+        for name in ("accepted", "digit", "probabilities")
+    ]
+    result = client.infer(model, [pixels_input(model, flat, binary_in)], outputs=outputs, request_id="abc")
+    assert result.get_response()["id"] == "abc"
+    assert_as_predict(service, result, model)
+
+
+@pytest.mark.parametrize("compression", [None, "gzip", "deflate"])
+def test_images_are_answered_as_predict_answers_them(
+    client: triton.InferenceServerClient, service: Server, compression: str | None
+) -> None:
+    result = client.infer(
+        MODEL,
+        [image_input(*DIGITS)],
+        request_compression_algorithm=compression,
+        response_compression_algorithm=compression,
+    )
+    assert_as_predict(service, result)
+
+
+@pytest.mark.parametrize("compression", ["gzip", "deflate"])
+def test_a_long_answer_comes_compressed_to_who_asks(
+    client: triton.InferenceServerClient, service: Server, compression: str
+) -> None:
+    digits = DIGITS * 20
+    result = client.infer(MODEL, [image_input(*digits)], response_compression_algorithm=compression)
+    assert (
+        result.as_numpy("digit").tolist()
+        == client.infer(MODEL, [image_input(*digits)]).as_numpy("digit").tolist()
+    )
+    body = {"inputs": [{"name": "pixels", "shape": [60, 64], "datatype": "FP32", "data": [0.5] * 64 * 60}]}
+    response = post(service, body, headers={"Accept-Encoding": compression})
+    assert response.headers["Content-Encoding"] == compression
+
+
+def test_several_requests_at_once_get_their_own_answers(service: Server) -> None:
+    client = triton.InferenceServerClient(service.url.removeprefix("http://"), concurrency=4)
+    requested = [client.async_infer(MODEL, [image_input(digit)]) for digit in DIGITS]
+    digits = [each.get_result().as_numpy("digit").tolist() for each in requested]
+    assert digits == [[service.predict(digit_png(digit), model=MODEL).json()["digit"]] for digit in DIGITS]
+    client.close()
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_a_classification_gives_the_best_first(client: triton.InferenceServerClient, binary: bool) -> None:
+    output = triton.InferRequestedOutput("probabilities", binary_data=binary, class_count=3)
+    both = [output, triton.InferRequestedOutput("digit")]
+    result = client.infer(MODEL, [image_input(*DIGITS)], outputs=both)
+    best = result.as_numpy("probabilities")
+    assert best.shape == (3, 3)
+    for row, digit in zip(best, result.as_numpy("digit"), strict=True):
+        values, indices, labels = zip(
+            *[(cell if isinstance(cell, str) else cell.decode()).split(":") for cell in row], strict=True
+        )
+        assert indices == labels
+        assert int(indices[0]) == digit
+        assert sorted(values, key=float, reverse=True) == list(values)
+
+
+def test_a_version_can_be_asked_for(client: triton.InferenceServerClient, service: Server) -> None:
+    version = requests.get(f"{service.url}/models/{MODEL}", timeout=30).json()["version"]
+    assert (
+        client.infer(MODEL, [image_input(1)], model_version=version).get_response()["model_version"]
+        == version
+    )
+    with pytest.raises(InferenceServerException, match=r"has no version '1'"):
+        client.infer(MODEL, [image_input(1)], model_version="1")
+
+
+def wrong(name: str, shape: list[int], datatype: str, array: np.ndarray) -> triton.InferInput:
+    tensor = triton.InferInput(name, shape, datatype)
+    tensor.set_data_from_numpy(array)
+    return tensor
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        (wrong("pixels", [1, 63], "FP32", np.zeros((1, 63), "f4")), r"\[n, 64\] or \[n, 8, 8\] is expected"),
+        (wrong("pixels", [64], "FP32", np.zeros(64, "f4")), r"\[n, 64\] or"),
+        (wrong("pixels", [0, 64], "FP32", np.zeros((0, 64), "f4")), "no image"),
+        (wrong("pixels", [1, 64], "FP64", np.zeros((1, 64))), "must be FP32"),
+        (wrong("pixels", [1, 64], "INT32", np.zeros((1, 64), "i4")), "'INT32'; BYTES, .* can be read"),
+        (wrong("pixels", [1, 64], "FP32", np.full((1, 64), np.nan, "f4")), r"must lie in \[0, 1\]"),
+        (wrong("pixels", [1, 64], "FP32", np.full((1, 64), 255, "f4")), r"must lie in \[0, 1\]"),
+        (wrong("image", [1], "FP32", np.zeros(1, "f4")), "must be BYTES"),
+        (wrong("image", [1], "BYTES", np.array([b"no image"], object)), "Image 0: The bytes are not those"),
+        (
+            wrong("image", [2], "BYTES", np.array([digit_png(1), b""], object)),
+            "Image 1: The image has 0 bytes",
+        ),
+        (wrong("input", [1, 64], "FP32", np.zeros((1, 64), "f4")), "either 'pixels' or 'image'"),
+        (wrong("pixels", [257, 64], "FP32", np.zeros((257, 64), "f4")), "at most 256 are taken"),
+    ],
+    ids=str,
+)
+def test_a_wrong_tensor_is_refused_with_a_reason(
+    client: triton.InferenceServerClient, tensor: triton.InferInput, message: str
+) -> None:
+    with pytest.raises(InferenceServerException, match=message) as caught:
+        client.infer(MODEL, [tensor])
+    assert caught.value.status() in ("400", "413", "415", "422")
+
+
+def test_an_unknown_output_is_refused(client: triton.InferenceServerClient) -> None:
+    with pytest.raises(
+        InferenceServerException, match=r"no output 'logits'\. There are digit, probabilities, accepted"
+    ):
+        client.infer(MODEL, [image_input(1)], outputs=[triton.InferRequestedOutput("logits")])
+
+
+def post(service: Server, body: Any, **options: Any) -> requests.Response:
+    data = body if isinstance(body, bytes) else json.dumps(body)
+    return requests.post(f"{service.url}/v2/models/{MODEL}/infer", data=data, timeout=30, **options)
+
+
+def tensor(**changes: Any) -> dict[str, Any]:
+    return {
+        "inputs": [{"name": "pixels", "shape": [1, 64], "datatype": "FP32", "data": [0.5] * 64} | changes]
+    }
+
+
+def test_nested_data_in_plain_json_is_answered(service: Server) -> None:
+    answer = post(service, tensor(data=[[0.5] * 64]) | {"id": "1"}).json()
+    assert answer["model_name"] == MODEL
+    assert answer["id"] == "1"
+    assert [output["name"] for output in answer["outputs"]] == ["digit", "probabilities", "accepted"]
+    assert len(answer["outputs"][1]["data"]) == 10
+    assert "id" not in post(service, tensor()).json()
+
+
+def test_images_in_json_are_base64(service: Server, client: triton.InferenceServerClient) -> None:
+    encoded = [base64.b64encode(digit_png(digit)).decode() for digit in DIGITS]
+    body = {"inputs": [{"name": "image", "shape": [3], "datatype": "BYTES", "data": encoded}]}
+    digits = post(service, body).json()["outputs"][0]["data"]
+    assert digits == client.infer(MODEL, [image_input(*DIGITS)]).as_numpy("digit").tolist()
+
+
+def test_without_a_model_the_server_is_live_but_not_ready(tmp_path: Path) -> None:
+    with running_service(tmp_path, "/livez", DIGITS_DEFAULT_MODEL="unknown", WEB_CONCURRENCY="1") as server:
+        client = triton.InferenceServerClient(server.url.removeprefix("http://"))
+        assert client.is_server_live()
+        assert not client.is_server_ready()
+        client.close()
+        response = requests.get(f"{server.url}/v2/health/ready", timeout=30)
+    assert response.status_code == 503
+    assert "Retry-After" in response.headers
+    assert "'unknown' is not loaded" in response.json()["error"]
+
+
+HUGE = {"Inference-Header-Content-Length": "99999"}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "message"),
+    [
+        (b"", {}, "cannot be read"),
+        (b"\xff\xfe", {}, "cannot be read"),
+        (b"[" * 100_000, {}, "cannot be read"),
+        ([], {}, "must be a JSON object"),
+        ({}, {}, "'inputs' must be a list"),
+        ({"inputs": ["pixels"]}, {}, "must be an object"),
+        (tensor(name=7), {}, "must be a string"),
+        (tensor() | {"id": 7}, {}, "'id' must be a string"),
+        (tensor(shape=[1, -64]), {}, "whole numbers"),
+        (tensor(shape=[1, True]), {}, "whole numbers"),
+        (tensor(shape=[2**40, 2**40]), {}, "of reasonable size"),
+        (tensor(data=[0.5] * 63), {}, "has 63 elements"),
+        (tensor(data=[[0.5] * 32, [0.5] * 16, 0.5]), {}, "uneven"),
+        (tensor(data=["a"] * 64), {}, "must be numbers"),
+        (tensor(data=[True] * 64), {}, "must be numbers"),
+        (tensor(data=[10**400] * 64), {}, "does not fit FP32"),
+        (tensor(data=None), {}, "neither 'data'"),
+        (tensor(parameters=[]), {}, "'parameters' must be an object"),
+        (tensor(parameters={"binary_data_size": 256}), {}, "both 'data' and"),
+        ({"inputs": tensor()["inputs"] * 2}, {}, "there twice"),
+        (
+            tensor() | {"outputs": [{"name": "digit", "parameters": {"classification": 3}}]},
+            {},
+            "Only 'probabilities'",
+        ),
+        (tensor() | {"outputs": [{}]}, {}, "needs a name"),
+        (tensor(), HUGE, "the length in bytes of the JSON part"),
+        (tensor(), {"Inference-Header-Content-Length": "-1"}, "the length in bytes of the JSON part"),
+        (
+            json.dumps(tensor()).encode() + b"abc",
+            {"Inference-Header-Content-Length": str(len(json.dumps(tensor())))},
+            "3 bytes of binary data belong to no input",
+        ),
+        (b"no gzip", {"Content-Encoding": "gzip"}, "is not gzip"),
+        (gzip.compress(json.dumps(tensor()).encode())[:-9], {"Content-Encoding": "gzip"}, "cut short"),
+    ],
+)
+def test_a_request_outside_the_protocol_gets_400_and_an_error(
+    service: Server, body: Any, headers: dict[str, str], message: str
+) -> None:
+    response = post(service, body, headers=headers)
+    assert response.status_code == 400
+    assert response.headers["Content-Type"] == "application/json"
+    assert list(response.json()) == ["error"]
+    assert message in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "raw", "message"),
+    [
+        ([1], struct.pack("<I", 5) + b"abc", "ends within an element"),
+        ([1], b"\x01\x00", "ends within a length"),
+        ([2], struct.pack("<I", 3) + b"abc", "holds 1 elements"),
+    ],
+)
+def test_bytes_that_end_too_early_are_refused(
+    service: Server, shape: list[int], raw: bytes, message: str
+) -> None:
+    described = {
+        "name": "image",
+        "shape": shape,
+        "datatype": "BYTES",
+        "parameters": {"binary_data_size": len(raw)},
+    }
+    header = json.dumps({"inputs": [described]}).encode()
+    response = post(service, header + raw, headers={"Inference-Header-Content-Length": str(len(header))})
+    assert response.status_code == 400
+    assert message in response.json()["error"]
+
+
+def test_a_body_that_inflates_beyond_the_limit_is_refused(service: Server) -> None:
+    bomb = zlib.compress(b" " * 50_000_000)
+    response = post(service, bomb, headers={"Content-Encoding": "deflate"})
+    assert response.status_code == 413
+    assert "larger than" in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v2/nothing", 404),
+        ("GET", "/v2/models/unknown", 404),
+        ("GET", f"/v2/models/{MODEL}/versions/1", 404),
+        ("GET", f"/v2/models/{MODEL}/config", 404),
+        ("POST", "/v2/models/unknown/infer", 404),
+        ("GET", f"/v2/models/{MODEL}/infer", 405),
+        ("DELETE", "/v2", 405),
+        ("POST", f"/v2/models/{MODEL}/infer", 400),
+    ],
+)
+def test_every_error_under_v2_has_the_protocols_form(
+    service: Server, method: str, path: str, status: int
+) -> None:
+    response = requests.request(method, service.url + path, timeout=30)
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == "application/json"
+    assert list(response.json()) == ["error"]
+
+
+def test_predictions_by_either_protocol_are_counted_alike(
+    service: Server, client: triton.InferenceServerClient
+) -> None:
+    before = service.metric("digits_predictions_total", model=MODEL)
+    client.infer(MODEL, [image_input(*DIGITS)])
+    assert service.metric("digits_predictions_total", model=MODEL) == before + len(DIGITS)
