@@ -1,7 +1,8 @@
-# Two images from one file.
+# Three images from one file.
 #
 #   docker build -t digits .                            the service: service/ and models/, nothing else
 #   docker build -t digits-trainer --target trainer .   the batch job that makes models
+#   docker build -t digits-models --target models .     models/ alone, to be mounted as a volume
 #
 # For a base that is pinned to the byte: --build-arg PYTHON_IMAGE=docker.io/library/python:3.11-slim@sha256:...
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim
@@ -52,6 +53,11 @@ USER 10001:10001
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["python", "-m", "trainer"]
 CMD ["--help"]
+
+# ---- the models alone, for deploy/components/model-image-volume -----------------------------------
+FROM scratch AS models
+COPY --from=build-service /app/models /models
+USER 10001:10001
 
 # ---- the service; the last stage, so it is what a plain `docker build .` makes -------------------
 FROM ${PYTHON_IMAGE} AS service

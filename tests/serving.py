@@ -68,7 +68,14 @@ def running_service(folder: Path, wait_for: str = "/readyz", **environment: str)
     """
     port = free_port()
     log = folder / "service.log"
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:service.gunicorn_conf", "service.wsgi:application"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        "python:service.gunicorn_conf",
+        "service.wsgi:application",
+    ]
     settings = {"HOST": "127.0.0.1", "PORT": str(port), "WEB_CONCURRENCY": "2"} | environment
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("DIGITS_", "PROMETHEUS_"))}
     with open(log, "wb") as output:
