@@ -4,9 +4,12 @@
 """
 
 import contextlib
+import functools
 import io
+import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import kubernetes_validate
 from cronsim import CronSim, CronSimError
@@ -53,14 +56,23 @@ def practice_problems(objects: list[Object]) -> list[str]:
 def schema(objects: list[Object]) -> Iterator[str]:
     """Yield unknown fields, wrong types and versions of the API that were removed."""
     for one in objects:
-        if one["apiVersion"] in CUSTOM:
-            continue
-        try:
-            kubernetes_validate.validate(one, KUBERNETES, strict=True)
-        except kubernetes_validate.ValidationError as error:
-            yield f"{title(one)}: {'.'.join(map(str, error.path))}: {error.message}"
-        except kubernetes_validate.SchemaNotFoundError:
-            yield f"{title(one)}: Kubernetes {KUBERNETES} has no {one['kind']} in {one['apiVersion']}"
+        if one["apiVersion"] not in CUSTOM:
+            complaint = _schema_complaint(json.dumps(one))
+            if complaint:
+                yield f"{title(one)}: {complaint}"
+
+
+@functools.cache
+def _schema_complaint(text: str) -> str:
+    """Return what the schema says about an object in JSON; the same objects come in many combinations."""
+    one = json.loads(text)
+    try:
+        kubernetes_validate.validate(one, KUBERNETES, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return f"{'.'.join(map(str, error.path))}: {error.message}"
+    except kubernetes_validate.SchemaNotFoundError:
+        return f"Kubernetes {KUBERNETES} has no {one['kind']} in {one['apiVersion']}"
+    return ""
 
 
 def names(objects: list[Object]) -> Iterator[str]:
@@ -146,6 +158,7 @@ def probes(objects: list[Object]) -> Iterator[str]:
                     yield f"{pod.title}: {probe} asks {path}, which the service does not have"
 
 
+@functools.cache
 def service_paths() -> set[str]:
     """Return the paths that the service answers to a GET without parameters."""
     current = Settings()
@@ -157,8 +170,6 @@ def service_paths() -> set[str]:
 
 def schedules(objects: list[Object]) -> Iterator[str]:
     """Yield schedules that cron does not understand."""
-    from datetime import UTC, datetime
-
     for one in objects:
         if one["kind"] == "CronJob":
             try:
