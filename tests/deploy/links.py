@@ -91,7 +91,7 @@ def ports(objects: list[Object]) -> Iterator[str]:
             for probe in PROBES:
                 port = container.get(probe, {}).get("httpGet", {}).get("port")
                 if port is not None and port not in named:
-                    yield f"{pod.title}: {probe} asks port {port!r}, which container {container['name']} lacks"
+                    yield f"{pod.title}: {probe} asks port {port!r}, none of container {container['name']}"
     for one in objects:
         for selector, port in _pod_ports(one):
             for pod in all_pods:

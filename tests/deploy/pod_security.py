@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from tests.deploy.rendering import Object, Pod, pods
 
 VOLUMES = {
-    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim", "projected", "secret",
+    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim",
+    "projected", "secret",
 }  # fmt: skip
 SECCOMP = ("RuntimeDefault", "Localhost")
 

@@ -19,7 +19,7 @@ Object = dict[str, Any]
 
 
 def kustomizations() -> list[str]:
-    """Return the folders below deploy/ that are applied as they are: the overlays and the test combinations."""
+    """Return the folders below deploy/ that can be applied: base, overlays and combinations to test."""
     folders = [path.parent for path in DEPLOY.glob("*/*/kustomization.yaml")]
     applied = [folder for folder in folders if folder.parent.name in ("overlays", "tests")]
     return sorted(str(folder.relative_to(DEPLOY)) for folder in [DEPLOY / "base", *applied])
