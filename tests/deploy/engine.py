@@ -18,7 +18,8 @@ import pytest
 
 from tests.serving import MODELS, PROJECT, answers, free_port, wait_until
 
-IMAGE_CHECK = PROJECT.parent / "shared" / "tools" / "image-check"
+IMAGE_CHECK = Path(os.environ.get("IMAGE_CHECK", PROJECT.parent / "shared" / "tools" / "image-check"))
+BASE = "docker.io/library/python:3.11-slim"
 TAG = "digits:test"
 MEMORY = "128m"
 RESTRICTED = [
@@ -126,12 +127,10 @@ def find_engine() -> PlainEngine:
     if IMAGE_CHECK.exists():
         return ImageCheck()
     for command in ("docker", "podman"):
-        if (
-            shutil.which(command)
-            and not subprocess.run([command, "info"], capture_output=True, check=False).returncode
-        ):
+        fetch = [command, "pull", "--quiet", BASE]
+        if shutil.which(command) and not subprocess.run(fetch, capture_output=True, check=False).returncode:
             return PlainEngine(command)
-    message = "no container engine runs here: install and start Docker or Podman"
+    message = f"no container engine runs here that can fetch {BASE}: install and start Docker or Podman"
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)

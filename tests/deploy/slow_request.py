@@ -19,7 +19,8 @@ def post_slowly(port: int, result: Path) -> None:
     """Post a picture in two halves, with a pause between them; write the status line of the answer."""
     body = digit_png(7)
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = "POST /predict HTTP/1.1\r\nHost: digits\r\nContent-Type: image/png\r\n"
+        head += f"Content-Length: {len(body)}\r\n\r\n"
         connection.sendall(head.encode() + body[: len(body) // 2])
         result.with_suffix(".begun").touch()
         time.sleep(PAUSE_SECONDS)

@@ -13,8 +13,9 @@ LARGEST_BYTES = 120_000_000
 # Printed by a container: what it can find of things that only building and testing need.
 LOOK = """
 import importlib.util as u, json, os, pathlib, shutil
+modules = ("pip", "setuptools", "pytest", "sklearn", "trainer", "tests")
 print(json.dumps({
-    "modules": [name for name in ("pip", "setuptools", "pytest", "sklearn", "trainer", "tests") if u.find_spec(name)],
+    "modules": [name for name in modules if u.find_spec(name)],
     "programs": [name for name in ("pip", "pip3", "gcc", "cc", "make") if shutil.which(name)],
     "user": os.getuid(),
     "writable": [path for path in ("/", "/app", "/app/service", "/app/models") if os.access(path, os.W_OK)],
