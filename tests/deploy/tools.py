@@ -15,9 +15,7 @@ WHERE = {
     "kubectl": "kubectl 1.27 or newer (https://kubernetes.io/docs/tasks/tools)",
     "promtool": "the Debian package prometheus",
     "prometheus": "the Debian package prometheus",
-    "podman": "the Debian packages buildah, podman, runc and catatonit",
-    "buildah": "the Debian packages buildah, podman, runc and catatonit",
-    "mmdebstrap": "the Debian package mmdebstrap",
+    "checkov": "the Python package checkov==3.3.30, in an environment of its own (pipx install)",
 }
 
 
