@@ -70,7 +70,7 @@ FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
         "'1 Gi' is no quantity",
     ),
     "request above limit": (
-        put("Deployment", f"{CONTAINER}/resources/requests/memory", "1Gi"),
+        put("Deployment", f"{CONTAINER}/resources/requests/memory", "2Gi"),
         "requests more memory than its limit",
     ),
     "no limits": (
