@@ -32,7 +32,8 @@ from tests.serving import PROJECT, Server, copy_models, running_service
 SECONDS = 180
 INK, PAPER, PANEL, GRID = "#d8d9da", "#111217", "#181b1f", "#2c3235"
 COLOURS = (
-    "#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#37872d", "#fade2a", "#447ebc",
+    "#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9",
+    "#37872d", "#fade2a", "#447ebc",
 )  # fmt: skip
 
 

@@ -68,6 +68,13 @@ def test_startup_liveness_and_readiness_mean_different_things() -> None:
     assert startup["failureThreshold"] * startup["periodSeconds"] >= 30
 
 
+def test_the_documents_name_every_overlay_and_component() -> None:
+    text = (DEPLOY / "README.md").read_text()
+    folders = [*DEPLOY.glob("components/*"), *DEPLOY.glob("overlays/*")]
+    assert len(folders) > 10
+    assert [folder.name for folder in folders if f"`{folder.name}`" not in text] == []
+
+
 def test_every_component_is_part_of_an_overlay_or_a_tested_combination() -> None:
     used = "".join((DEPLOY / folder / "kustomization.yaml").read_text() for folder in kustomizations())
     components = [path.parent.name for path in DEPLOY.glob("components/*/kustomization.yaml")]

@@ -177,6 +177,21 @@ def test_a_refused_model_file_raises_its_alert_and_no_other(watched: tuple[Serve
     assert prometheus.firing() == {"DigitsModelLoadFailed"}
 
 
+def test_the_rule_for_the_adapter_finds_requests_in_flight(watched: tuple[Server, Prometheus]) -> None:
+    (rule,) = yaml.safe_load((DEPLOY / "components/hpa-in-flight/adapter-rule.yaml").read_text())["rules"]
+    # The adapter fills in the series and the labels of the pods it is asked about.
+    filled = {
+        "<<.Series>>": "http_requests_in_flight",
+        "<<.LabelMatchers>>": 'job="digits"',
+        "<<.GroupBy>>": "job",
+    }
+    expression = rule["metricsQuery"]
+    for placeholder, value in filled.items():
+        assert placeholder in expression
+        expression = expression.replace(placeholder, value)
+    assert watched[1].query(expression)
+
+
 def test_the_age_of_a_model_is_that_of_its_training(watched: tuple[Server, Prometheus]) -> None:
     server, prometheus = watched
     (model,) = (
