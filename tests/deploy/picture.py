@@ -29,7 +29,7 @@ from tests.deploy.prometheus import Prometheus, running_prometheus
 from tests.drawing import draw_digit, encode
 from tests.serving import PROJECT, Server, copy_models, running_service
 
-SECONDS = 180
+SECONDS = 150
 INK, PAPER, PANEL, GRID = "#d8d9da", "#111217", "#181b1f", "#2c3235"
 COLOURS = (
     "#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9",
@@ -40,7 +40,7 @@ COLOURS = (
 def ask_for_a_while(server: Server, seconds: float) -> None:
     """Post pictures of all kinds, in waves, some of them no digits at all."""
     chance, session, end = random.Random(threading.get_ident()), requests.Session(), time.time() + seconds
-    pictures = [encode(draw_digit(digit, pen=pen)) for digit in range(10) for pen in (0.05, 0.09, 0.14)]
+    pictures = [encode(draw_digit(digit, pen=pen)) for digit in range(10) for pen in (0.07, 0.09, 0.11)]
     photograph = encode(
         draw_digit(4, size=(4000, 3000), ink=(0, 0, 0), paper=(255, 255, 255), mode="RGB"), "JPEG"
     )
@@ -102,13 +102,10 @@ def show(value: float, unit: str) -> str:
     if unit == "reqps":
         return f"{value:.3g} req/s"
     if unit == "s":
-        return (
-            f"{value / 86400:.1f} days"
-            if value > 86400
-            else f"{value:.2g} s"
-            if value >= 1
-            else f"{1000 * value:.3g} ms"
-        )
+        for seconds, name in ((86400, "days"), (3600, "hours"), (1, "s")):
+            if value >= seconds:
+                return f"{value / seconds:.3g} {name}"
+        return f"{1000 * value:.3g} ms"
     return f"{value:.3g}"
 
 
@@ -169,7 +166,7 @@ def draw_lines(axes: Axes, panel: dict[str, Any], lines: list[dict[str, Any]], u
     axes.grid(color=GRID, linewidth=0.6)
     axes.spines[:].set_visible(False)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{int(value) // 60}:{int(value) % 60:02}"))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=unit == "short"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: show(value, unit)))
     axes.legend(
         loc="upper center", bbox_to_anchor=(0.47, -0.1), ncol=10 if len(lines) > 5 else 3, frameon=False,
