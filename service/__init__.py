@@ -1,0 +1,1 @@
+"""The service: what goes into the image that serves. It never imports the trainer."""

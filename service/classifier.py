@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from service.artifact import Artifact, ArtifactError
+from service.decoding import ImageError
 from service.network import forward, softmax
 from service.preprocessing import preprocess_grey
 
@@ -86,7 +87,10 @@ class Classifier:
         Notices a changed Pillow, NumPy, resize or threshold at start instead of at the users'.
         """
         artifact = self.artifact
-        pixels = np.stack([preprocess_grey(image, artifact.geometry) for image in artifact.probe_images])
+        try:
+            pixels = np.stack([preprocess_grey(image, artifact.geometry) for image in artifact.probe_images])
+        except ImageError as error:
+            raise SelfCheckError(f"a probe cannot be preprocessed: {error}") from error
         logits = forward(artifact.layers, pixels)[-1]
         difference = float(np.abs(logits - artifact.probe_logits).max())
         if not difference <= PROBE_TOLERANCE:

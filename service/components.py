@@ -32,20 +32,14 @@ def find_components(mask: np.ndarray, ink: np.ndarray) -> Components:
     ink: (height, width) float32; what is summed to a piece's mass.
     """
     height, width = mask.shape
-    wide = width + 1  # a column of background at the end keeps runs from crossing rows
-    padded = np.zeros((height, wide), np.int8)
-    padded[:, :width] = mask
-    flat = padded.reshape(-1)
-    steps = np.diff(flat, prepend=np.int8(0))
-    starts = np.flatnonzero(steps == 1)
-    ends = np.flatnonzero(steps == -1)
+    wide = width + 1
+    starts, ends = find_runs(mask)
     roots = _connect(starts, ends, wide)
     _, piece = np.unique(roots, return_inverse=True)
     count = int(piece.max(initial=-1)) + 1
 
-    labels = np.zeros(height * wide, np.int32)
-    labels[flat.astype(bool)] = np.repeat(piece + 1, ends - starts)
-    labels = labels.reshape(height, wide)[:, :width]
+    labels = np.zeros(mask.shape, np.int32)
+    labels[mask] = np.repeat(piece + 1, ends - starts)
     mass = np.bincount(labels.reshape(-1), ink.reshape(-1), minlength=count + 1)[1:]
     rows = starts // wide
 
@@ -62,6 +56,19 @@ def find_components(mask: np.ndarray, ink: np.ndarray) -> Components:
         left=extreme(starts - rows * wide, np.minimum, width),
         right=extreme(ends - rows * wide, np.maximum, 0),
     )
+
+
+def find_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the horizontal runs of `mask` start and end, (runs,) each, ends exclusive.
+
+    The indices count through the rows of a picture one pixel wider: that column of background keeps
+    a run from crossing into the next row.
+    """
+    height, width = mask.shape
+    padded = np.zeros((height, width + 1), np.int8)
+    padded[:, :width] = mask
+    steps = np.diff(padded.reshape(-1), prepend=np.int8(0))
+    return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
 
 
 def _connect(starts: np.ndarray, ends: np.ndarray, wide: int) -> np.ndarray:

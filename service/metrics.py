@@ -35,7 +35,7 @@ _slot = "master"
 
 def set_worker_slot(slot: int) -> None:
     """Name this process' metric files after its place among the workers; called after the fork."""
-    global _slot
+    global _slot  # noqa: PLW0603 - prometheus_client asks a function without arguments
     _slot = str(slot)
 
 

@@ -43,8 +43,8 @@ def normalize(inks: np.ndarray, geometry: Geometry) -> np.ndarray:
     inks: (n, height, width), float32 in [0, 1], background exactly 0; each picture must hold
     some ink, or ValueError is raised.
     """
-    tops, heights = _extents(inks.any(axis=2))
-    lefts, widths = _extents(inks.any(axis=1))
+    tops, heights = _extents(np.any(inks, axis=2))
+    lefts, widths = _extents(np.any(inks, axis=1))
     sides = np.maximum(heights, widths)  # (n,)
     rows = _area_weights(_starts(tops, heights, sides, inks), sides, inks.shape[1], geometry)
     columns = _area_weights(_starts(lefts, widths, sides, inks), sides, inks.shape[2], geometry)

@@ -8,8 +8,9 @@ The one road for service, trainer and evaluation. Needs NumPy and Pillow, knows 
 import numpy as np
 
 from service.decoding import DEFAULT_MAX_PIXELS, decode
-from service.ink import extract_ink, is_light_on_dark
+from service.ink import extract_ink
 from service.normalization import Geometry, normalize
+from service.paper import border
 
 
 def preprocess(data: bytes, geometry: Geometry, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.ndarray:
@@ -42,7 +43,7 @@ def _already_normal(grey: np.ndarray, geometry: Geometry) -> np.ndarray | None:
     """
     if grey.shape != (geometry.side, geometry.side):
         return None
-    ink = (grey if is_light_on_dark(grey) else 255 - grey) / np.float32(255)
+    ink = (grey if np.median(border(grey)) < 128 else 255 - grey) / np.float32(255)
     if ink.min() > 0 or ink.max() < 0.9:
         return None
     pixels = normalize(ink[None], geometry)[0]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.serving import PROJECT, Server, running_service
+from tests.training import QUICK
 
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
@@ -23,3 +24,14 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the data folder {SHARED_DATA.name}/ beside the project")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def quick_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file of a second's training on the 8x8 digits."""
+    from trainer.cli import main  # what tests of the service alone do not need
+
+    folder = tmp_path_factory.mktemp("quick")
+    checkpoint = folder / "checkpoint.npz"
+    assert main(["train", "digits", *QUICK, "--to", str(folder), "--checkpoint", str(checkpoint)]) == 0
+    return folder / "digits-8x8.npz"

@@ -1,0 +1,1 @@
+"""Offline training: data in, checked model files out. Never imported by the service."""

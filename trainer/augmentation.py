@@ -74,12 +74,24 @@ def warp(
     n, side, _ = pictures.shape
     rows, columns = _affine_coordinates(labels, side, settings, rng)
     if settings.elastic_alpha > 0:
-        field = rng.random((2, n, side, side), dtype=np.float32) * 2 - 1
-        smooth = _gaussian_matrix(side, settings.elastic_sigma)
-        field = smooth @ field @ smooth.T * np.float32(settings.elastic_alpha)
+        field = _elastic_field(n, side, settings, rng)
         rows += field[0]
         columns += field[1]
     return _sample(pictures, rows, columns)
+
+
+def _elastic_field(n: int, side: int, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """Return displacements along rows and columns, (2, n, side, side) float32, in pixels.
+
+    Uniform noise in (-1, 1), smoothed and scaled. A byte of chance for each is plenty, because the
+    smoothing averages over hundreds; it costs a quarter of a float's.
+    """
+    noise = np.frombuffer(rng.bytes(2 * n * side * side), np.int8).astype(np.float32)
+    noise += 0.5  # -128 ... 127 has its middle at -0.5
+    smooth = _gaussian_matrix(side, settings.elastic_sigma)
+    left = smooth * np.float32(settings.elastic_alpha / 128) @ noise.reshape(2, n, side, side)
+    # The second product as a single one over all rows: one large is faster than n small.
+    return (left.reshape(-1, side) @ smooth.T).reshape(2, n, side, side)
 
 
 def _affine_coordinates(
@@ -105,20 +117,37 @@ def _affine_coordinates(
 
 
 def _sample(pictures: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Return `pictures` read at fractional (rows, columns) by bilinear interpolation, 0 outside."""
+    """Return `pictures` read at fractional (rows, columns) by bilinear interpolation, 0 outside.
+
+    `rows` and `columns` are overwritten: this is where most of the time goes, and every array saved
+    is a trip to memory.
+    """
     n, side, _ = pictures.shape
     wide = side + 2  # one pixel of background around, so that reading outside gives 0
     padded = np.zeros((n, wide, wide), np.float32)
     padded[:, 1:-1, 1:-1] = pictures
     flat = padded.reshape(-1)
-    rows = np.clip(rows + 1, 0, side + 0.999)
-    columns = np.clip(columns + 1, 0, side + 0.999)
-    top, left = rows.astype(np.int32), columns.astype(np.int32)
-    down, right = rows - top, columns - left
-    first = top * wide + left + (np.arange(n, dtype=np.int32) * wide * wide)[:, None, None]
-    upper = flat.take(first) * (1 - right) + flat.take(first + 1) * right
-    lower = flat.take(first + wide) * (1 - right) + flat.take(first + wide + 1) * right
-    return upper * (1 - down) + lower * down
+    for coordinates in (rows, columns):
+        coordinates += 1
+        np.clip(coordinates, 0, side + 0.999, out=coordinates)
+    top, left = np.floor(rows), np.floor(columns)
+    rows -= top  # now the share of the lower row, and of the right column
+    columns -= left
+    top *= wide
+    top += left
+    first = top.astype(np.intp)
+    first += (np.arange(n) * wide * wide)[:, None, None]
+    upper = _between(flat.take(first), flat[1:].take(first), columns)
+    lower = _between(flat[wide:].take(first), flat[wide + 1 :].take(first), columns)
+    return _between(upper, lower, rows)
+
+
+def _between(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Return start + share (end - start) in the memory of `start`; `end` is overwritten."""
+    end -= start
+    end *= share
+    start += end
+    return start
 
 
 def _gaussian_matrix(side: int, sigma: float) -> np.ndarray:

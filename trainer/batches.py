@@ -1,51 +1,79 @@
-"""Batches of distorted pictures, made beside the training in other threads.
+"""Batches of distorted pictures, made beside the training in another thread.
 
     examples, epoch -> shuffled -> augment -> (some) normalize -> (pixels, targets)
 
 Each batch has a generator of its own, seeded with (seed, epoch, index): the same batches come out
-however many threads make them, and after a resume.
+whenever they are made, and after a resume.
 """
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from service.normalization import Geometry, normalize
 from trainer.augmentation import augment
+from trainer.committee import Committee
 from trainer.config import TrainingConfig
-from trainer.data import CLASSES, Examples
-from trainer.gradients import one_hot
+from trainer.data import CLASSES, Dataset, Examples
+from trainer.losses import one_hot
+from trainer.train import Batch, Task, batch_rows
 
 AHEAD = 4  # batches in the making: enough to keep the matrix products fed, some MB of memory
 
 
-def batch_count(examples: Examples, config: TrainingConfig) -> int:
-    """Return how many batches make an epoch; the last may be smaller."""
-    return -(-len(examples) // config.batch_size)
+def digits_task(
+    dataset: Dataset,
+    examples: Examples,
+    validation: Examples,
+    config: TrainingConfig,
+    teachers: Committee | None = None,
+) -> Task:
+    """Return the task of telling digits apart, with the labels or the teachers' answers as targets."""
+    offset = np.float32(config.input_offset)
+    return Task(
+        inputs=dataset.geometry.side**2,
+        outputs=CLASSES,
+        examples=len(examples),
+        batches=lambda epoch: epoch_batches(examples, dataset.geometry, config, epoch, teachers),
+        held_out=(validation.pixels - offset, one_hot(validation.labels, CLASSES)),
+    )
 
 
 def epoch_batches(
-    examples: Examples, geometry: Geometry, config: TrainingConfig, epoch: int, pool: Executor
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    examples: Examples,
+    geometry: Geometry,
+    config: TrainingConfig,
+    epoch: int,
+    teachers: Committee | None = None,
+) -> Iterator[Batch]:
     """Yield (pixels, targets) of one epoch: (n, side * side) float32 and (n, 10) float32."""
     order = np.random.default_rng((config.seed, epoch)).permutation(len(examples))
+    rows = batch_rows(len(examples), config)
     pending: deque = deque()
-    for index in range(batch_count(examples, config)):
-        chosen = order[index * config.batch_size : (index + 1) * config.batch_size]
-        rng = np.random.default_rng((config.seed, epoch, index))
-        pending.append(pool.submit(make_batch, examples.take(chosen), geometry, config, rng))
-        if len(pending) > AHEAD:
+    with ThreadPoolExecutor(1) as pool:
+        for index, start in enumerate(range(0, len(examples), rows)):
+            chosen = examples.take(order[start : start + rows])
+            rng = np.random.default_rng((config.seed, epoch, index))
+            pending.append(pool.submit(make_batch, chosen, geometry, config, rng, teachers))
+            if len(pending) > AHEAD:
+                yield pending.popleft().result()
+        while pending:
             yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()
 
 
 def make_batch(
-    examples: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (pixels, targets) of some examples, distorted as the configuration says."""
+    examples: Examples,
+    geometry: Geometry,
+    config: TrainingConfig,
+    rng: np.random.Generator,
+    teachers: Committee | None = None,
+) -> Batch:
+    """Return (pixels, targets) of some examples, distorted as the configuration says.
+
+    Teachers see the same distorted picture as the student.
+    """
     settings = config.augmentation
     pictures = augment(examples.pictures, examples.labels, settings, rng)
     pixels = pictures.reshape(len(pictures), -1)
@@ -53,6 +81,13 @@ def make_batch(
     if again.any():
         pixels[again] = normalize(pictures[again], geometry)
     targets = one_hot(examples.labels, CLASSES)
+    if teachers:
+        targets *= np.float32(1 - config.soft_share)
+        targets += np.float32(config.soft_share) * teachers.answers(pixels, config.soft_temperature)
     if config.label_smoothing:
-        targets = targets * np.float32(1 - config.label_smoothing) + config.label_smoothing / CLASSES
-    return pixels - np.float32(config.input_offset), targets
+        targets = targets * np.float32(1 - config.label_smoothing) + np.float32(
+            config.label_smoothing / CLASSES
+        )
+    if config.input_offset:
+        pixels = pixels - np.float32(config.input_offset)
+    return pixels, targets

@@ -19,6 +19,7 @@ def model_card(artifact: Artifact, name: str, size: int) -> str:
     side = artifact.geometry.side
     shape = " - ".join(str(length) for length in (side**2, *(layer.biases.size for layer in artifact.layers)))
     examples = training["examples"]
+    libraries = ", ".join(f"{library} {version}" for library, version in training["libraries"].items())
     return f"""# {name}
 
 A multilayer perceptron that names the handwritten digit in a {side} x {side} picture: {shape},
@@ -47,16 +48,16 @@ over. Several digits in one picture, letters and printed numbers are outside of 
 
 Probabilities are softmax(logits / {artifact.temperature:g}); the temperature was fitted on the
 held-out images. A picture is not accepted as a digit when its confidence is below
-{artifact.min_confidence:g}, or when the mean and {artifact.shape_axes.shape[1]} principal axes of its digit leave more
-than {artifact.max_novelty:g} of its squared grey values, per unit of ink, unexplained. Either threshold refuses
-about one in a hundred of the held-out pictures.
+{artifact.min_confidence:g}, or when the mean and {artifact.shape_axes.shape[1]} principal axes of its digit
+leave more than {artifact.max_novelty:g} of its squared grey values, per unit of ink, unexplained.
+Either threshold refuses about one in a hundred of the held-out pictures.
 
 ## How to make it again
 
     {training["command"]}
 
 Set `SOURCE_DATE_EPOCH` to a moment on {training["trained_on"]} to get the same date into the file. Made with
-{", ".join(f"{library} {version}" for library, version in training["libraries"].items())}; other versions and processors may round differently.
+{libraries}; other versions and processors may round differently.
 
 | hyper-parameter | value |
 |---|---|

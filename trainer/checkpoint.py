@@ -14,7 +14,7 @@ import numpy as np
 from service.artifact import save
 from trainer.config import TrainingConfig
 from trainer.errors import TrainerError
-from trainer.train import TrainingState, begin
+from trainer.train import TrainingState
 
 
 def write_checkpoint(
@@ -25,12 +25,14 @@ def write_checkpoint(
     arrays |= {f"optimizer_{name}": values for name, values in state.optimizer.state.items()}
     if state.average:
         arrays["average"] = state.average.vector
+    if state.kept is not None:
+        arrays["kept"] = state.kept
     facts = {
         "config": dataclasses.asdict(config),
         "sources": sources,
         "epoch": state.epoch,
         "history": state.history,
-        "optimizer_steps": getattr(state.optimizer, "steps", 0),
+        "optimizer_steps": state.optimizer.steps,
         "average_steps": state.average.steps if state.average else 0,
     }
     buffer = io.BytesIO()
@@ -45,16 +47,15 @@ def write_checkpoint(
 
 
 def read_checkpoint(
-    path: Path, config: TrainingConfig, sources: dict[str, str], inputs: int
+    path: Path, state: TrainingState, config: TrainingConfig, sources: dict[str, str]
 ) -> TrainingState:
-    """Return the state in a checkpoint that was written with the same configuration and data.
+    """Return `state`, a fresh one, as it was in a checkpoint written with the same settings and data.
 
     Raises TrainerError otherwise: going on with other settings would make weights that no single
     run can make again.
     """
-    state = begin(config, inputs)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
             if facts["config"] != json.loads(json.dumps(dataclasses.asdict(config))):
                 raise TrainerError(f"{path} was written with other settings; resume with those, or remove it")
@@ -66,11 +67,12 @@ def read_checkpoint(
             if state.average:
                 state.average.vector[...] = file["average"]
                 state.average.steps = facts["average_steps"]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
+            if state.kept is not None:
+                state.kept[...] = file["kept"]
+            state.optimizer.steps = facts["optimizer_steps"]
+            state.epoch, state.history = facts["epoch"], facts["history"]
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise TrainerError(
             f"the checkpoint {path} cannot be read: {error}. Train without --resume"
         ) from error
-    if hasattr(state.optimizer, "steps"):
-        state.optimizer.steps = facts["optimizer_steps"]
-    state.epoch, state.history = facts["epoch"], facts["history"]
     return state

@@ -5,21 +5,26 @@ argv -> parser -> one function a command -> exit code (0 done, 1 failed, 2 wrong
 
 import argparse
 import json
+import re
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
 
+import threadpoolctl
+
 from service.artifact import ArtifactError, load
 from service.classifier import Classifier
 from trainer import run
-from trainer.config import add_flags, load_config, recipe_names
+from trainer.committee import load_committee
+from trainer.config import TrainingConfig, add_flags, load_config, recipe_names
 from trainer.data import load_dataset
-from trainer.errors import TrainerError
+from trainer.errors import TrainerError, UsageError
 from trainer.evaluate import evaluate
 from trainer.fetch import MNIST_MIRRORS, fetch_mnist
 from trainer.publish import DEFAULT_MINIMUM_ACCURACY, publish
-from trainer.text import evaluation_text, published_text
+from trainer.tables import TABLES
+from trainer.text import evaluation_text, published_text, table_text
 
 DATASETS = ("digits", "mnist", "fashion", "folder")
 
@@ -27,11 +32,23 @@ DATASETS = ("digits", "mnist", "fashion", "folder")
 def main(argv: list[str]) -> int:
     """Run one command and return its exit code; a failure is one line on stderr."""
     arguments = build_parser().parse_args(argv)
+    arguments.argv = argv
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return arguments.command(arguments)
+        # The order of a sum decides its last bits: with one BLAS thread it is the same on any machine,
+        # and both cores are kept busy at a higher level (trainer/step.py).
+        with threadpoolctl.threadpool_limits(1, "blas"):
+            return arguments.command(arguments)
+    except UsageError as error:
+        print(f"trainer: {error}.", file=sys.stderr)
+        return 2
     except (TrainerError, ArtifactError) as error:
         print(f"trainer: {error}.", file=sys.stderr)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"trainer: {where}{error.strerror or error}.", file=sys.stderr)
+    except MemoryError:
+        print("trainer: out of memory. Use fewer --hidden units or a smaller --batch-size.", file=sys.stderr)
     except KeyboardInterrupt:
         print("trainer: interrupted; the same command with --resume goes on.", file=sys.stderr)
     return 1
@@ -48,15 +65,17 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     train = commands.add_parser("train", help="train a model and publish it if it passes the gate")
-    _add_dataset(train)
-    train.add_argument("--recipe", help=f"hyper-parameters: {', '.join(recipe_names())}, or a .toml file")
-    train.add_argument("--name", help="name of the model; by default that of the recipe")
-    _add_gate(train)
-    train.add_argument("--checkpoint", type=Path, metavar="FILE", help="default checkpoints/NAME.npz")
-    train.add_argument("--resume", action="store_true", help="go on from the checkpoint, if there is one")
-    train.add_argument("--quiet", action="store_true", help="no progress bar")
-    add_flags(train)
+    _add_dataset(train, (*DATASETS, *TABLES))
+    _add_training(train)
     train.set_defaults(command=_train)
+
+    distill = commands.add_parser("distill", help="train one small model on the answers of several")
+    _add_dataset(distill)
+    distill.add_argument(
+        "--teachers", type=Path, required=True, metavar="DIR", help="folder with the teachers' model files"
+    )
+    _add_training(distill)
+    distill.set_defaults(command=_train)
 
     score = commands.add_parser("evaluate", help="measure a model on a data set")
     score.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
@@ -89,9 +108,31 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_dataset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", choices=DATASETS, metavar="DATASET", help=", ".join(DATASETS))
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with the files; not for digits")
+def _add_dataset(parser: argparse.ArgumentParser, names: tuple[str, ...] = DATASETS) -> None:
+    parser.add_argument("dataset", choices=names, metavar="DATASET", help=", ".join(names))
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder with the files of mnist, fashion or folder"
+    )
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipe", help=f"hyper-parameters: {', '.join(recipe_names())}, or a .toml file")
+    parser.add_argument("--name", type=_name, help="name of the model; by default that of the recipe")
+    _add_gate(parser)
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default checkpoints/NAME.npz")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint, if there is one")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.add_argument("--log-json", type=Path, metavar="FILE", help="add a JSON line per epoch to FILE")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html and its pictures")
+    add_flags(parser)
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no name: letters, digits, dots, dashes and underscores"
+        )
+    return text
 
 
 def _add_gate(parser: argparse.ArgumentParser, required: bool = False) -> None:
@@ -116,15 +157,39 @@ def _train(arguments: argparse.Namespace) -> int:
     recipe = arguments.recipe or run.default_recipe(arguments.dataset)
     name = arguments.name or run.default_name(arguments.dataset, recipe)
     config = load_config(recipe, arguments)
-    dataset = load_dataset(arguments.dataset, arguments.data, split_seed=config.split_seed)
-    checkpoint = arguments.checkpoint or Path("checkpoints") / f"{name}.npz"
-    command = run.command_line(arguments, sys.argv)
-    content = run.train_model(
-        dataset, config, name, command, checkpoint, resume=arguments.resume, quiet=arguments.quiet
+    session = run.Session(
+        name,
+        run.command_line(arguments, arguments.argv),
+        arguments.checkpoint or Path("checkpoints") / f"{name}.npz",
+        arguments.resume,
+        arguments.quiet,
+        arguments.log_json,
     )
+    if arguments.dataset in TABLES:
+        return _train_table(arguments, config, session)
+    dataset = load_dataset(arguments.dataset, arguments.data, split_seed=config.split_seed)
+    folder = getattr(arguments, "teachers", None)
+    teachers = load_committee(folder, dataset.geometry) if folder else None
+    content, state = run.train_model(dataset, config, session, teachers)
+    if arguments.report:
+        from trainer.report import write_report  # matplotlib is slow to import
+
+        write_report(arguments.report, content, dataset, config, state.history)
     artifact = publish(content, name, arguments.to, arguments.minimum_accuracy)
-    checkpoint.unlink(missing_ok=True)
+    session.checkpoint.unlink(missing_ok=True)
     print(published_text(artifact, arguments.to / f"{name}.npz"))
+    return 0
+
+
+def _train_table(arguments: argparse.Namespace, config: TrainingConfig, session: run.Session) -> int:
+    """Train on rows of numbers; nothing is published, because the service answers digits."""
+    figures, parameters, state = run.train_table(arguments.dataset, config, session)
+    if arguments.report:
+        from trainer.report import write_table_report  # matplotlib is slow to import
+
+        write_table_report(arguments.report, arguments.dataset, parameters, config, state.history)
+    session.checkpoint.unlink(missing_ok=True)
+    print(table_text(arguments.dataset, figures, len(state.history)))
     return 0
 
 
@@ -152,7 +217,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _cross_validate(arguments: argparse.Namespace) -> int:
     if arguments.splits < 2:
-        raise TrainerError(f"--splits is {arguments.splits}; at least 2 are needed for a spread")
+        raise UsageError(f"--splits is {arguments.splits}; at least 2 are needed for a spread")
     config = load_config(arguments.recipe, arguments)
     errors = run.cross_validate(config, arguments.splits)
     print(json.dumps(errors) if arguments.json else run.spread_text(errors))

@@ -14,7 +14,8 @@ from typing import Any
 
 from service.network import ACTIVATIONS
 from trainer.augmentation import Augmentation
-from trainer.errors import TrainerError
+from trainer.errors import UsageError
+from trainer.losses import ANY_OUTPUT, OUTPUTS_OF
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -29,12 +30,45 @@ class TrainingConfig:
 
     hidden: tuple[int, ...] = _setting((128,), "units of each hidden layer, such as 1000,500; 0 for none")
     activation: str = _setting("relu", "activation of the hidden layers", choices=tuple(ACTIVATIONS))
+    output: str = _setting("softmax", "activation of the outputs", choices=ANY_OUTPUT)
+    loss: str = _setting("cross_entropy", "what is made small", choices=tuple(OUTPUTS_OF))
+    initialization: str = _setting(
+        "auto", "size of the first weights; auto: by activation", choices=("auto", "he", "glorot", "plain")
+    )
     epochs: int = _setting(20, "passes over the training images", lowest=1)
-    batch_size: int = _setting(128, "images per gradient step", lowest=1)
-    optimizer: str = _setting("adam", "how gradients change weights", choices=("adam", "sgd"))
-    learning_rate: float = _setting(0.001, "first learning rate; falls to 0 along a cosine", lowest=0)
-    momentum: float = _setting(0.9, "momentum of sgd", lowest=0, highest=1)
-    weight_decay: float = _setting(0.0, "share of each weight lost per step at rate 1", lowest=0)
+    batch_size: int = _setting(128, "images per gradient step; 0 for all of them", lowest=0)
+    optimizer: str = _setting(
+        "adam", "how gradients change weights", choices=("adam", "adamw", "nesterov", "rmsprop", "sgd")
+    )
+    learning_rate: float = _setting(0.001, "highest learning rate", lowest=0)
+    schedule: str = _setting(
+        "cosine", "how the learning rate falls", choices=("constant", "step", "exponential", "cosine")
+    )
+    warm_up: float = _setting(0.0, "epochs over which the learning rate rises from 0", lowest=0)
+    decay: float = _setting(0.5, "factor of schedules step and exponential", lowest=0, highest=1)
+    decay_epochs: float = _setting(10.0, "epochs after which that factor applies", lowest=1e-3)
+    momentum: float = _setting(0.9, "momentum of sgd and nesterov", lowest=0, highest=1)
+    weight_decay: float = _setting(
+        0.0, "share of each weight lost per step at rate 1, apart from the gradient (AdamW)", lowest=0
+    )
+    l1: float = _setting(0.0, "factor of the sum of absolute weights in the loss", lowest=0)
+    l2: float = _setting(0.0, "factor of half the sum of squared weights in the loss", lowest=0)
+    dropout: float = _setting(0.0, "share of the hidden units silenced in each step", lowest=0, highest=0.95)
+    patience: int = _setting(
+        0, "stop after so many epochs without a lower validation loss, keep the best; 0: never", lowest=0
+    )
+    threshold: float = _setting(
+        0.5, "output from which a single yes-or-no output means yes", lowest=0, highest=1
+    )
+    soft_share: float = _setting(
+        0.9,
+        "distill: share of the teachers' answer in the target; the label has the rest",
+        highest=1,
+        lowest=0,
+    )
+    soft_temperature: float = _setting(
+        1.0, "distill: divides the logits of teachers and student in the loss", lowest=0.1, highest=100
+    )
     averaging: float = _setting(0.999, "decay of the average of the weights; 0 for none", lowest=0, highest=1)
     label_smoothing: float = _setting(0.0, "share of the target spread over all digits", lowest=0, highest=1)
     validation: float = _setting(
@@ -76,24 +110,28 @@ def load_config(recipe: str, flags: argparse.Namespace) -> TrainingConfig:
     """Return the recipe's hyper-parameters with those flags that were given on top.
 
     recipe: a name in trainer/recipes or a TOML file with the tables [training] and
-    [augmentation]. Raises TrainerError for unknown names and values out of range.
+    [augmentation]. Raises UsageError for unknown names and values out of range.
     """
     path = Path(recipe) if recipe.endswith(".toml") else RECIPES / f"{recipe}.toml"
     try:
         tables = tomllib.loads(path.read_text())
     except OSError as error:
         names = ", ".join(recipe_names())
-        raise TrainerError(
+        raise UsageError(
             f"no recipe {recipe!r}: {error.strerror}. Recipes: {names}, or a .toml file"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainerError(f"{path} is not TOML: {error}") from error
+        raise UsageError(f"{path} is not TOML: {error}") from error
     unknown = set(tables) - {"training", "augmentation"}
     if unknown:
-        raise TrainerError(f"{path}: unknown table {sorted(unknown)[0]!r}; use [training] and [augmentation]")
+        raise UsageError(f"{path}: unknown table {sorted(unknown)[0]!r}; use [training] and [augmentation]")
     training = _merge(TrainingConfig, tables.get("training", {}), flags, path)
     augmentation = _merge(Augmentation, tables.get("augmentation", {}), flags, path)
-    return TrainingConfig(**training, augmentation=Augmentation(**augmentation))
+    config = TrainingConfig(**training, augmentation=Augmentation(**augmentation))
+    if config.output not in OUTPUTS_OF[config.loss]:
+        fitting = ", ".join(OUTPUTS_OF[config.loss])
+        raise UsageError(f"the loss {config.loss} needs probabilities: output {fitting}, not {config.output}")
+    return config
 
 
 def recipe_names() -> list[str]:
@@ -106,7 +144,7 @@ def _merge(cls: type, table: dict[str, Any], flags: argparse.Namespace, path: Pa
     values: dict[str, Any] = {}
     for name, value in table.items():
         if name not in known:
-            raise TrainerError(f"{path}: unknown setting {name!r}; known are {', '.join(known)}")
+            raise UsageError(f"{path}: unknown setting {name!r}; known are {', '.join(known)}")
         values[name] = tuple(value) if isinstance(value, list) else value
     for name in known:
         if getattr(flags, name, None) is not None:
@@ -121,18 +159,16 @@ def _checked(item: dataclasses.Field, kind: Any, value: Any) -> Any:
     name, limits = item.name, item.metadata
     if isinstance(kind, types.GenericAlias):
         if not isinstance(value, tuple) or not all(isinstance(one, int) and one > 0 for one in value):
-            raise TrainerError(
-                f"{name} is {value!r}; whole numbers above 0 are expected, or 0 alone for none"
-            )
+            raise UsageError(f"{name} is {value!r}; whole numbers above 0 are expected, or 0 alone for none")
         return value
     if kind is float and isinstance(value, int):
         value = float(value)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise TrainerError(f"{name} is {value!r}; a value of type {kind.__name__} is expected")
+        raise UsageError(f"{name} is {value!r}; a value of type {kind.__name__} is expected")
     choices = limits.get("choices")
     if choices and value not in choices:
-        raise TrainerError(f"{name} is {value!r}; one of {', '.join(choices)} is expected")
+        raise UsageError(f"{name} is {value!r}; one of {', '.join(choices)} is expected")
     lowest, highest = limits.get("lowest", float("-inf")), limits.get("highest", float("inf"))
     if kind is not str and not lowest <= value <= highest:
-        raise TrainerError(f"{name} is {value!r}; a number from {lowest:g} to {highest:g} is expected")
+        raise UsageError(f"{name} is {value!r}; a number from {lowest:g} to {highest:g} is expected")
     return value

@@ -9,7 +9,6 @@ import gzip
 import hashlib
 import math
 import zlib
-from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +18,13 @@ import numpy as np
 from service.decoding import ImageError
 from service.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
 from service.preprocessing import preprocess, preprocess_grey
-from trainer.errors import TrainerError
+from trainer.errors import TrainerError, UsageError
 
 CLASSES = 10
 IMAGES_MAGIC = 0x00000803  # unsigned bytes, three dimensions
 LABELS_MAGIC = 0x00000801  # unsigned bytes, one dimension
 MAX_IDX_BYTES = 1 << 30
+MIN_FOLDER_IMAGES = 10  # of which one is held out for the test
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def load_dataset(
     if name == "digits":
         return _load_digits(geometry or DIGITS_GEOMETRY, split_seed)
     if data is None:
-        raise TrainerError(f"the data set {name} needs --data DIR, the folder with its files")
+        raise UsageError(f"the data set {name} needs --data DIR, the folder with its files")
     if name == "folder":
         return _load_folder(data, geometry or MNIST_GEOMETRY, split_seed)
     return _load_idx_pairs(name, data, geometry or MNIST_GEOMETRY)
@@ -92,7 +92,7 @@ def _load_digits(geometry: Geometry, split_seed: int) -> Dataset:
 
 def _load_idx_pairs(name: str, data: Path, geometry: Geometry) -> Dataset:
     sources: dict[str, str] = {}
-    parts = []
+    parts: list[Examples] = []
     for prefix in ("train", "t10k"):
         raw = read_idx(_find(data, f"{prefix}-images-idx3-ubyte"), IMAGES_MAGIC, sources)
         labels = read_idx(_find(data, f"{prefix}-labels-idx1-ubyte"), LABELS_MAGIC, sources)
@@ -103,7 +103,7 @@ def _load_idx_pairs(name: str, data: Path, geometry: Geometry) -> Dataset:
         if labels.max(initial=0) >= CLASSES:
             raise TrainerError(f"{data}: a {prefix} label is {labels.max()}; labels are 0 to {CLASSES - 1}")
         parts.append(Examples(prepare(raw, geometry), labels.astype(np.int64)))
-    return Dataset(name, geometry, *parts, sources)
+    return Dataset(name, geometry, parts[0], parts[1], sources)
 
 
 def _find(folder: Path, name: str) -> Path:
@@ -138,8 +138,8 @@ def read_idx(path: Path, magic: int, sources: dict[str, str] | None = None) -> n
             f"{path} declares {math.prod(shape)} bytes of shape {shape} but holds {len(content) - header}. "
             "Fetch it again"
         )
-    if not shape[0]:
-        raise TrainerError(f"{path} holds no entry")
+    if 0 in shape:
+        raise TrainerError(f"{path} holds nothing: its shape is {shape}. Fetch it again")
     if sources is not None:
         sources[path.name.removesuffix(".gz")] = hashlib.sha256(content).hexdigest()
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
@@ -153,17 +153,20 @@ def _load_folder(data: Path, geometry: Geometry, split_seed: int) -> Dataset:
         for file in sorted((data / str(label)).glob("*"))
         if file.is_file() and not file.name.startswith(".")
     ]
-    if not files:
-        raise TrainerError(f"{data} holds no image in a folder named 0 ... 9, such as {data / '7' / 'a.png'}")
+    if len(files) < MIN_FOLDER_IMAGES:
+        raise TrainerError(
+            f"{data} holds {len(files)} images in folders named 0 ... 9, such as {data / '7' / 'a.png'}; "
+            f"at least {MIN_FOLDER_IMAGES} are needed, for training, validation and test"
+        )
     digest = hashlib.sha256()
     pixels = []
     for file, _ in files:
-        content = file.read_bytes()
-        digest.update(content)
         try:
+            content = file.read_bytes()
             pixels.append(preprocess(content, geometry))
-        except ImageError as error:
-            raise TrainerError(f"{file}: {error} Mend or remove the file") from error
+        except (ImageError, OSError) as error:
+            raise TrainerError(f"{file}: {str(error).rstrip('.')}. Mend or remove the file") from error
+        digest.update(content)
     pictures = np.stack(pixels).reshape(-1, geometry.side, geometry.side)
     examples = Examples(pictures, np.array([label for _, label in files]))
     train, test = hold_out(examples, 0.1, split_seed)
@@ -171,14 +174,20 @@ def _load_folder(data: Path, geometry: Geometry, split_seed: int) -> Dataset:
 
 
 def prepare(raw: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """Return (n, side, side) float32 ink of raw grey pictures, (n, height, width) uint8."""
-    pixels = list(_map(lambda grey: preprocess_grey(grey, geometry), raw))
-    return np.stack(pixels).reshape(-1, geometry.side, geometry.side)
+    """Return (n, side, side) float32 ink of raw grey pictures, (n, height, width) uint8.
 
+    Raises TrainerError for a picture without ink.
+    """
 
-def _map(function: Callable, items: Iterable) -> Iterable:
+    def one(index: int) -> np.ndarray:
+        try:
+            return preprocess_grey(raw[index], geometry)
+        except ImageError as error:
+            raise TrainerError(f"image {index} of the data: {str(error).rstrip('.')}. Remove it") from error
+
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(function, items, chunksize=256))
+        pixels = list(pool.map(one, range(len(raw))))
+    return np.stack(pixels).reshape(-1, geometry.side, geometry.side)
 
 
 def hold_out(examples: Examples, share: float, seed: int) -> tuple[Examples, Examples]:

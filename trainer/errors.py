@@ -1,5 +1,9 @@
-"""The one error that ends a command: what went wrong and what to do, in a line."""
+"""The errors that end a command: what went wrong and what to do, in a line."""
 
 
 class TrainerError(Exception):
     """A command cannot go on; the message is shown on one line and the exit code is 1."""
+
+
+class UsageError(TrainerError):
+    """A command was asked for something it does not offer; the exit code is 2."""

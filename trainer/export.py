@@ -7,11 +7,13 @@ import dataclasses
 import datetime
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import PIL
+import scipy.linalg
 
 from service.artifact import FORMAT_VERSION, Artifact, parse, serialize
 from service.classifier import Classifier
@@ -21,6 +23,7 @@ from service.preprocessing import preprocess_grey
 from trainer.batches import make_batch
 from trainer.config import TrainingConfig
 from trainer.data import CLASSES, Dataset, Examples
+from trainer.errors import UsageError
 from trainer.evaluate import evaluate
 from trainer.parameters import Parameters
 
@@ -111,15 +114,19 @@ def fit_shapes(train: Examples, geometry: Geometry, config: TrainingConfig) -> S
     """Return mean and principal axes of each digit's distorted pictures (Jolliffe 2002, ch. 2)."""
     seen = _distorted(train, geometry, config, stream=1)
     axes = min(40, geometry.side**2 // 4)
-    means, directions = [], []
-    for digit in range(CLASSES):
+
+    def one(digit: int) -> tuple[np.ndarray, np.ndarray]:
         pixels = seen.pixels[seen.labels == digit].astype(np.float64)
         if not len(pixels):  # a data set without this digit: nothing looks like it
             pixels = np.zeros((1, geometry.side**2))
-        means.append(pixels.mean(axis=0))
-        deviations = pixels - means[-1]
-        _, vectors = np.linalg.eigh(deviations.T @ deviations)
-        directions.append(vectors[:, ::-1][:, :axes].T)
+        mean = pixels.mean(axis=0)
+        deviations = pixels - mean
+        largest = [len(mean) - axes, len(mean) - 1]
+        _, vectors = scipy.linalg.eigh(deviations.T @ deviations, subset_by_index=largest)
+        return mean, vectors[:, ::-1].T
+
+    with ThreadPoolExecutor(2) as pool:
+        means, directions = zip(*pool.map(one, range(CLASSES)), strict=True)
     return Shapes(np.array(means, np.float32), np.array(directions, np.float16))
 
 
@@ -173,12 +180,17 @@ def provenance(
 
 
 def trained_on() -> str:
-    """Return today's date in UTC, or that of SOURCE_DATE_EPOCH: the date is all that a repetition
-    on another day would change in the file (reproducible-builds.org/docs/source-date-epoch)."""
+    """Return today's date in UTC, or that of SOURCE_DATE_EPOCH.
+
+    The date is all that a repetition on another day would change in the file
+    (reproducible-builds.org/docs/source-date-epoch).
+    """
     seconds = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = (
-        datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
-        if seconds
-        else datetime.datetime.now(datetime.UTC)
-    )
-    return moment.date().isoformat()
+    if not seconds:
+        return datetime.datetime.now(datetime.UTC).date().isoformat()
+    try:
+        return datetime.datetime.fromtimestamp(int(seconds), datetime.UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError(
+            f"SOURCE_DATE_EPOCH is {seconds!r}; whole seconds since 1970 are expected, such as 1700000000"
+        ) from error

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import requests
+import urllib3
 from tqdm import tqdm
 
 from trainer.errors import TrainerError
@@ -38,6 +39,7 @@ def fetch_mnist(
     mirrors: Sequence[str],
     sha256: dict[str, str] = MNIST_SHA256,
     pause_seconds: float = PAUSE_SECONDS,
+    timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS,
 ) -> None:
     """Make `folder` hold the four files; what is there and right is not fetched again.
 
@@ -49,20 +51,26 @@ def fetch_mnist(
         for name, digest in sha256.items():
             target = folder / f"{name}.gz"
             if not (target.exists() and _digest(target) == digest):
-                _fetch(target, digest, mirrors, pause_seconds)
+                _fetch(target, digest, mirrors, pause_seconds, timeout_seconds)
     except OSError as error:
         raise TrainerError(f"{folder} cannot be written: {error.strerror or error}") from error
 
 
-def _fetch(target: Path, digest: str, mirrors: Sequence[str], pause_seconds: float) -> None:
+def _fetch(
+    target: Path,
+    digest: str,
+    mirrors: Sequence[str],
+    pause_seconds: float,
+    timeout_seconds: tuple[float, float],
+) -> None:
     reasons = []
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{target.name}"
         for attempt in range(ATTEMPTS):
             time.sleep(pause_seconds * attempt)
             try:
-                part = _download(url, target)
-            except requests.RequestException as error:
+                part = _download(url, target, timeout_seconds)
+            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 reasons.append(f"{url}: {_short(error)}")
                 continue
             if _digest(part) == digest:
@@ -75,16 +83,12 @@ def _fetch(target: Path, digest: str, mirrors: Sequence[str], pause_seconds: flo
     )
 
 
-def _download(url: str, target: Path) -> Path:
+def _download(url: str, target: Path, timeout_seconds: tuple[float, float]) -> Path:
     """Return the complete part file; what an earlier attempt left is continued."""
     part = target.with_name(f"{target.name}.part")
     have = part.stat().st_size if part.exists() else 0
-    headers = (
-        {"Range": f"bytes={have}-", "Accept-Encoding": "identity"}
-        if have
-        else {"Accept-Encoding": "identity"}
-    )
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with requests.get(url, headers=headers, stream=True, timeout=timeout_seconds) as response:
         if response.status_code == 416:  # nothing after what we have: complete, or of another file
             return part
         response.raise_for_status()
@@ -100,7 +104,8 @@ def _download(url: str, target: Path) -> Path:
                 unit_scale=True,
             ) as bar,
         ):
-            for piece in response.iter_content(64 * 1024):
+            # As the bytes come: some mirrors call a .gz a Content-Encoding, and would have it unpacked.
+            for piece in response.raw.stream(64 * 1024, decode_content=False):
                 file.write(piece)
                 bar.update(len(piece))
                 if file.tell() > MAX_BYTES:

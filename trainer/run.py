@@ -5,19 +5,26 @@ Dataset, TrainingConfig -> split -> train with checkpoints and a progress bar ->
 
 import argparse
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from trainer.batches import digits_task
 from trainer.checkpoint import read_checkpoint, write_checkpoint
+from trainer.committee import Committee
 from trainer.config import TrainingConfig
 from trainer.data import Dataset, Examples, hold_out, load_dataset
-from trainer.errors import TrainerError
+from trainer.errors import TrainerError, UsageError
 from trainer.export import export
-from trainer.train import TrainingState, begin, judge, train
+from trainer.losses import activate, loss_and_gradient
+from trainer.parameters import Parameters
+from trainer.progress import Progress
+from trainer.tables import Table, load_table, table_task
+from trainer.train import Task, TrainingState, begin, correct, judge, logits, train
 
-RECIPE_OF = {"digits": "digits-8x8"}
+RECIPE_OF = {"digits": "digits-8x8", "sqrt-mean": "sqrt-mean", "two-classes": "two-classes"}
 
 
 def default_recipe(dataset: str) -> str:
@@ -32,10 +39,10 @@ def default_name(dataset: str, recipe: str) -> str:
 
 
 def command_line(arguments: argparse.Namespace, argv: list[str]) -> str:
-    """Return the command as typed, less what names this machine or does not change the weights."""
-    skip = {"--data", "--to", "--checkpoint", "--minimum-accuracy"}
+    """Return the command for `argv`, less what names this machine or does not change the weights."""
+    skip = {"--data", "--to", "--checkpoint", "--minimum-accuracy", "--report", "--log-json", "--teachers"}
     words: list[str] = []
-    given = iter(argv[1:])
+    given = iter(argv)
     for word in given:
         flag = word.split("=", 1)[0]
         if flag in skip:
@@ -43,60 +50,90 @@ def command_line(arguments: argparse.Namespace, argv: list[str]) -> str:
                 next(given, None)
         elif word not in ("--resume", "--quiet"):
             words.append(word)
-    data = " --data DIR" if arguments.data else ""
-    return f"python -m trainer {' '.join(words)}{data}"
+    for flag in ("data", "teachers"):
+        if getattr(arguments, flag, None):
+            words += [f"--{flag}", "DIR"]
+    return f"python -m trainer {' '.join(words)}"
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where a training keeps what it may need again, and how it tells what it does."""
+
+    name: str
+    command: str
+    checkpoint: Path
+    resume: bool = False
+    quiet: bool = False
+    log: Path | None = None
 
 
 def train_model(
-    dataset: Dataset,
-    config: TrainingConfig,
-    name: str,
-    command: str,
-    checkpoint: Path,
-    resume: bool = False,
-    quiet: bool = False,
-) -> bytes:
-    """Train on a data set and return the bytes of the model file.
+    dataset: Dataset, config: TrainingConfig, session: Session, teachers: Committee | None = None
+) -> tuple[bytes, TrainingState]:
+    """Train on a data set and return the bytes of the model file, and how training went.
 
     A checkpoint is written before the first and after every epoch. Raises TrainerError.
     """
     examples, validation = hold_out(dataset.train, config.validation, config.seed)
     if not len(examples):
         raise TrainerError(f"{dataset.name} has no training image left after the validation split")
-    inputs = dataset.geometry.side**2
-    if resume and checkpoint.exists():
-        state = read_checkpoint(checkpoint, config, dataset.sources, inputs)
+    if teachers:
+        dataset = dataclasses.replace(dataset, sources=dataset.sources | teachers.sources)
+    task = digits_task(dataset, examples, validation, config, teachers)
+    state = run_task(task, config, session, dataset.sources)
+    return export(state.best, config, dataset, examples, validation, session.command), state
+
+
+def run_task(task: Task, config: TrainingConfig, session: Session, sources: dict[str, str]) -> TrainingState:
+    """Train, from the session's checkpoint where it asks for that, and show the progress."""
+    if config.patience and not len(task.held_out[0]):
+        raise UsageError("patience needs held-out examples to judge by: set --validation above 0")
+    state = begin(config, task.inputs, task.outputs)
+    if session.resume and session.checkpoint.exists():
+        read_checkpoint(session.checkpoint, state, config, sources)
     else:
-        state = begin(config, inputs)
-        write_checkpoint(checkpoint, state, config, dataset.sources)
-    with _progress(len(examples), config, state, name, quiet) as bar:
+        write_checkpoint(session.checkpoint, state, config, sources)
+    with Progress(
+        session.name, task.examples, config.epochs, state.epoch, quiet=session.quiet, log=session.log
+    ) as progress:
 
         def on_epoch(state: TrainingState) -> None:
-            write_checkpoint(checkpoint, state, config, dataset.sources)
-            latest = state.history[-1]
-            bar.set_postfix_str(_postfix(latest))
+            write_checkpoint(session.checkpoint, state, config, sources)
+            progress.epoch(state.history[-1])
 
-        train(state, examples, validation, dataset.geometry, config, bar.update, on_epoch)
-    return export(state.best, config, dataset, examples, validation, command)
+        return train(state, task, config, progress.batch, on_epoch)
 
 
-def _progress(images: int, config: TrainingConfig, state: TrainingState, name: str, quiet: bool) -> tqdm:
-    return tqdm(
-        total=images * config.epochs,
-        initial=images * state.epoch,
-        desc=name,
-        unit=" images",
-        unit_scale=True,
-        disable=quiet,
-        dynamic_ncols=True,
-    )
+def train_table(
+    name: str, config: TrainingConfig, session: Session
+) -> tuple[dict[str, float], Parameters, TrainingState]:
+    """Train on rows of numbers and return the figures on the test rows, and the parameters."""
+    fit, held_out, test = load_table(name, config)
+    task = table_task(fit, held_out, config)
+    state = run_task(task, config, session, {name: "made from the seed"})
+    return table_figures(state.best, test, config), state.best, state
 
 
-def _postfix(latest: dict[str, float]) -> str:
-    text = f"epoch {latest['epoch']}, loss {latest['loss']:.4f}"
-    if "validation_accuracy" in latest:
-        text += f", validation {100 * latest['validation_accuracy']:.2f} %"
-    return text
+def table_figures(parameters: Parameters, test: Table, config: TrainingConfig) -> dict[str, float]:
+    """Return the loss, and the accuracy of yes-or-no answers or the error of quantities."""
+    found = logits(parameters, test.inputs)
+    losses, _ = loss_and_gradient(config.loss, config.output, found, test.targets)
+    outputs = activate(config.output, found)
+    right = correct(outputs, test.targets, config)
+    figures = {"rows": float(len(found)), "loss": float(losses.mean(dtype=np.float64))}
+    if right is not None:
+        yes, truly = outputs[:, 0] >= config.threshold, test.targets[:, 0] >= 0.5
+        both = float(np.count_nonzero(yes & truly))
+        return figures | {
+            "accuracy": float(right.mean()),
+            "precision": both / max(int(np.count_nonzero(yes)), 1),
+            "recall": both / max(int(np.count_nonzero(truly)), 1),
+        }
+    return figures | {
+        "root mean squared error": float(np.sqrt(np.mean((outputs - test.targets) ** 2))),
+        "largest error": float(np.abs(outputs - test.targets).max()),
+    }
 
 
 def choose_split(dataset: Dataset, split: str) -> Examples:
@@ -121,9 +158,10 @@ def cross_validate(config: TrainingConfig, splits: int) -> list[float]:
         dataset = load_dataset("digits", None, split_seed=split)
         examples, validation = hold_out(dataset.train, config.validation, config.seed)
         one = dataclasses.replace(config, split_seed=split)
-        state = begin(one, dataset.geometry.side**2)
-        train(state, examples, validation, dataset.geometry, one)
-        errors.append(1 - judge(state.best, dataset.test, one)["validation_accuracy"])
+        task = digits_task(dataset, examples, validation, one)
+        state = train(begin(one, task.inputs, task.outputs), task, one)
+        tested = digits_task(dataset, examples, dataset.test, one)
+        errors.append(1 - judge(state.best, tested, one)["validation_accuracy"])
     return errors
 
 

@@ -49,3 +49,10 @@ def published_text(artifact: Artifact, path: Path) -> str:
             error = 100 * (1 - metrics[name]["accuracy"])
             lines.append(f"  {name + ' error':<18} {error:.2f} % of {metrics[name]['images']:,} images")
     return "\n".join(lines)
+
+
+def table_text(name: str, figures: dict[str, float], epochs: int) -> str:
+    """Return the summary at the end of a training on rows of numbers."""
+    lines = [f"{name}: trained for {epochs} epochs, on test rows never seen:"]
+    lines += [f"  {title:<24}{value:>10.5g}" for title, value in figures.items()]
+    return "\n".join(lines)

@@ -1,0 +1,105 @@
+"""Cleaning: what is dark but does not belong to the digit.
+
+darkness -> ruled lines erased
+pieces -> the digit's own: no specks, frames, neighbours, or things cut by the picture's edge
+"""
+
+import numpy as np
+
+from service.components import Components, find_components, find_runs
+
+# In smaller pictures a line is as thick as a stroke.
+MIN_RULED_SIDE = 48
+# Ruled lines are thinner than this share of the picture.
+LINE_SHARE = 0.04
+# A frame's ink lies within this share of its length from its outline.
+FRAME_BAND = 0.08
+# Pieces with less than this share of the digit's ink are specks.
+SPECK_SHARE = 0.03
+# Pieces further from the digit than this share of its length do not belong to it.
+NEAR_SHARE = 0.25
+
+
+def erase_lines(darkness: np.ndarray, faint: float) -> np.ndarray:
+    """Return darkness without the ruled lines that cross the picture from side to side."""
+    if min(darkness.shape) < MIN_RULED_SIDE:
+        return darkness
+    mask = darkness > faint / 2  # lines are printed paler than people write
+    lines = ruled_lines(mask) | ruled_lines(mask.T).T
+    return np.where(lines, np.float32(0), darkness) if lines.any() else darkness
+
+
+def ruled_lines(mask: np.ndarray) -> np.ndarray:
+    """Return the pixels, (height, width) bool, of thin lines from the left edge to the right one.
+
+    mask: (height, width) bool. A line is made of long horizontal runs; where a stroke crosses it,
+    the ink is thicker and stays.
+    """
+    height, width = mask.shape
+    if not (mask[:, 0].any() and mask[:, -1].any()):
+        return np.zeros_like(mask)
+    long = long_runs(mask, max(3, width // 8))
+    pieces = find_components(long, long)
+    lines = np.zeros_like(mask)
+    for index in np.flatnonzero(pieces.right - pieces.left > 0.95 * width):
+        piece = pieces.labels == index + 1
+        thickness = np.median(piece.sum(axis=0))
+        if thickness <= max(2, LINE_SHARE * height):
+            lines |= piece & ~long_runs(mask.T, round(1.5 * thickness) + 2).T
+    return lines
+
+
+def long_runs(mask: np.ndarray, length: int) -> np.ndarray:
+    """Return the pixels of `mask` that lie in horizontal runs of at least `length`."""
+    starts, ends = find_runs(mask)
+    lengths = ends - starts
+    result = np.zeros_like(mask)
+    result[mask] = np.repeat(lengths >= length, lengths)
+    return result
+
+
+def digit_pieces(pieces: Components) -> np.ndarray:
+    """Return which pieces belong to the digit, (count,) bool: the largest, and what lies near it."""
+    if not len(pieces.mass) or pieces.mass.max() <= 0:
+        return np.zeros(len(pieces.mass), bool)
+    height, width = pieces.labels.shape
+    cut = (pieces.top == 0) | (pieces.left == 0) | (pieces.bottom == height) | (pieces.right == width)
+    # What the picture's edge cuts is more often a shadow, a finger or the next digit than the digit.
+    likely = np.where(cut, pieces.mass / 4, pieces.mass)
+    main = int(likely.argmax())
+    if is_frame(pieces, main):
+        likely[main] = 0
+        main = int(likely.argmax())
+    tall = pieces.bottom - pieces.top
+    broad = pieces.right - pieces.left
+    length = max(tall[main], broad[main])
+    gap_rows = np.maximum(pieces.top - pieces.bottom[main], pieces.top[main] - pieces.bottom)
+    gap_columns = np.maximum(pieces.left - pieces.right[main], pieces.left[main] - pieces.right)
+    near = np.maximum(gap_rows, gap_columns) < NEAR_SHARE * length
+    keep = near & (likely >= SPECK_SHARE * likely[main])
+    if not cut[main]:
+        keep &= ~cut
+    around = (pieces.top < pieces.top[main]) & (pieces.bottom > pieces.bottom[main])
+    around &= (pieces.left < pieces.left[main]) & (pieces.right > pieces.right[main])
+    return keep & ~around
+
+
+def is_frame(pieces: Components, index: int) -> bool:
+    """Tell whether a piece is a box drawn around others: its ink lies along its own outline."""
+    inside = (
+        (pieces.top > pieces.top[index])
+        & (pieces.bottom < pieces.bottom[index])
+        & (pieces.left > pieces.left[index])
+        & (pieces.right < pieces.right[index])
+        & (pieces.mass > SPECK_SHARE * pieces.mass[index])
+    )
+    if not inside.any():
+        return False
+    rows, columns = (
+        slice(pieces.top[index], pieces.bottom[index]),
+        slice(pieces.left[index], pieces.right[index]),
+    )
+    piece = pieces.labels[rows, columns] == index + 1
+    band_rows, band_columns = (max(2, round(FRAME_BAND * length)) for length in piece.shape)
+    within = piece[band_rows:-band_rows, band_columns:-band_columns].sum()
+    return bool(within < 0.1 * piece.sum())

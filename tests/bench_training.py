@@ -1,0 +1,204 @@
+"""How fast training is, beside PyTorch and scikit-learn on the same cores and data.
+
+    python -m tests.bench_training [--images 60000] [--rounds 3]
+
+One epoch of each is timed in turn, round after round, so that whatever else the machine does hits all
+of them; the table shows medians, and ratios against the references of the same run. Needs
+tests/requirements-torch.txt for the column of PyTorch.
+"""
+
+import argparse
+import itertools
+import os
+import resource
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import threadpoolctl
+
+from service.normalization import MNIST_GEOMETRY
+from trainer.augmentation import Augmentation
+from trainer.batches import epoch_batches
+from trainer.config import TrainingConfig, load_config
+from trainer.data import Examples
+from trainer.losses import one_hot
+from trainer.train import Batch, Task, begin, train
+
+NETWORKS = ((800,), (1000, 500))
+BATCHES = (128, 256)
+
+
+def pictures(images: int) -> Examples:
+    """Return blobs with MNIST's share of ink; their content does not change the time."""
+    rng = np.random.default_rng(0)
+    inked = rng.random((images, 28, 28), np.float32)
+    inked[:, :4] = inked[:, 24:] = inked[:, :, :4] = inked[:, :, 24:] = 0
+    inked[inked < 0.6] = 0
+    return Examples(inked, rng.integers(0, 10, images))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the wall time of one call."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def ours(examples: Examples, hidden: tuple[int, ...], batch: int) -> Callable[[], float]:
+    """Return a function that trains one epoch with this trainer and returns its seconds."""
+    config = TrainingConfig(hidden=hidden, batch_size=batch, averaging=0, epochs=1)
+    pixels, targets = examples.pixels, one_hot(examples.labels)
+
+    def batches(epoch: int) -> Iterator[Batch]:
+        order = np.random.default_rng(epoch).permutation(len(pixels))
+        for start in range(0, len(pixels), batch):
+            chosen = order[start : start + batch]
+            yield pixels[chosen], targets[chosen]
+
+    task = Task(784, 10, len(pixels), batches, (pixels[:0], targets[:0]))
+    return lambda: seconds(lambda: train(begin(config, 784, 10), task, config))
+
+
+def augmented(examples: Examples, batch: int) -> Callable[[], float]:
+    """Return a function that makes the batches of one epoch as the MNIST recipe does, alone."""
+    config = load_config("mnist-28x28", argparse.Namespace(batch_size=batch))
+
+    def work() -> float:
+        return seconds(lambda: sum(1 for _ in epoch_batches(examples, MNIST_GEOMETRY, config, 0)))
+
+    return work
+
+
+def ours_augmented(examples: Examples, hidden: tuple[int, ...], batch: int) -> Callable[[], float]:
+    """Return a function that trains one epoch with the distortions of the MNIST recipe."""
+    recipe = load_config("mnist-28x28", argparse.Namespace(batch_size=batch))
+    config = TrainingConfig(
+        hidden=hidden, batch_size=batch, averaging=0, epochs=1, augmentation=recipe.augmentation
+    )
+    assert config.augmentation != Augmentation(share=0)
+    empty = (examples.pixels[:0], one_hot(examples.labels[:0]))
+    task = Task(
+        784, 10, len(examples), lambda epoch: epoch_batches(examples, MNIST_GEOMETRY, config, epoch), empty
+    )
+    return lambda: seconds(lambda: train(begin(config, 784, 10), task, config))
+
+
+def products(examples: Examples, hidden: tuple[int, ...], batch: int) -> Callable[[], float]:
+    """Return a function that does the matrix products of one epoch and nothing else."""
+    sizes = (784, *hidden, 10)
+    rng = np.random.default_rng(0)
+    signals = [rng.random((batch, size), np.float32) for size in sizes]
+    weights = [rng.random((a, b), np.float32) for a, b in itertools.pairwise(sizes)]
+    gradients = [np.empty_like(one) for one in weights]
+    outputs = [np.empty_like(one) for one in signals]
+
+    def step() -> None:
+        for index, one in enumerate(weights):
+            np.matmul(signals[index], one, out=outputs[index + 1])
+        for index in reversed(range(len(weights))):
+            np.matmul(signals[index].T, signals[index + 1], out=gradients[index])
+            if index:
+                np.matmul(signals[index + 1], weights[index].T, out=outputs[index])
+
+    return lambda: seconds(lambda: [step() for _ in range(-(-len(examples) // batch))])
+
+
+def scikit_learn(examples: Examples, hidden: tuple[int, ...], batch: int) -> Callable[[], float]:
+    """Return a function that trains one epoch with MLPClassifier."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    return lambda: seconds(
+        lambda: MLPClassifier(hidden, batch_size=batch, max_iter=1, alpha=0).fit(
+            examples.pixels, examples.labels
+        )
+    )
+
+
+def pytorch(examples: Examples, hidden: tuple[int, ...], batch: int) -> Callable[[], float] | None:
+    """Return a function that trains one epoch with PyTorch in eager mode; None where it is absent."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    torch.set_num_threads(2)
+    sizes = (784, *hidden, 10)
+    layers: list[torch.nn.Module] = []
+    for a, b in itertools.pairwise(sizes):
+        layers += [torch.nn.Linear(a, b), torch.nn.ReLU()]
+    model = torch.nn.Sequential(*layers[:-1])
+    optimizer = torch.optim.Adam(model.parameters())
+    pixels, labels = torch.from_numpy(examples.pixels), torch.from_numpy(examples.labels)
+
+    def epoch() -> None:
+        order = torch.randperm(len(pixels))
+        for start in range(0, len(pixels), batch):
+            chosen = order[start : start + batch]
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(pixels[chosen]), labels[chosen]).backward()
+            optimizer.step()
+
+    return lambda: seconds(epoch)
+
+
+def compare(examples: Examples, hidden: tuple[int, ...], batch: int, rounds: int) -> dict[str, float]:
+    """Return the median seconds of an epoch by name, measured in turn."""
+    contenders = {
+        "ours": ours(examples, hidden, batch),
+        "PyTorch": pytorch(examples, hidden, batch),
+        "scikit-learn": scikit_learn(examples, hidden, batch),
+        "products": products(examples, hidden, batch),
+        "with distortion": ours_augmented(examples, hidden, batch),
+    }
+    present = {name: work for name, work in contenders.items() if work}
+    times: dict[str, list[float]] = {name: [] for name in present}
+    for _ in range(rounds):
+        for name, work in present.items():
+            times[name].append(work())
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=int, default=60_000, help="of an epoch; default 60000")
+    parser.add_argument("--rounds", type=int, default=3, help="default 3")
+    arguments = parser.parse_args()
+    examples = pictures(arguments.images)
+    load = os.getloadavg()[0]
+    print(f"One epoch of {arguments.images:,} images, Adam, float32, median of {arguments.rounds} rounds,")
+    print(f"{os.cpu_count()} cores, load before the run {load:.1f}.\n")
+    print(
+        "| network | batch | images/s | seconds | PyTorch | scikit-learn | bare products | distortion adds |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for hidden in NETWORKS:
+        for batch in BATCHES:
+            times = compare(examples, hidden, batch, arguments.rounds)
+            mine = times["ours"]
+            ratio = {
+                name: f"{times[name] / mine:.2f}x" if name in times else "absent"
+                for name in ("PyTorch", "scikit-learn")
+            }
+            shape = "-".join(map(str, (784, *hidden, 10)))
+            print(
+                f"| {shape} | {batch} | {arguments.images / mine:,.0f} | {mine:.2f} | {ratio['PyTorch']} "
+                f"| {ratio['scikit-learn']} | {mine / times['products']:.2f} of them "
+                f"| {100 * (times['with distortion'] / mine - 1):.0f} % |",
+                flush=True,
+            )
+    with threadpoolctl.threadpool_limits(1):
+        alone = augmented(examples, 256)()
+    print(f"\nDistortion alone, one thread: {1e6 * alone / arguments.images:.1f} µs an image.")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"Peak memory of this process, references included: {peak:.0f} MiB.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Who may import whom: the rules that keep the parts apart."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.serving import PROJECT
+
+# What knows no HTTP: shared by the service and the trainer.
+MODEL_CORE = {
+    "artifact", "classifier", "cleaning", "components", "decoding", "ink", "network", "normalization",
+    "paper", "preprocessing",
+}  # fmt: skip
+SERVICE = {path.stem for path in (PROJECT / "service").glob("*.py")} - {"__init__"}
+
+
+def imports(path: Path) -> set[str]:
+    """Return the full names of the modules that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names.add(node.module or "")
+    return names
+
+
+def test_the_service_never_imports_the_trainer_or_the_tests():
+    for path in (PROJECT / "service").rglob("*.py"):
+        assert not {name for name in imports(path) if name.split(".")[0] in ("trainer", "tests")}, path
+
+
+def test_the_trainer_uses_the_service_only_through_the_model_core():
+    for path in (PROJECT / "trainer").rglob("*.py"):
+        used = {name.split(".")[1] for name in imports(path) if name.startswith("service.")}
+        assert used <= MODEL_CORE, path
+
+
+@pytest.mark.parametrize("module", sorted(MODEL_CORE))
+def test_the_model_core_needs_numpy_and_pillow_alone(module):
+    allowed = {"numpy", "PIL"} | {f"service.{name}" for name in MODEL_CORE}
+    for name in imports(PROJECT / "service" / f"{module}.py"):
+        assert name in allowed or name.split(".")[0] in {*sys.stdlib_module_names, "numpy", "PIL"}, name
+        assert not name.startswith("service.") or name in allowed
+
+
+@pytest.mark.parametrize("module", sorted(MODEL_CORE))
+def test_a_module_of_the_core_comes_up_alone_and_without_flask(module):
+    code = f"import sys, service.{module}; assert not {{'flask', 'werkzeug', 'prometheus_client'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True, timeout=60)
+
+
+def test_only_the_edge_reads_the_environment():
+    readers = {
+        path.stem
+        for path in (PROJECT / "service").glob("*.py")
+        if "environ" in path.read_text()
+        and "request.environ" not in path.read_text().replace("os.environ", "")
+        and "os.environ" in path.read_text()
+    }
+    assert readers <= {"config", "gunicorn_conf", "metrics"}
+
+
+@pytest.mark.parametrize("package", ["service", "trainer"])
+def test_every_module_says_what_it_is_for(package):
+    for path in (PROJECT / package).rglob("*.py"):
+        assert ast.get_docstring(ast.parse(path.read_text())) or not path.read_text().strip(), path

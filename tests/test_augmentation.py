@@ -1,0 +1,120 @@
+"""Distorted pictures stay digits, differ from each other, and obey every range."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.training import drawn_examples
+from trainer.augmentation import Augmentation, augment, warp
+
+EXAMPLES = drawn_examples(60)
+NOTHING = Augmentation(
+    **{field.name: 0.0 for field in dataclasses.fields(Augmentation)}  # every range at its lowest
+)
+ALL = Augmentation(share=1, stroke_share=1, blur_share=1, fading_share=1)
+
+
+def distorted(settings: Augmentation, seed: int = 0) -> np.ndarray:
+    return augment(EXAMPLES.pictures, EXAMPLES.labels, settings, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("settings", [Augmentation(), ALL, NOTHING])
+def test_pictures_keep_shape_type_range_and_some_ink(settings: Augmentation) -> None:
+    pictures = distorted(settings)
+    assert pictures.shape == EXAMPLES.pictures.shape
+    assert pictures.dtype == np.float32
+    assert pictures.min() >= 0
+    assert pictures.max() <= 1 + 1e-6
+    assert pictures.max(axis=(1, 2)).min() > 0.3
+
+
+def test_the_originals_are_left_alone() -> None:
+    before = EXAMPLES.pictures.copy()
+    distorted(ALL)
+    assert np.array_equal(EXAMPLES.pictures, before)
+
+
+def test_the_same_seed_gives_the_same_pictures_and_another_others() -> None:
+    assert np.array_equal(distorted(ALL, 1), distorted(ALL, 1))
+    assert not np.array_equal(distorted(ALL, 1), distorted(ALL, 2))
+
+
+def test_share_is_the_share_of_pictures_that_change() -> None:
+    assert np.array_equal(distorted(NOTHING), EXAMPLES.pictures)
+    half = distorted(dataclasses.replace(Augmentation(), share=0.5))
+    changed = np.mean((half != EXAMPLES.pictures).any(axis=(1, 2)))
+    assert 0.3 < changed < 0.7
+
+
+def test_all_ranges_at_zero_give_the_picture_back() -> None:
+    still = dataclasses.replace(NOTHING, share=1.0)
+    assert distorted(still) == pytest.approx(EXAMPLES.pictures, abs=1e-5)
+
+
+def centre(pictures: np.ndarray) -> np.ndarray:
+    """Return the centre of mass, (n, 2)."""
+    index = np.arange(pictures.shape[1])
+    mass = pictures.sum(axis=(1, 2))
+    return np.stack((pictures.sum(axis=2) @ index, pictures.sum(axis=1) @ index), axis=1) / mass[:, None]
+
+
+def test_shift_moves_the_centre_of_mass_no_further_than_asked() -> None:
+    moved = distorted(dataclasses.replace(NOTHING, share=1.0, shift=2.0))
+    distance = np.abs(centre(moved) - centre(EXAMPLES.pictures))
+    assert 1.5 < distance.max() <= 2.01
+
+
+def angle(picture: np.ndarray) -> float:
+    """Return the direction of the longest axis in degrees, 0 for upright."""
+    rows, columns = np.nonzero(picture > 0.5)
+    covariance = np.cov(np.stack((rows, columns)))
+    direction = np.linalg.eigh(covariance)[1][:, -1]
+    return float(np.degrees(np.arctan(direction[1] / direction[0])))
+
+
+def test_a_one_turns_half_as_far() -> None:
+    bar = np.zeros((200, 28, 28), np.float32)
+    bar[:, 4:24, 13:15] = 1
+    settings = dataclasses.replace(NOTHING, share=1.0, rotation=30.0)
+    turned = {}
+    for label in (1, 6):
+        labels = np.full(200, label)
+        pictures = warp(bar, labels, settings, np.random.default_rng(0))
+        turned[label] = max(abs(angle(picture)) for picture in pictures)
+    assert 25 < turned[6] < 33
+    assert 12 < turned[1] < 17
+
+
+def ink(pictures: np.ndarray) -> float:
+    return float(pictures.sum())
+
+
+def test_strokes_become_thicker_and_thinner() -> None:
+    strokes = dataclasses.replace(NOTHING, share=1.0, stroke_share=1.0)
+    thicker = distorted(dataclasses.replace(strokes, thicken=1.0))
+    thinner = distorted(dataclasses.replace(strokes, thin=1.0))
+    assert ink(thicker) > 1.1 * ink(EXAMPLES.pictures)
+    assert ink(thinner) < 0.9 * ink(EXAMPLES.pictures)
+
+
+def test_fading_takes_ink_and_blur_softens() -> None:
+    faded = distorted(dataclasses.replace(NOTHING, share=1.0, fading_share=1.0, fading=0.9))
+    assert ink(faded) < 0.95 * ink(EXAMPLES.pictures)
+    blurred = distorted(dataclasses.replace(NOTHING, share=1.0, blur_share=1.0, blur=0.8))
+    assert np.abs(np.diff(blurred, axis=1)).max() < np.abs(np.diff(EXAMPLES.pictures, axis=1)).max()
+
+
+def test_an_elastic_field_bends_each_picture_in_its_own_way() -> None:
+    settings = dataclasses.replace(NOTHING, share=1.0, elastic_alpha=37.0, elastic_sigma=5.25)
+    same = np.repeat(EXAMPLES.pictures[:1], 8, axis=0)
+    bent = warp(same, np.full(8, 5), settings, np.random.default_rng(0))
+    assert len({picture.tobytes() for picture in bent}) == 8
+
+
+def test_a_picture_that_would_lose_its_ink_stays_as_it_is() -> None:
+    dot = np.zeros((20, 28, 28), np.float32)
+    dot[:, 1, 1] = 1
+    away = dataclasses.replace(NOTHING, share=1.0, shift=28.0)
+    pictures = augment(dot, np.zeros(20, int), away, np.random.default_rng(0))
+    assert (pictures.max(axis=(1, 2)) > 0.3).all()

@@ -1,0 +1,198 @@
+"""Bytes of every kind of image file become the same grey picture, or a clear error."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from service.decoding import (
+    FORMATS,
+    BrokenImageError,
+    EmptyImageError,
+    ImageError,
+    TooManyPixelsError,
+    UnsupportedFormatError,
+    decode,
+)
+from tests.drawing import draw_digit, encode
+
+SEVEN = draw_digit(7)
+
+
+def assert_dark_seven_on_light(grey: np.ndarray) -> None:
+    """The stroke at the top of the 7 is dark, a corner of the picture light."""
+    height, width = grey.shape
+    assert grey[2, 2] > 200
+    assert grey[round(0.206 * height), round(0.5 * width)] < 80
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_promised_format_is_read(format):
+    assert_dark_seven_on_light(decode(encode(SEVEN, format)))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "I;16", "F"])
+def test_every_pixel_mode_keeps_dark_ink_on_light_paper(mode):
+    if mode == "I;16":
+        data = encode(Image.fromarray(np.asarray(SEVEN).astype(np.uint16) * 257), "PNG")
+    elif mode in ("CMYK", "YCbCr", "F"):
+        data = encode(SEVEN.convert(mode), "TIFF")
+    else:
+        data = encode(SEVEN.convert(mode), "PNG")
+    assert_dark_seven_on_light(decode(data))
+
+
+def test_twelve_bits_in_a_sixteen_bit_file_use_the_whole_range():
+    grey = decode(encode(Image.fromarray(np.asarray(SEVEN).astype(np.uint16) * 16)))
+    assert grey.max() == 255
+    assert grey.min() == 0
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 30, 30)])
+def test_ink_on_a_transparent_ground_is_seen_whatever_its_colour(colour):
+    picture = Image.new("RGBA", SEVEN.size, (*colour, 0))
+    picture.putalpha(Image.eval(SEVEN, lambda value: 255 - value))
+    grey = decode(encode(picture))
+    inked = np.asarray(SEVEN.reduce(1)) < 128
+    assert np.ptp(grey) > 100
+    assert grey[inked].mean() < grey[~inked].mean() - 100
+
+
+def test_a_palette_with_a_transparent_colour_is_laid_on_paper():
+    picture = SEVEN.convert("P")
+    grey = decode(encode(picture, "GIF", transparency=picture.getpixel((0, 0))))
+    assert_dark_seven_on_light(grey)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_undone(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    undo = {
+        2: [Image.Transpose.FLIP_LEFT_RIGHT],
+        3: [Image.Transpose.ROTATE_180],
+        4: [Image.Transpose.FLIP_TOP_BOTTOM],
+        5: [Image.Transpose.TRANSPOSE],
+        6: [Image.Transpose.ROTATE_90],
+        7: [Image.Transpose.TRANSVERSE],
+        8: [Image.Transpose.ROTATE_270],
+    }
+    stored = draw_digit(7, (120, 100))
+    for step in undo.get(orientation, []):
+        stored = stored.transpose(step)
+    upright = np.asarray(draw_digit(7, (120, 100)), np.float32)
+    grey = decode(encode(stored, "JPEG", exif=exif, quality=95))
+    assert np.abs(grey - upright).mean() < 4
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [((250, 230, 40), (255, 255, 255)), ((200, 40, 40), (40, 140, 40)), ((90, 200, 250), (255, 255, 255))],
+)
+def test_coloured_ink_stands_out(ink, paper):
+    grey = decode(encode(draw_digit(7, mode="RGB", ink=ink, paper=paper)))
+    assert np.ptp(grey) > 90
+
+
+def test_the_first_frame_of_an_animation_is_taken():
+    buffer = io.BytesIO()
+    SEVEN.save(buffer, "GIF", save_all=True, append_images=[draw_digit(1), draw_digit(2)])
+    np.testing.assert_array_equal(decode(buffer.getvalue()), decode(encode(SEVEN, "GIF")))
+
+
+def test_a_small_grey_picture_comes_out_value_for_value():
+    values = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
+    np.testing.assert_array_equal(decode(encode(Image.fromarray(values))), values)
+
+
+@pytest.mark.parametrize("size", [(3000, 2000), (300, 5000), (256, 256), (1, 60_000)])
+def test_large_pictures_are_averaged_down(size):
+    grey = decode(encode(Image.new("L", size, 200)))
+    assert max(grey.shape) < 256
+    assert (grey == 200).all()
+
+
+def png_header(width: int, height: int, depth: int = 8) -> bytes:
+    """Return a PNG that declares its size and holds a few bytes of pixels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.parametrize("depth", [1, 8])
+def test_too_many_pixels_are_refused_before_any_is_decoded(depth):
+    with pytest.raises(TooManyPixelsError, match="9400 x 9400 = 88360000 pixels; at most 25000000"):
+        decode(png_header(9400, 9400, depth))
+
+
+def test_the_pixel_limit_is_a_parameter():
+    with pytest.raises(TooManyPixelsError, match="at most 39999"):
+        decode(encode(SEVEN), max_pixels=39_999)
+    decode(encode(SEVEN), max_pixels=40_000)
+
+
+def test_a_size_beyond_pillows_own_bomb_limit_is_too_many_pixels_as_well():
+    with pytest.raises(TooManyPixelsError):
+        decode(png_header(60_000, 60_000), max_pixels=1_000_000_000)
+
+
+def test_no_bytes_are_an_empty_image():
+    with pytest.raises(EmptyImageError, match="0 bytes"):
+        decode(b"")
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (b"hello, this is text", "not those of a supported image format"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"<?xml version='1.0'?><svg/>", "SVG"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"%PDF-1.7", "not those of a supported image format"),
+        (b"8BPS\0\1", "not those of a supported image format"),
+        (b"\0", "not those of a supported image format"),
+    ],
+)
+def test_other_content_is_an_unsupported_format(data, hint):
+    with pytest.raises(UnsupportedFormatError, match=hint):
+        decode(data)
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_truncated_file_is_broken(format, share):
+    data = encode(draw_digit(7, mode="RGB", ink=(9, 9, 99), paper=(250, 240, 230)), format)
+    with pytest.raises((BrokenImageError, UnsupportedFormatError)):
+        decode(data[: int(len(data) * share)])
+
+
+def test_a_png_that_ends_within_its_pixels_is_broken():
+    data = encode(SEVEN)
+    with pytest.raises(BrokenImageError, match="cannot be decoded"):
+        decode(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_flipped_bytes_never_raise_anything_but_an_image_error(format):
+    rng = np.random.default_rng(11)
+    original = encode(draw_digit(7, (60, 50)), format)
+    for _ in range(150):
+        data = bytearray(original)
+        for position in rng.integers(0, len(data), rng.integers(1, 8)):
+            data[position] = rng.integers(0, 256)
+        try:
+            grey = decode(bytes(data))
+        except ImageError:
+            continue
+        assert grey.ndim == 2
+        assert grey.dtype == np.float32
+        assert np.isfinite(grey).all()

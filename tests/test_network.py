@@ -1,0 +1,67 @@
+"""The forward pass, against numbers worked out by hand."""
+
+import numpy as np
+import pytest
+
+from service.network import ACTIVATIONS, Layer, forward, softmax
+
+
+def test_forward_of_a_two_layer_network_worked_by_hand():
+    # hidden = relu([1, 2] @ [[1, -1], [2, 0.5]] + [0, -1]) = relu([5, -1]) = [5, 0]
+    # logits = [5, 0] @ [[2], [7]] + [0.5] = [10.5]
+    layers = [
+        Layer(np.array([[1, -1], [2, 0.5]], np.float32), np.array([0, -1], np.float32), "relu"),
+        Layer(np.array([[2], [7]], np.float32), np.array([0.5], np.float32), "linear"),
+    ]
+    hidden, logits = forward(layers, np.array([[1, 2]], np.float32))
+    np.testing.assert_array_equal(hidden, [[5, 0]])
+    np.testing.assert_array_equal(logits, [[10.5]])
+
+
+def test_softmax_worked_by_hand():
+    # exp([0, ln 2, ln 5]) = [1, 2, 5], which sum to 8
+    logits = np.log(np.array([[1.0, 2.0, 5.0]]))
+    np.testing.assert_allclose(softmax(logits), [[1 / 8, 2 / 8, 5 / 8]])
+
+
+def test_softmax_survives_logits_whose_exponentials_overflow():
+    np.testing.assert_allclose(softmax(np.array([[1000.0, 1000.0, -1000.0]])), [[0.5, 0.5, 0.0]])
+
+
+def test_a_temperature_of_two_takes_square_roots_of_the_odds():
+    # odds of 4 : 1 become 2 : 1
+    logits = np.log(np.array([[4.0, 1.0]]))
+    np.testing.assert_allclose(softmax(logits, 2.0), [[2 / 3, 1 / 3]])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("linear", [-2.0, 0.0, 3.0]),
+        ("relu", [0.0, 0.0, 3.0]),
+        ("leaky_relu", [-0.02, 0.0, 3.0]),
+        ("sigmoid", [1 / (1 + np.e**2), 0.5, 1 / (1 + np.e**-3)]),
+        ("tanh", [-0.9640275801, 0.0, 0.9950547537]),
+    ],
+)
+def test_activations_at_known_points(name, expected):
+    inputs = np.array([-2.0, 0.0, 3.0], np.float32)
+    outputs = ACTIVATIONS[name](inputs)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-7)
+    assert outputs.dtype == np.float32
+
+
+def test_sigmoid_of_a_huge_negative_number_is_zero_without_a_warning():
+    assert ACTIVATIONS["sigmoid"](np.array([-1e4], np.float32))[0] == 0
+
+
+def test_rows_of_a_batch_do_not_influence_each_other():
+    rng = np.random.default_rng(1)
+    layers = [
+        Layer(rng.normal(size=(7, 5)).astype("f4"), rng.normal(size=5).astype("f4"), "tanh"),
+        Layer(rng.normal(size=(5, 3)).astype("f4"), rng.normal(size=3).astype("f4"), "linear"),
+    ]
+    pixels = rng.random((6, 7), dtype=np.float32)
+    together = forward(layers, pixels)[-1]
+    alone = np.concatenate([forward(layers, row[None])[-1] for row in pixels])
+    np.testing.assert_allclose(together, alone, rtol=1e-5)
