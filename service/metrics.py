@@ -11,6 +11,8 @@ is lost, nothing counted twice, and the folder does not grow.
 import os
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, values
 from prometheus_client import generate_latest as exposition
@@ -44,6 +46,15 @@ def forget_worker(slot: int | str) -> None:
 
 if MULTIPROCESS_VARIABLE in os.environ:
     values.ValueClass = values.MultiProcessValue(process_identifier=lambda: _slot)
+
+
+def trained_timestamp(training: Mapping[str, Any]) -> float:
+    """Return the start of the day on which a model was trained, in Unix time; 0 if its file does not say."""
+    try:
+        day = datetime.fromisoformat(training["trained_on"])
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+    return day.replace(tzinfo=UTC).timestamp()
 
 
 class Metrics:
@@ -121,6 +132,13 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=self.registry,
         )
+        self.model_trained = Gauge(
+            "digits_model_trained_timestamp_seconds",
+            "When the model served now was trained: the first second of that day, UTC.",
+            ["model"],
+            multiprocess_mode="livemax",
+            registry=self.registry,
+        )
         self.model_load_failures = Counter(
             "digits_model_load_failures_total",
             "Model files that were refused.",
@@ -151,6 +169,7 @@ class Metrics:
             self._versions[model] = classifier.artifact.version
             self.model_info.labels(model, classifier.artifact.version).set(1)
             self.model_loaded.labels(model).set(time.time())
+            self.model_trained.labels(model).set(trained_timestamp(classifier.artifact.metadata["training"]))
             self.not_accepted.labels(model)
             for digit in range(10):  # present from the start, so that rates have a beginning
                 self.predictions.labels(model, str(digit))

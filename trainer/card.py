@@ -47,7 +47,7 @@ Single handwritten digits, dark on light or light on dark, as `service/preproces
 over. Several digits in one picture, letters and printed numbers are outside of what it has learnt.
 
 Probabilities are softmax(logits / {artifact.temperature:g}); the temperature was fitted on the
-held-out images. A picture is not accepted as a digit when its confidence is below {artifact.min_confidence:g},
+held-out images. A picture is refused as no digit when its confidence is below {artifact.min_confidence:g},
 or when the last hidden layer sees it further than {artifact.max_novelty:g} (one minus the cosine) from
 the fifth nearest of the {len(artifact.prototypes):,} training pictures kept in the file. Either
 threshold refuses about one in a hundred of the held-out pictures.

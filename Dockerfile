@@ -1,0 +1,88 @@
+# Three images from one file.
+#
+#   docker build -t digits .                            the service: service/ and models/, nothing else
+#   docker build -t digits-trainer --target trainer .   the batch job that makes models
+#   docker build -t digits-models --target models .     models/ alone, to be mounted as a volume
+#
+# For a base that is pinned to the byte: --build-arg PYTHON_IMAGE=docker.io/library/python:3.11-slim@sha256:...
+ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim
+
+# ---- what both are built with; nothing of it is in an image but what is copied out ---------------
+FROM ${PYTHON_IMAGE} AS build
+WORKDIR /app
+COPY service/requirements.txt service/requirements.txt
+# The environment gets no pip of its own: a service has nothing to install.
+RUN python -m venv --without-pip /opt/venv \
+    && python -m pip --python /opt/venv/bin/python install --no-cache-dir --only-binary :all: \
+        --disable-pip-version-check -r service/requirements.txt
+COPY service/ service/
+# A root file system that is read-only keeps no bytecode, so it is made here. The modes do not depend
+# on the umask of whoever cloned the repository: another user reads the files.
+RUN python -m compileall -q --invalidation-mode unchecked-hash service && chmod -R a+rX,go-w /app
+
+FROM build AS build-service
+COPY models/ models/
+RUN chmod -R a+rX,go-w models
+
+FROM build AS build-trainer
+COPY trainer/requirements.txt trainer/requirements.txt
+RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir --only-binary :all: \
+        --disable-pip-version-check -r trainer/requirements.txt
+COPY trainer/ trainer/
+RUN python -m compileall -q --invalidation-mode unchecked-hash trainer && chmod -R a+rX,go-w trainer
+
+# ---- the batch job: trains, checks, publishes into a mounted folder ------------------------------
+FROM ${PYTHON_IMAGE} AS trainer
+ARG VERSION=1.0.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="digits-trainer" \
+      org.opencontainers.image.description="Trains the models of the handwritten digit service and publishes them through a gate" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+# Pictures and checkpoints go to /tmp, where a read-only container has its one writable folder.
+ENV PATH=/opt/venv/bin:$PATH \
+    OPENBLAS_NUM_THREADS=1 \
+    MPLCONFIGDIR=/tmp/matplotlib \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+WORKDIR /app
+COPY --from=build-trainer /opt/venv /opt/venv
+COPY --from=build-trainer /app /app
+USER 10001:10001
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["python", "-m", "trainer"]
+CMD ["--help"]
+
+# ---- the models alone, for deploy/components/model-image-volume -----------------------------------
+FROM scratch AS models
+COPY --from=build-service /app/models /models
+USER 10001:10001
+
+# ---- the service; the last stage, so it is what a plain `docker build .` makes -------------------
+FROM ${PYTHON_IMAGE} AS service
+ARG VERSION=1.0.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="digits" \
+      org.opencontainers.image.description="Recognises handwritten digits over HTTP" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+# The base image's own pip, in the places where the official image and Debian keep it.
+RUN rm -rf /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip /usr/local/bin/pip* \
+        /usr/lib/python3/dist-packages/pip* /usr/bin/pip*
+# BLAS would start a thread for each core of the machine, whatever the container's limit is.
+ENV PATH=/opt/venv/bin:$PATH \
+    HOST=0.0.0.0 \
+    PORT=8080 \
+    OPENBLAS_NUM_THREADS=1 \
+    PYTHONDONTWRITEBYTECODE=1
+WORKDIR /app
+COPY --from=build-service /opt/venv /opt/venv
+COPY --from=build-service /app /app
+USER 10001:10001
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/readyz', timeout=2)"]
+CMD ["python", "-m", "gunicorn", "-c", "python:service.gunicorn_conf", "service.wsgi:application"]

@@ -1,0 +1,253 @@
+"""What a manifest has to say by itself: schema, names, quantities, images, probes, schedules, settings.
+
+[object, ...] -> [problem, ...], each a sentence that names the object
+"""
+
+import contextlib
+import functools
+import io
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import kubernetes_validate
+from cronsim import CronSim, CronSimError
+
+from service.app import create_app
+from service.config import Settings, SettingsError
+from service.metrics import Metrics
+from service.registry import ModelRegistry
+from tests.deploy.links import PROBES
+from tests.deploy.rendering import Object, Pod, pods, title
+from trainer.cli import build_parser
+
+KUBERNETES = "1.32"
+# Kinds that a cluster learns from an operator; Kubernetes' own schemas do not know them.
+CUSTOM = {"monitoring.coreos.com/v1", "serving.kserve.io/v1beta1"}
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(|m|k|[MGTPE]|[KMGTPE]i|[eE][+-]?\d+)")
+POWERS = {
+    "": 1,
+    "m": 1e-3,
+    "k": 1e3,
+    **{letter: 1000.0 ** (power + 2) for power, letter in enumerate("MGTPE")},
+}
+POWERS |= {f"{letter}i": 1024.0 ** (power + 1) for power, letter in enumerate("KMGTPE")}
+
+
+def practice_problems(objects: list[Object]) -> list[str]:
+    """Return what is wrong with each object taken by itself."""
+    checks = (
+        schema,
+        names,
+        resources,
+        images,
+        probes,
+        schedules,
+        settings,
+        shutdown,
+        trainer_commands,
+        failure_policies,
+    )
+    return [problem for check in checks for problem in check(objects)]
+
+
+def schema(objects: list[Object]) -> Iterator[str]:
+    """Yield unknown fields, wrong types and versions of the API that were removed."""
+    for one in objects:
+        if one["apiVersion"] not in CUSTOM:
+            complaint = _schema_complaint(json.dumps(one))
+            if complaint:
+                yield f"{title(one)}: {complaint}"
+
+
+@functools.cache
+def _schema_complaint(text: str) -> str:
+    """Return what the schema says about an object in JSON; the same objects come in many combinations."""
+    one = json.loads(text)
+    try:
+        kubernetes_validate.validate(one, KUBERNETES, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return f"{'.'.join(map(str, error.path))}: {error.message}"
+    except kubernetes_validate.SchemaNotFoundError:
+        return f"Kubernetes {KUBERNETES} has no {one['kind']} in {one['apiVersion']}"
+    return ""
+
+
+def names(objects: list[Object]) -> Iterator[str]:
+    """Yield names that are no DNS labels, of objects, containers and volumes."""
+    for one in objects:
+        if not NAME.fullmatch(one["metadata"]["name"]):
+            yield f"{title(one)}: the name is no DNS label (a-z, 0-9 and -, at most 63)"
+    for pod in pods(objects):
+        for part in pod.containers + pod.spec.get("volumes", []):
+            if not NAME.fullmatch(part["name"]):
+                yield f"{pod.title}: {part['name']!r} is no DNS label"
+
+
+def quantity(text: object) -> float:
+    """Return the value of a Kubernetes quantity such as 250m or 64Mi; raises ValueError."""
+    found = QUANTITY.fullmatch(str(text))
+    if not found:
+        raise ValueError(f"{text!r} is no quantity")
+    number, suffix = found.groups()
+    return float(number) * (POWERS[suffix] if suffix in POWERS else 10.0 ** int(suffix[1:]))
+
+
+def resources(objects: list[Object]) -> Iterator[str]:
+    """Yield bad quantities, requests above limits, and containers that ask for nothing."""
+    for one in objects:
+        if one["kind"] == "PersistentVolumeClaim":
+            yield from _quantities(title(one), one["spec"]["resources"]["requests"])
+    for pod in pods(objects):
+        for volume in pod.spec.get("volumes", []):
+            yield from _quantities(
+                pod.title, {"sizeLimit": (volume.get("emptyDir") or {}).get("sizeLimit", 0)}
+            )
+            if "emptyDir" in volume and "sizeLimit" not in volume["emptyDir"]:
+                yield f"{pod.title}: the volume {volume['name']} has no sizeLimit"
+        for container in pod.containers:
+            yield from _container_resources(f"{pod.title}: container {container['name']}", container)
+
+
+def _quantities(where: str, values: Object) -> Iterator[str]:
+    for name, text in values.items():
+        try:
+            quantity(text)
+        except ValueError as error:
+            yield f"{where}: {name}: {error}"
+
+
+def _container_resources(where: str, container: Object) -> Iterator[str]:
+    requests = container.get("resources", {}).get("requests", {})
+    limits = container.get("resources", {}).get("limits", {})
+    for kind, values, needed in (("requests", requests, ("cpu", "memory")), ("limits", limits, ("memory",))):
+        for name in needed:
+            if name not in values:
+                yield f"{where}: resources.{kind} has no {name}"
+    bad = [*_quantities(where, requests), *_quantities(where, limits)]
+    yield from bad
+    if not bad:
+        for name in requests.keys() & limits.keys():
+            if quantity(requests[name]) > quantity(limits[name]):
+                yield f"{where}: requests more {name} than its limit"
+
+
+def images(objects: list[Object]) -> Iterator[str]:
+    """Yield images without a fixed version; the base alone leaves it to its overlays."""
+    for pod in pods(objects):
+        for container in pod.containers:
+            _, _, tag = container["image"].rpartition("/")[2].partition(":")
+            if "@sha256:" not in container["image"] and tag in ("", "latest"):
+                yield f"{pod.title}: the image {container['image']!r} has no fixed version"
+
+
+def probes(objects: list[Object]) -> Iterator[str]:
+    """Yield servers that lack a probe, or whose probe asks a path that the service does not have."""
+    paths = service_paths()
+    for pod in pods(objects):
+        if pod.owner["kind"] not in ("Deployment", "InferenceService"):
+            continue
+        for container in pod.spec["containers"]:
+            for probe in PROBES:
+                path = container.get(probe, {}).get("httpGet", {}).get("path")
+                if path is None:
+                    yield f"{pod.title}: container {container['name']} has no {probe}"
+                elif path not in paths:
+                    yield f"{pod.title}: {probe} asks {path}, which the service does not have"
+
+
+@functools.cache
+def service_paths() -> set[str]:
+    """Return the paths that the service answers to a GET without parameters."""
+    current = Settings()
+    app = create_app(current, ModelRegistry(current.models_dir, current.default_model), Metrics())
+    return {
+        rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ()) and not rule.arguments
+    }
+
+
+def schedules(objects: list[Object]) -> Iterator[str]:
+    """Yield schedules that cron does not understand."""
+    for one in objects:
+        if one["kind"] == "CronJob":
+            try:
+                CronSim(one["spec"]["schedule"], datetime.now(UTC))
+            except CronSimError as error:
+                yield f"{title(one)}: the schedule {one['spec']['schedule']!r} is no cron expression: {error}"
+
+
+def environment(pod: Pod, objects: list[Object]) -> dict[str, str]:
+    """Return the variables that a pod's containers get from ConfigMaps and values."""
+    maps = {one["metadata"]["name"]: one.get("data", {}) for one in objects if one["kind"] == "ConfigMap"}
+    variables: dict[str, str] = {}
+    for container in pod.spec["containers"]:
+        for source in container.get("envFrom", []):
+            variables |= maps.get(source["configMapRef"]["name"], {})
+        variables |= {entry["name"]: entry["value"] for entry in container.get("env", []) if "value" in entry}
+    return variables
+
+
+def settings(objects: list[Object]) -> Iterator[str]:
+    """Yield settings that the service would refuse at its start."""
+    for pod in pods(objects):
+        try:
+            Settings.from_env(environment(pod, objects))
+        except SettingsError as error:
+            yield f"{pod.title}: {error}"
+        if pod.spec.get("enableServiceLinks") is not False and pod.owner["kind"] != "InferenceService":
+            yield f"{pod.title}: enableServiceLinks is not false; Kubernetes would add DIGITS_ variables"
+
+
+def shutdown(objects: list[Object]) -> Iterator[str]:
+    """Yield servers that are killed before their last request had its time, or that stop without notice."""
+    for pod in pods(objects):
+        if pod.owner["kind"] not in ("Deployment", "InferenceService"):
+            continue
+        graceful = Settings.from_env(_known(environment(pod, objects))).graceful_timeout_seconds
+        for container in pod.spec["containers"]:
+            pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+            if not pause:
+                yield f"{pod.title}: container {container['name']} has no preStop.sleep"
+            if pod.spec.get("terminationGracePeriodSeconds", 30) < pause + graceful + 5:
+                yield (
+                    f"{pod.title}: terminationGracePeriodSeconds is less than preStop ({pause}) "
+                    f"+ DIGITS_GRACEFUL_TIMEOUT_SECONDS ({graceful}) + 5"
+                )
+
+
+def _known(variables: dict[str, str]) -> dict[str, str]:
+    wanted = "DIGITS_GRACEFUL_TIMEOUT_SECONDS"
+    return {wanted: variables[wanted]} if variables.get(wanted, "").isdigit() else {}
+
+
+def trainer_commands(objects: list[Object]) -> Iterator[str]:
+    """Yield commands that the trainer's own parser does not take."""
+    for pod in pods(objects):
+        for container in pod.containers:
+            # A container with a command of its own does not start the trainer.
+            if container["image"].split(":")[0].endswith("digits-trainer") and "command" not in container:
+                arguments = [re.sub(r"\$\(\w+\)", "7", argument) for argument in container["args"]]
+                complaint = io.StringIO()
+                try:
+                    with contextlib.redirect_stderr(complaint):
+                        build_parser().parse_args(arguments)
+                except SystemExit:
+                    yield f"{pod.title}: {complaint.getvalue().splitlines()[-1]}"
+
+
+def failure_policies(objects: list[Object]) -> Iterator[str]:
+    """Yield rules about exit codes of containers that do not exist."""
+    for pod in pods(objects):
+        if pod.owner["kind"] not in ("Job", "CronJob"):
+            continue
+        spec = pod.owner["spec"]
+        spec = spec["jobTemplate"]["spec"] if pod.owner["kind"] == "CronJob" else spec
+        containers = {container["name"] for container in pod.containers}
+        for rule in spec.get("podFailurePolicy", {}).get("rules", []):
+            named = rule.get("onExitCodes", {}).get("containerName")
+            if named and named not in containers:
+                yield f"{pod.title}: podFailurePolicy names container {named!r}, which does not exist"
+        if "podFailurePolicy" in spec and pod.spec.get("restartPolicy") != "Never":
+            yield f"{pod.title}: podFailurePolicy needs restartPolicy Never"

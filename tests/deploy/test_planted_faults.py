@@ -1,0 +1,251 @@
+"""The checks see what they are for: each fault is planted into manifests that are sound without it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.deploy.links import link_problems
+from tests.deploy.pod_security import pod_security_problems
+from tests.deploy.practices import practice_problems
+from tests.deploy.rendering import Object, find, render
+
+REMOVED = object()
+
+
+def put(kind: str, path: str, value: Any, name: str = "") -> Callable[[list[Object]], None]:
+    """Return a fault: in the object of this kind, the field at a path such as spec.ports.0 gets a value."""
+
+    def plant(objects: list[Object]) -> None:
+        *way, last = (step.replace("~", "/") for step in path.split("/"))
+        place: Any = find(objects, kind, name)
+        for step in way:
+            place = place[int(step) if isinstance(place, list) else step]
+        key = int(last) if isinstance(place, list) else last
+        if value is REMOVED:
+            del place[key]
+        else:
+            place[key] = value
+
+    return plant
+
+
+def remove(kind: str, name: str = "") -> Callable[[list[Object]], None]:
+    """Return a fault: the object is missing."""
+
+    def plant(objects: list[Object]) -> None:
+        objects.remove(find(objects, kind, name))
+
+    return plant
+
+
+def drop_config(objects: list[Object]) -> None:
+    objects[:] = [one for one in objects if not one["metadata"]["name"].startswith("digits-config")]
+
+
+def unknown_setting(objects: list[Object]) -> None:
+    for one in objects:
+        if one["metadata"]["name"].startswith("digits-config"):
+            one["data"]["DIGITS_THREDS"] = "8"
+
+
+POD = "spec/template/spec"
+CONTAINER = f"{POD}/containers/0"
+JOB = "spec/jobTemplate/spec"
+MISMATCH = {"app.kubernetes.io/name": "digit"}
+
+FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
+    "unknown field": (put("Deployment", f"{CONTAINER}/livenesProbe", {}), "'livenesProbe' was unexpected"),
+    "wrong type": (put("Deployment", "spec/minReadySeconds", "5"), "'5' is not of type"),
+    "removed API version": (
+        put("PodDisruptionBudget", "apiVersion", "policy/v1beta1"),
+        "has no PodDisruptionBudget",
+    ),
+    "bad quantity": (
+        put("Deployment", f"{CONTAINER}/resources/limits/memory", "512MB"),
+        "'512MB' is no quantity",
+    ),
+    "bad quantity of a claim": (
+        put("PersistentVolumeClaim", "spec/resources/requests/storage", "1 Gi"),
+        "'1 Gi' is no quantity",
+    ),
+    "request above limit": (
+        put("Deployment", f"{CONTAINER}/resources/requests/memory", "2Gi"),
+        "requests more memory than its limit",
+    ),
+    "no limits": (
+        put("Deployment", f"{CONTAINER}/resources/limits", REMOVED),
+        "resources.limits has no memory",
+    ),
+    "no requests": (
+        put("CronJob", f"{JOB}/{CONTAINER[5:]}/resources/requests", {}),
+        "resources.requests has no cpu",
+    ),
+    "bad name": (put("Service", "metadata/name", "Digits_Service"), "is no DNS label"),
+    "bad volume name": (put("Deployment", f"{POD}/volumes/1/name", "tmp_"), "'tmp_' is no DNS label"),
+    "bad cron": (put("CronJob", "spec/schedule", "17 25 * * *"), "is no cron expression"),
+    "image latest": (put("Deployment", f"{CONTAINER}/image", "digits:latest"), "has no fixed version"),
+    "image without a tag": (
+        put("CronJob", f"{JOB}/{CONTAINER[5:]}/image", "x/digits-trainer"),
+        "no fixed version",
+    ),
+    "no readiness": (put("Deployment", f"{CONTAINER}/readinessProbe", REMOVED), "has no readinessProbe"),
+    "probe path": (
+        put("Deployment", f"{CONTAINER}/livenessProbe/httpGet/path", "/healthz"),
+        "asks /healthz, which the service does not have",
+    ),
+    "unknown setting": (unknown_setting, "DIGITS_THREDS is not a setting"),
+    "service links": (
+        put("Deployment", f"{POD}/enableServiceLinks", REMOVED),
+        "enableServiceLinks is not false",
+    ),
+    "grace period too short": (
+        put("Deployment", f"{POD}/terminationGracePeriodSeconds", 30),
+        "terminationGracePeriodSeconds is less than preStop (5) + DIGITS_GRACEFUL_TIMEOUT_SECONDS (30)",
+    ),
+    "no pause before the stop": (
+        put("Deployment", f"{CONTAINER}/lifecycle", REMOVED),
+        "has no preStop.sleep",
+    ),
+    "trainer flag": (
+        put("CronJob", f"{JOB}/{CONTAINER[5:]}/args/2", "--into"),
+        "unrecognized arguments: --into",
+    ),
+    "policy for no container": (
+        put("CronJob", f"{JOB}/podFailurePolicy/rules/1/onExitCodes/containerName", "train"),
+        "names container 'train', which does not exist",
+    ),
+    "service selects nothing": (
+        put("Service", "spec/selector", MISMATCH),
+        "Service/digits: selector selects no pod",
+    ),
+    "selector is not of the own pods": (
+        put("Deployment", "spec/selector/matchLabels/track", "canary"),
+        "does not match the labels of its own pods",
+    ),
+    "budget selects nothing": (
+        put("PodDisruptionBudget", "spec/selector/matchLabels", MISMATCH),
+        "PodDisruptionBudget/digits: selector selects no pod",
+    ),
+    "network policy selects nothing": (
+        put("NetworkPolicy", "spec/podSelector/matchLabels", MISMATCH, "digits-service"),
+        "NetworkPolicy/digits-service: podSelector selects no pod",
+    ),
+    "spread counts nothing": (
+        put("Deployment", f"{POD}/topologySpreadConstraints/0/labelSelector/matchLabels", MISMATCH),
+        "spread over topology.kubernetes.io/zone selects no pod",
+    ),
+    "monitor selects nothing": (
+        put("ServiceMonitor", "spec/selector/matchLabels", MISMATCH),
+        "ServiceMonitor/digits: selects no Service",
+    ),
+    "missing ConfigMap": (drop_config, "ConfigMap 'digits-config"),
+    "missing claim": (
+        remove("PersistentVolumeClaim"),
+        "PersistentVolumeClaim 'digits-models' does not exist",
+    ),
+    "missing account": (remove("ServiceAccount", "digits"), "ServiceAccount 'digits' does not exist"),
+    "service port": (
+        put("Service", "spec/ports/0/targetPort", "web"),
+        "Service/digits: port 'web' is none of",
+    ),
+    "probe port": (
+        put("Deployment", f"{CONTAINER}/readinessProbe/httpGet/port", "web"),
+        "readinessProbe asks port 'web'",
+    ),
+    "monitor port": (
+        put("ServiceMonitor", "spec/endpoints/0/port", "metrics"),
+        "port 'metrics' is none of Service/digits",
+    ),
+    "network policy port": (
+        put("NetworkPolicy", "spec/ingress/0/ports/0/port", "https", "digits-service"),
+        "port 'https' is none of Deployment/digits",
+    ),
+    "autoscaler target": (
+        put("HorizontalPodAutoscaler", "spec/scaleTargetRef/name", "digit"),
+        "its target Deployment/digit does not exist",
+    ),
+    "fixed replicas": (put("Deployment", "spec/replicas", 2), "sets replicas too"),
+    "autoscaler bounds": (
+        put("HorizontalPodAutoscaler", "spec/minReplicas", 99),
+        "minReplicas is above maxReplicas",
+    ),
+    "mount without a volume": (
+        put("Deployment", f"{CONTAINER}/volumeMounts/0/name", "modells"),
+        "mounts 'modells', which is no volume of the pod",
+    ),
+    "no seccomp": (
+        put("Deployment", f"{POD}/securityContext/seccompProfile", REMOVED),
+        "seccompProfile is none of",
+    ),
+    "capabilities": (
+        put("Deployment", f"{CONTAINER}/securityContext/capabilities", {"add": ["NET_ADMIN"]}),
+        "capabilities are not dropped",
+    ),
+    "capabilities of what runs first": (
+        put("Deployment", f"{POD}/initContainers/0/securityContext/capabilities", REMOVED),
+        "container first-models: capabilities are not dropped",
+    ),
+    "root": (put("CronJob", f"{JOB}/{POD[5:]}/securityContext/runAsUser", 0), "runAsUser is 0"),
+    "no runAsNonRoot": (
+        put("Deployment", f"{POD}/securityContext/runAsNonRoot", REMOVED),
+        "runAsNonRoot is not true",
+    ),
+    "writable root": (
+        put("Deployment", f"{CONTAINER}/securityContext/readOnlyRootFilesystem", False),
+        "readOnlyRootFilesystem is not true",
+    ),
+    "escalation": (
+        put("Deployment", f"{CONTAINER}/securityContext/allowPrivilegeEscalation", REMOVED),
+        "allowPrivilegeEscalation is not false",
+    ),
+    "host path": (
+        put("Deployment", f"{POD}/volumes/0", {"name": "models", "hostPath": {"path": "/"}}),
+        "kind that is not allowed: hostPath",
+    ),
+    "host network": (put("Deployment", f"{POD}/hostNetwork", True), "hostNetwork is not allowed"),
+    "account token": (
+        put("Deployment", f"{POD}/automountServiceAccountToken", True),
+        "automountServiceAccountToken is not false",
+    ),
+}
+
+
+def problems(objects: list[Object]) -> list[str]:
+    return practice_problems(objects) + link_problems(objects) + pod_security_problems(objects)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(fault: str) -> None:
+    plant, expected = FAULTS[fault]
+    objects = render("overlays/production")
+    plant(objects)
+    assert any(expected in problem for problem in problems(objects)), problems(objects)
+
+
+@pytest.mark.parametrize(
+    ("fault", "folder", "expected"),
+    [
+        (
+            put("Deployment", f"{POD}/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/0"
+                "/labelSelector/matchLabels", MISMATCH),
+            "overlays/dev",
+            "affinity by kubernetes.io/hostname selects no pod",
+        ),
+        (
+            put("Deployment", "spec/template/metadata/annotations/prometheus.io~port", "9090"),
+            "overlays/dev",
+            "prometheus.io/port 9090 is no port of the pod",
+        ),
+        (
+            put("Deployment", "spec/selector/matchLabels/track", REMOVED, "digits"),
+            "tests/canary",
+            "the selector also picks the pods of Deployment/digits-canary",
+        ),
+    ],
+    ids=["affinity", "scrape annotation", "stable picks the canary"],
+)  # fmt: skip
+def test_a_fault_in_a_component_is_found(fault: Callable, folder: str, expected: str) -> None:
+    objects = render(folder)
+    fault(objects)
+    assert any(expected in problem for problem in problems(objects)), problems(objects)

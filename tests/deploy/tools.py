@@ -1,0 +1,39 @@
+"""Programs that the checks of deploy/ run: found, or a word on where to get them.
+
+On a CI machine (the variable CI is set) a missing program fails the test; elsewhere it skips it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WHERE = {
+    "kubectl": "kubectl 1.27 or newer (https://kubernetes.io/docs/tasks/tools)",
+    "promtool": "the Debian package prometheus",
+    "prometheus": "the Debian package prometheus",
+    "checkov": "the Python package checkov==3.3.30, in an environment of its own (pipx install)",
+}
+
+
+def program(name: str) -> str:
+    """Return the path of a program; skip the test if it is not installed, or fail it on CI."""
+    # Tools that come as Python packages lie beside the interpreter that runs the tests.
+    path = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if path:
+        return path
+    message = f"{name} is not installed: get {WHERE.get(name, 'it with `make test`')}"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def run(
+    name: str, *arguments: object, seconds: float = 120, **options: object
+) -> subprocess.CompletedProcess:
+    """Run a program and return what it said; its exit code is for the caller to judge."""
+    command = [program(name), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, **options)
