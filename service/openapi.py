@@ -12,14 +12,8 @@ from typing import Any
 from flask import Blueprint, Response, current_app
 
 from service.config import Settings
-from service.decoding import (
-    FORMATS,
-    BrokenImageError,
-    EmptyImageError,
-    TooManyPixelsError,
-    UnsupportedFormatError,
-)
-from service.ink import BlankImageError
+from service.decoding import FORMATS
+from service.openapi_schemas import IMAGE_ERRORS, reference, schemas
 from service.openapi_v2 import v2_paths, v2_schemas
 from service.problems import (
     STATUSES,
@@ -34,13 +28,6 @@ from service.registry import NoModelError, UnknownModelError
 JsonObject = dict[str, Any]
 
 API_VERSION = "1.0.0"
-IMAGE_ERRORS = (
-    EmptyImageError,
-    TooManyPixelsError,
-    UnsupportedFormatError,
-    BrokenImageError,
-    BlankImageError,
-)
 MODEL_ERRORS = (UnknownModelError, NoModelError)
 BODY_TOO_LARGE = 413  # told by its status alone, as are 404 for a path and 405
 
@@ -89,7 +76,7 @@ def describe_api(settings: Settings) -> JsonObject:
             **v2_paths(),
             **_page_paths(),
         },
-        "components": {"schemas": {**_schemas(), **v2_schemas()}},
+        "components": {"schemas": {**schemas(), **v2_schemas()}},
     }
 
 
@@ -101,11 +88,6 @@ def operation(tag: str, name: str, summary: str, responses: JsonObject, **more: 
 def ok(schema: JsonObject, description: str, media_type: str = "application/json") -> JsonObject:
     """Return the responses of a 200 with a body of this schema."""
     return {"200": {"description": description, "content": {media_type: {"schema": schema}}}}
-
-
-def reference(name: str) -> JsonObject:
-    """Return a reference to a schema among the components."""
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def problems(*errors: type[Exception], plain: tuple[int, ...] = ()) -> JsonObject:
@@ -289,117 +271,4 @@ def _page_paths() -> JsonObject:
                 parameters=[name],
             )
         },
-    }
-
-
-def _object(properties: JsonObject, optional: tuple[str, ...] = (), **more: Any) -> JsonObject:
-    return {
-        "type": "object",
-        "required": [name for name in properties if name not in optional],
-        "additionalProperties": False,
-        "properties": properties,
-        **more,
-    }
-
-
-def _schemas() -> JsonObject:
-    digit = {"type": "integer", "minimum": 0, "maximum": 9}
-    share = {"type": "number", "minimum": 0, "maximum": 1}
-    count = {"type": "integer", "minimum": 1}
-    png = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
-    return {
-        "Prediction": _object(
-            {
-                "digit": digit | {"description": "The most likely digit."},
-                "confidence": share | {"description": "Its probability, calibrated."},
-                "probabilities": {
-                    "type": "array",
-                    "items": share,
-                    "minItems": 10,
-                    "maxItems": 10,
-                    "description": "Index = digit; they sum to 1.",
-                },
-                "accepted": {
-                    "type": "boolean",
-                    "description": "False where the picture does not look like a digit: nobody should then "
-                    "act on `digit`.",
-                },
-                "model": _object({"name": {"type": "string"}, "version": reference("Version")}),
-                "explanation": reference("Explanation"),
-            },
-            optional=("explanation",),
-        ),
-        "Explanation": _object(
-            {
-                "picture": png | {"description": "What the network saw, ink white."},
-                "saliency": png
-                | {
-                    "description": "What decided, as large as `picture`: orange for the answer, blue for the "
-                    "runner-up; the squared opacity is the share."
-                },
-                "runner_up": digit | {"description": "The next likely digit."},
-                "novelty": {
-                    "type": "number",
-                    "description": "Above 1: unlike all known shapes of its digit, so not accepted.",
-                },
-                "steps": {
-                    "type": "array",
-                    "items": {"type": "string"},
-                    "description": "What preprocessing did.",
-                },
-            },
-            optional=("steps",),
-        ),
-        "Batch": _object(
-            {
-                "predictions": {
-                    "type": "array",
-                    "items": {
-                        "anyOf": [reference("Prediction"), _object({"error": reference("ImageProblem")})]
-                    },
-                }
-            }
-        ),
-        "Models": _object(
-            {"default": {"type": "string"}, "models": {"type": "array", "items": reference("Model")}}
-        ),
-        "Model": _object(
-            {
-                "name": {"type": "string"},
-                "version": reference("Version"),
-                "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of the file."},
-                "input": _object({"height": count, "width": count}),
-                "layers": {
-                    "type": "array",
-                    "items": _object({"inputs": count, "outputs": count, "activation": {"type": "string"}}),
-                },
-                "parameters": count | {"description": "Number of weights and biases."},
-                "trained_on": _object(
-                    {"dataset": {"type": ["string", "null"]}, "date": {"type": ["string", "null"]}}
-                ),
-                "metrics": {"type": "object", "description": "Measured once, on images kept for that."},
-            }
-        ),
-        "Version": {
-            "type": "string",
-            "pattern": "^[0-9a-f]{12}$",
-            "description": "The first 12 hex digits of the model file's SHA-256.",
-        },
-        "Problem": _object(
-            {
-                "type": {"type": "string", "format": "uri-reference", "description": "Names the problem."},
-                "title": {"type": "string", "description": "The same each time."},
-                "status": {"type": "integer", "minimum": 400, "maximum": 599},
-                "detail": {"type": "string", "description": "What to mend in this request."},
-                "request_id": {"type": ["string", "null"], "description": "To find the line in the log."},
-            }
-        ),
-        "ImageProblem": _object(
-            {
-                "type": {"enum": [problem_type(error) for error in IMAGE_ERRORS]},
-                "title": {"type": "string"},
-                "status": {"type": "integer"},
-                "detail": {"type": "string"},
-            }
-        ),
     }

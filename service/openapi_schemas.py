@@ -1,0 +1,144 @@
+"""The shapes of what the service answers, for its API description.
+
+-> schemas for service.openapi
+"""
+
+from typing import Any
+
+from service.decoding import (
+    BrokenImageError,
+    EmptyImageError,
+    TooManyPixelsError,
+    UnsupportedFormatError,
+)
+from service.ink import BlankImageError
+from service.problems import problem_type
+
+JsonObject = dict[str, Any]
+
+IMAGE_ERRORS = (
+    EmptyImageError,
+    TooManyPixelsError,
+    UnsupportedFormatError,
+    BrokenImageError,
+    BlankImageError,
+)
+
+
+def reference(name: str) -> JsonObject:
+    """Return a reference to a schema among the components."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(properties: JsonObject, optional: tuple[str, ...] = (), **more: Any) -> JsonObject:
+    return {
+        "type": "object",
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+        "properties": properties,
+        **more,
+    }
+
+
+def schemas() -> JsonObject:
+    """Return the schemas of all but /v2, by name."""
+    digit = {"type": "integer", "minimum": 0, "maximum": 9}
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    count = {"type": "integer", "minimum": 1}
+    png = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
+    return {
+        "Prediction": _object(
+            {
+                "digit": digit | {"description": "The most likely digit."},
+                "confidence": share | {"description": "Its probability, calibrated."},
+                "probabilities": {
+                    "type": "array",
+                    "items": share,
+                    "minItems": 10,
+                    "maxItems": 10,
+                    "description": "Index = digit; they sum to 1.",
+                },
+                "accepted": {
+                    "type": "boolean",
+                    "description": "False where the picture does not look like a digit: nobody should then "
+                    "act on `digit`.",
+                },
+                "model": _object({"name": {"type": "string"}, "version": reference("Version")}),
+                "explanation": reference("Explanation"),
+            },
+            optional=("explanation",),
+        ),
+        "Explanation": _object(
+            {
+                "picture": png | {"description": "What the network saw, ink white."},
+                "saliency": png
+                | {
+                    "description": "What decided, as large as `picture`: orange for the answer, blue for the "
+                    "runner-up; the squared opacity is the share."
+                },
+                "runner_up": digit | {"description": "The next likely digit."},
+                "novelty": {
+                    "type": "number",
+                    "description": "Above 1: unlike all known shapes of its digit, so not accepted.",
+                },
+                "steps": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "description": "What preprocessing did.",
+                },
+            },
+            optional=("steps",),
+        ),
+        "Batch": _object(
+            {
+                "predictions": {
+                    "type": "array",
+                    "items": {
+                        "anyOf": [reference("Prediction"), _object({"error": reference("ImageProblem")})]
+                    },
+                }
+            }
+        ),
+        "Models": _object(
+            {"default": {"type": "string"}, "models": {"type": "array", "items": reference("Model")}}
+        ),
+        "Model": _object(
+            {
+                "name": {"type": "string"},
+                "version": reference("Version"),
+                "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of the file."},
+                "input": _object({"height": count, "width": count}),
+                "layers": {
+                    "type": "array",
+                    "items": _object({"inputs": count, "outputs": count, "activation": {"type": "string"}}),
+                },
+                "parameters": count | {"description": "Number of weights and biases."},
+                "trained_on": _object(
+                    {"dataset": {"type": ["string", "null"]}, "date": {"type": ["string", "null"]}}
+                ),
+                "metrics": {"type": "object", "description": "Measured once, on images kept for that."},
+            }
+        ),
+        "Version": {
+            "type": "string",
+            "pattern": "^[0-9a-f]{12}$",
+            "description": "The first 12 hex digits of the model file's SHA-256.",
+        },
+        "Problem": _object(
+            {
+                "type": {"type": "string", "format": "uri-reference", "description": "Names the problem."},
+                "title": {"type": "string", "description": "The same each time."},
+                "status": {"type": "integer", "minimum": 400, "maximum": 599},
+                "detail": {"type": "string", "description": "What to mend in this request."},
+                "request_id": {"type": ["string", "null"], "description": "To find the line in the log."},
+            }
+        ),
+        "ImageProblem": _object(
+            {
+                "type": {"enum": [problem_type(error) for error in IMAGE_ERRORS]},
+                "title": {"type": "string"},
+                "status": {"type": "integer"},
+                "detail": {"type": "string"},
+            }
+        ),
+    }
