@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from trainer.augmentation import Augmentation
-from trainer.config import TrainingConfig, add_flags, load_config, recipe_names
+from trainer.config import RECIPES, TrainingConfig, add_flags, load_config, recipe_names
 from trainer.errors import UsageError
 
 
@@ -50,7 +50,7 @@ def test_hidden_zero_means_no_hidden_layer() -> None:
 @pytest.mark.parametrize("name", recipe_names())
 def test_shipped_recipes_are_valid_and_say_what_to_expect(name: str) -> None:
     load_config(name, flags())
-    text = (Path("trainer/recipes") / f"{name}.toml").read_text()
+    text = (RECIPES / f"{name}.toml").read_text()
     assert "python -m trainer train" in text
     assert "Expected" in text or name in ("digits-8x8", "mnist-28x28")  # theirs are in the model cards
 
