@@ -24,7 +24,9 @@ except SettingsError as error:
 
 # Where the workers share their metrics; prometheus_client looks when it is imported. What an earlier
 # run left there would be counted again.
-_folder = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="digits-metrics-")))
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="digits-metrics-")
+_folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 _folder.mkdir(parents=True, exist_ok=True)
 for _file in _folder.glob("*.db"):
     _file.unlink()

@@ -1,0 +1,77 @@
+"""Real handwriting over real HTTP: MNIST's test images, photographs, drawings, and no digits.
+
+The pictures are no part of the repository; these tests run where they lie beside it.
+"""
+
+import concurrent.futures
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from tests.drawing import encode
+from tests.serving import MODELS, PROJECT, Server
+from trainer.data import IMAGES_MAGIC, LABELS_MAGIC, read_idx
+
+
+def ask(server: Server, images: list[bytes]) -> list[dict]:
+    """Post every image by itself, over connections that are kept."""
+    with requests.Session() as session:
+        return [
+            session.post(f"{server.url}/predict", files={"file": image}, timeout=60).json() for image in images
+        ]
+
+
+def ask_all(server: Server, images: list[bytes], clients: int = 4) -> list[dict]:
+    parts = [images[start::clients] for start in range(clients)]
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        answers = list(pool.map(lambda part: ask(server, part), parts))
+    return [answers[index % clients][index // clients] for index in range(len(images))]
+
+
+def named(folder: Path) -> tuple[list[bytes], list[int]]:
+    """Return the images of a folder and their digits, the first character of each name."""
+    files = sorted(path for path in folder.iterdir() if path.name[0].isdigit())
+    return [path.read_bytes() for path in files], [int(path.name[0]) for path in files]
+
+
+def share_right(answers: list[dict], digits: list[int]) -> float:
+    return float(np.mean([answer.get("digit") == digit for answer, digit in zip(answers, digits, strict=True)]))
+
+
+def test_mnists_test_images_over_http_give_what_the_trainer_says(service, shared_data):
+    folder = shared_data / "mnist"
+    pictures = read_idx(folder / "t10k-images-idx3-ubyte.gz", IMAGES_MAGIC)
+    labels = read_idx(folder / "t10k-labels-idx1-ubyte.gz", LABELS_MAGIC).tolist()
+    answers = ask_all(service, [encode(Image.fromarray(picture)) for picture in pictures])
+    wrong = sum(answer.get("digit") != label for answer, label in zip(answers, labels, strict=True))
+    assert wrong <= 60
+
+    command = [sys.executable, "-m", "trainer", "evaluate", str(MODELS / "mnist-28x28.npz"), "mnist"]
+    done = subprocess.run(
+        [*command, "--data", str(folder), "--json"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert round((1 - json.loads(done.stdout)["accuracy"]) * 10_000) == wrong
+
+
+def test_photographs_of_digits_are_read(service, shared_data):
+    images, digits = named(shared_data / "photos")
+    assert share_right(ask_all(service, images), digits) >= 0.93
+
+
+def test_drawn_digits_are_read(service, shared_data):
+    images, digits = named(shared_data / "drawn")
+    assert share_right(ask_all(service, images), digits) >= 0.99
+
+
+def test_few_digits_and_most_clothes_are_refused(service, shared_data):
+    clothes = np.load(shared_data / "not-digits" / "fashion_sprite.npz")["images"]
+    answers = ask_all(service, [encode(Image.fromarray(picture)) for picture in clothes])
+    assert np.mean([answer.get("accepted", False) for answer in answers]) < 0.4
+    images, _ = named(shared_data / "drawn")
+    assert np.mean([answer["accepted"] for answer in ask_all(service, images)]) > 0.95
