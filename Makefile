@@ -1,7 +1,6 @@
 # make serve | test | train | bench | lint: each creates what it needs first.
 PYTHON ?= python3
 PORT ?= 8080
-DATA ?= ../shared/data
 VENV := .venv
 RUN := $(VENV)/bin/python
 
@@ -36,7 +35,8 @@ train: $(VENV)/.all
 	$(RUN) -m trainer train digits
 
 bench: $(VENV)/.all
-	$(RUN) -m tests.bench
+	$(RUN) -m tests.bench_serving
+	$(RUN) -m tests.bench_training --images 12800
 
 lint: $(VENV)/.all
 	$(RUN) -m ruff format --check .

@@ -23,7 +23,8 @@ def ask(server: Server, images: list[bytes]) -> list[dict]:
     """Post every image by itself, over connections that are kept."""
     with requests.Session() as session:
         return [
-            session.post(f"{server.url}/predict", files={"file": image}, timeout=60).json() for image in images
+            session.post(f"{server.url}/predict", files={"file": image}, timeout=60).json()
+            for image in images
         ]
 
 
@@ -41,7 +42,9 @@ def named(folder: Path) -> tuple[list[bytes], list[int]]:
 
 
 def share_right(answers: list[dict], digits: list[int]) -> float:
-    return float(np.mean([answer.get("digit") == digit for answer, digit in zip(answers, digits, strict=True)]))
+    return float(
+        np.mean([answer.get("digit") == digit for answer, digit in zip(answers, digits, strict=True)])
+    )
 
 
 def test_mnists_test_images_over_http_give_what_the_trainer_says(service, shared_data):
