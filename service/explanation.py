@@ -1,13 +1,12 @@
 """Why an answer came out: the picture as the network saw it, and what in it mattered.
 
     pixels -> forward -> margin over the runner-up -> back to the pixels -> gradient
-    gradient x (pixels - average picture) -> saliency -> PNG
+    gradient x pixels -> saliency -> PNG
 
 The saliency answers "why this digit and not the next likely one": each pixel's share of the lead that
-the answer has over the runner-up, compared with the average picture of all digits. So ink counts,
-and so does its absence: the gap in a 3 speaks against the 8. One backward pass costs a tenth of a
-millisecond. Integrated gradients (Sundararajan et al. 2017) with 32 steps cost twenty times that and
-do not find the decisive ink better; the gradient of the answer's logit alone finds it worse.
+the answer has over the runner-up, to first order (Simonyan et al. 2014; Shrikumar et al. 2016). The
+gradient of the answer's logit alone would also mark what both digits have in common. It takes one
+backward pass; integrated gradients (Sundararajan et al. 2017) take one for each of their steps.
 """
 
 import base64
@@ -55,8 +54,7 @@ def saliency(pixels: np.ndarray, classifier: Classifier) -> tuple[np.ndarray, in
     gradient = layers[-1].weights[:, digit] - layers[-1].weights[:, runner_up]  # (fan_in,)
     for layer, outputs in zip(layers[-2::-1], activations[-2::-1], strict=True):
         gradient = (gradient * DERIVATIVES[layer.activation](outputs[0])) @ layer.weights.T
-    average = classifier.artifact.shape_means.mean(axis=0)
-    return gradient * (pixels - average), int(runner_up)
+    return gradient * pixels, int(runner_up)
 
 
 def _colours(values: np.ndarray) -> np.ndarray:
