@@ -47,6 +47,18 @@ def expect_digit(page: Page, digit: int | str, state: str = "sure") -> None:
     expect(page.locator("#verdict")).to_have_attribute("data-state", state)
 
 
+def settled_picture(page: Page) -> str | None:
+    """Return the address of the picture shown, once no later answer replaces it any more.
+
+    Answers come while the pen is still down, so the first right one need not be the last.
+    """
+    before, now = None, page.locator("#seen").get_attribute("src")
+    while now != before:
+        page.wait_for_timeout(500)
+        before, now = now, page.locator("#seen").get_attribute("src")
+    return now
+
+
 def upload(
     page: Page, content: bytes, name: str = "photo.png", kind: str = "image/png", field: str = "file"
 ) -> None:
@@ -93,7 +105,7 @@ def test_the_explanation_shows_what_the_network_saw(page: Page) -> None:
 def test_undo_takes_back_one_stroke_and_clear_all(page: Page) -> None:
     draw(page, 1)
     expect_digit(page, 1)
-    alone = page.locator("#seen").get_attribute("src")
+    alone = settled_picture(page)
     draw(page, 0)
     expect(page.locator("#seen")).not_to_have_attribute("src", alone)
     page.locator("#undo").click()
@@ -163,9 +175,10 @@ def test_the_announcement_for_screen_readers_says_the_answer(page: Page) -> None
 
 
 def test_something_else_than_a_digit_has_a_state_of_its_own(page: Page) -> None:
-    box = Image.new("L", (200, 200), 255)
-    ImageDraw.Draw(box).rectangle((40, 40, 160, 160), outline=0, width=14)
-    upload(page, encode(box))
+    cross = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(cross).line((40, 40, 160, 160), fill=0, width=12)
+    ImageDraw.Draw(cross).line((160, 40, 40, 160), fill=0, width=12)
+    upload(page, encode(cross))
     expect(page.locator("#headline")).to_have_text("This does not look like a digit")
     expect(page.locator("#verdict")).to_have_attribute("data-state", "stranger")
 
