@@ -10,6 +10,7 @@ import uuid
 
 from flask import Flask, Response, g, request
 
+from service.access import require_key
 from service.config import Settings
 from service.metrics import Metrics
 from service.openapi import create_openapi
@@ -50,6 +51,8 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> F
         if connection is not None:
             # gthread waits for a body without end; a client that falls silent would keep a thread.
             connection.settimeout(settings.read_timeout_seconds)
+
+    require_key(app, settings.api_key_file)
 
     @app.after_request
     def finish(response: Response) -> Response:

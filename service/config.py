@@ -62,6 +62,15 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
+def _key_file(text: str) -> Path:
+    try:
+        if Path(text).read_bytes().strip():
+            return Path(text)
+    except OSError:
+        pass
+    raise ValueError("the path of a readable file that holds a key")
+
+
 def _host(text: str) -> str:
     if not text or any(character.isspace() for character in text):
         raise ValueError("an address to listen on, such as 127.0.0.1 or 0.0.0.0")
@@ -107,6 +116,9 @@ class Settings:
         30,
         _whole(1, 600),
         "time that requests in progress get to finish at shutdown",
+    )
+    api_key_file: Path | None = _setting(
+        "DIGITS_API_KEY_FILE", None, _key_file, "file with the key that requests must carry"
     )
     log_level: str = _setting(
         "DIGITS_LOG_LEVEL",

@@ -1,0 +1,38 @@
+"""Who may ask: everybody, or those who send the key that a file holds.
+
+DIGITS_API_KEY_FILE -> key -> each request but probes and scrapes must carry it, or gets 401
+"""
+
+import hmac
+from pathlib import Path
+
+from flask import Flask, request
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+# Kubernetes' probes and Prometheus ask without a key; a network policy is what guards these.
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
+
+
+def require_key(app: Flask, key_file: Path | None) -> None:
+    """Have `app` refuse requests that lack the key in `key_file`; None leaves it open to all.
+
+    The key comes as `Authorization: Bearer KEY` or as `X-API-Key: KEY`. It is read once, at the start.
+    """
+    if key_file is None:
+        return
+    key = key_file.read_bytes().strip()
+
+    @app.before_request
+    def check() -> None:
+        if request.path not in OPEN_PATHS and not hmac.compare_digest(_given(), key):
+            raise Unauthorized(
+                "Send the key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.",
+                www_authenticate=WWWAuthenticate("bearer"),
+            )
+
+
+def _given() -> bytes:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    text = token.strip() if kind.lower() == "bearer" else request.headers.get("X-API-Key", "")
+    return text.encode("latin-1", "replace")  # as WSGI hands over the bytes of a header

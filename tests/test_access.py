@@ -1,0 +1,71 @@
+"""With a key in a file, only those who send it are answered."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from prometheus_client import CollectorRegistry
+
+from service.app import create_app
+from service.artifact import save
+from service.config import Settings
+from service.metrics import Metrics
+from service.registry import ModelRegistry
+from tests.drawing import digit_png
+from tests.tiny import tiny_content
+
+KEY = "s3cret-clé"
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> FlaskClient:
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    save(tmp_path / "tiny.npz", tiny_content())
+    settings = Settings.from_env(
+        {"DIGITS_API_KEY_FILE": str(tmp_path / "key"), "DIGITS_DEFAULT_MODEL": "tiny"}
+    )
+    models = ModelRegistry(tmp_path, "tiny")
+    models.refresh()
+    return create_app(settings, models, Metrics(CollectorRegistry())).test_client()
+
+
+def ask(client: FlaskClient, **headers: str):
+    return client.post("/predict", data={"file": (io.BytesIO(digit_png(1)), "1.png")}, headers=headers)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Authorization": f"Bearer {KEY}"}, {"Authorization": f"bearer {KEY}"}, {"X-API-Key": KEY}]
+)
+def test_the_key_opens_the_service(client, headers):
+    encoded = {name: value.encode().decode("latin-1") for name, value in headers.items()}
+    assert ask(client, **encoded).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer s3cret"},
+        {"Authorization": f"Basic {KEY}"},
+        {"X-API-Key": ""},
+    ],
+)
+def test_without_the_key_it_says_how_to_send_one(client, headers):
+    response = ask(client, **{name: value.encode().decode("latin-1") for name, value in headers.items()})
+    assert response.status_code == 401
+    assert response.content_type == "application/problem+json"
+    assert response.json["detail"] == "Send the key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
+    assert re.fullmatch("bearer", response.headers["WWW-Authenticate"].strip(), re.IGNORECASE)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"])
+def test_probes_and_scrapes_need_no_key(client, path):
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/models", "/v2/models/tiny", "/nothing", "/openapi.json"])
+def test_everything_else_does(client, path):
+    assert client.get(path).status_code == 401
