@@ -17,6 +17,11 @@ import requests
 PROJECT = Path(__file__).resolve().parent.parent
 MODELS = PROJECT / "models"
 START_SECONDS = 30
+# What the Makefile and the image start.
+COMMAND = [
+    sys.executable,
+    *["-m", "gunicorn", "-c", "python:service.gunicorn_conf", "service.wsgi:application"],
+]
 
 
 def free_port() -> int:
@@ -71,18 +76,10 @@ def running_service(
     """
     port = port or free_port()
     log = folder / "service.log"
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "-c",
-        "python:service.gunicorn_conf",
-        "service.wsgi:application",
-    ]
     settings = {"HOST": "127.0.0.1", "PORT": str(port), "WEB_CONCURRENCY": "2"} | environment
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("DIGITS_", "PROMETHEUS_"))}
     with open(log, "wb") as output:
-        process = subprocess.Popen(command, cwd=PROJECT, env=kept | settings, stdout=output, stderr=output)
+        process = subprocess.Popen(COMMAND, cwd=PROJECT, env=kept | settings, stdout=output, stderr=output)
     server = Server(process, port, log)
     try:
         if wait_for:

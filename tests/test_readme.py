@@ -81,3 +81,9 @@ def test_every_link_leads_somewhere():
 def test_every_make_target_named_exists():
     targets = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"make ([a-z]+)", README)) - {"it"} <= targets
+
+
+def test_the_shell_loop_is_called_as_it_wants_to_be():
+    script = (PROJECT / "tests/clients/folder_to_csv.sh").read_text()
+    (usage,) = re.findall(r"sh folder_to_csv\.sh (\S+) \S+ > digits\.csv", script)
+    assert f"sh tests/clients/folder_to_csv.sh {usage} FOLDER > digits.csv" in README

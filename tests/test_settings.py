@@ -2,13 +2,12 @@
 
 import dataclasses
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from service.config import Settings, SettingsError
-from tests.serving import PROJECT
+from tests.serving import COMMAND, PROJECT
 
 
 def test_an_empty_environment_gives_the_defaults():
@@ -69,16 +68,8 @@ def test_settings_cannot_be_changed_afterwards():
 
 @pytest.mark.parametrize("wrong", [{"PORT": "http"}, {"DIGITS_TYPO": "1"}])
 def test_a_wrong_setting_stops_the_start_with_one_line(wrong):
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "-c",
-        "python:service.gunicorn_conf",
-        "service.wsgi:application",
-    ]
     done = subprocess.run(
-        command,
+        COMMAND,
         cwd=PROJECT,
         env={"PATH": "/usr/bin:/bin", **wrong},
         capture_output=True,
