@@ -75,7 +75,7 @@ def train_model(
 
     A checkpoint is written before the first and after every epoch. Raises TrainerError.
     """
-    examples, validation = hold_out(dataset.train, config.validation, config.seed)
+    examples, validation = hold_out(dataset.train, config.validation, config.split_seed)
     if not len(examples):
         raise TrainerError(f"{dataset.name} has no training image left after the validation split")
     if teachers:
@@ -156,7 +156,7 @@ def cross_validate(config: TrainingConfig, splits: int) -> list[float]:
     errors = []
     for split in tqdm(range(splits), desc="splits", unit=" split"):
         dataset = load_dataset("digits", None, split_seed=split)
-        examples, validation = hold_out(dataset.train, config.validation, config.seed)
+        examples, validation = hold_out(dataset.train, config.validation, config.split_seed)
         one = dataclasses.replace(config, split_seed=split)
         task = digits_task(dataset, examples, validation, one)
         state = train(begin(one, task.inputs, task.outputs), task, one)
