@@ -75,8 +75,8 @@ class TrainingConfig:
         0.1, "share of the training images held out to choose by", lowest=0, highest=0.9
     )
     input_offset: float = _setting(0.0, "subtracted from the pixels, folded into the biases when published")
-    seed: int = _setting(0, "decides split, first weights, order and distortion", lowest=0)
-    split_seed: int = _setting(0, "decides which images are held out for the test (digits, folder)", lowest=0)
+    seed: int = _setting(0, "decides first weights, order and distortion", lowest=0)
+    split_seed: int = _setting(0, "decides which images are held out, for validation and (digits, folder) for the test", lowest=0)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
