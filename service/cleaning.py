@@ -70,8 +70,8 @@ def digit_pieces(pieces: Components, tell: Tell = nobody) -> np.ndarray:
 
     tell: gets what was dropped.
     """
-    if not len(pieces.mass) or pieces.mass.max() <= 0:
-        return np.zeros(len(pieces.mass), bool)
+    if len(pieces.mass) <= 1 or pieces.mass.max() <= 0:
+        return pieces.mass > 0
     height, width = pieces.labels.shape
     cut = (pieces.top == 0) | (pieces.left == 0) | (pieces.bottom == height) | (pieces.right == width)
     # What the picture's edge cuts is more often a shadow, a finger or the next digit than the digit.

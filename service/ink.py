@@ -14,7 +14,7 @@ import numpy as np
 from service.cleaning import digit_pieces, erase_lines
 from service.components import find_components
 from service.decoding import ImageError
-from service.paper import even_darkness, ink_darkness, otsu_threshold
+from service.paper import even_darkness, ink_darkness, median, otsu_threshold
 from service.steps import Tell, nobody
 
 # Less contrast than this, of 255, is paper grain or compression, not writing.
@@ -48,8 +48,11 @@ def extract_ink(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
     keep = digit_pieces(pieces, tell)
     if not keep.any():
         raise BlankImageError("Nothing in the image looks like writing. Send one with a digit on it.")
-    ink = np.clip((darkness - levels.faint) / (levels.full - levels.faint), 0, 1)
-    return np.where(np.concatenate(([False], keep))[pieces.labels], ink, np.float32(0))
+    ink = (darkness - levels.faint) * np.float32(1 / (levels.full - levels.faint))
+    ink = np.minimum(np.maximum(ink, 0, out=ink), 1, out=ink)
+    if not keep.all():
+        ink *= np.concatenate(([False], keep))[pieces.labels]
+    return ink
 
 
 def _darkness_and_levels(grey: np.ndarray, tell: Tell) -> tuple[np.ndarray, Levels]:
@@ -74,9 +77,9 @@ def ink_levels(darkness: np.ndarray, signal_to_noise: float) -> Levels:
     solid = otsu_threshold(darkness)
     inked = darkness > solid
     paper, writing = darkness[~inked], darkness[inked]
-    level = float(np.median(paper))
-    noise = 1.4826 * float(np.median(np.abs(paper - level)))
-    full = float(np.median(writing)) if writing.size else level
+    level = median(paper)
+    noise = 1.4826 * median(np.abs(paper - np.float32(level)))
+    full = median(writing) if writing.size else level
     contrast = full - level
     if contrast < max(MIN_CONTRAST, signal_to_noise * noise):
         raise BlankImageError(
