@@ -4,6 +4,7 @@ argv -> parser -> one function a command -> exit code (0 done, 1 failed, 2 wrong
 """
 
 import argparse
+import dataclasses
 import json
 import re
 import signal
@@ -17,7 +18,7 @@ from service.artifact import ArtifactError, load, parse
 from service.classifier import Classifier
 from trainer import run
 from trainer.committee import load_committee
-from trainer.config import TrainingConfig, add_flags, load_config, recipe_names
+from trainer.config import TrainingConfig, add_flags, config_from, load_config, recipe_names
 from trainer.data import load_dataset
 from trainer.errors import TrainerError, UsageError
 from trainer.evaluate import evaluate
@@ -92,6 +93,13 @@ def build_parser() -> argparse.ArgumentParser:
     again.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_flags(again)
     again.set_defaults(command=_cross_validate)
+
+    judge = commands.add_parser("judge", help="fit what refuses non-digits anew, without training again")
+    judge.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
+    _add_dataset(judge)
+    judge.add_argument("--outliers", type=int, metavar="N", help="default: as many as the model had")
+    _add_gate(judge, required=True)
+    judge.set_defaults(command=_judge)
 
     fetch = commands.add_parser("fetch", help="download a data set")
     fetch.add_argument("dataset", choices=("mnist",), metavar="DATASET", help="mnist")
@@ -225,6 +233,19 @@ def _cross_validate(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.recipe, arguments)
     errors = run.cross_validate(config, arguments.splits)
     print(json.dumps(errors) if arguments.json else run.spread_text(errors))
+    return 0
+
+
+def _judge(arguments: argparse.Namespace) -> int:
+    model = load(arguments.artefact)
+    config = config_from(model.metadata["training"].get("config", {}))
+    if arguments.outliers is not None:
+        config = dataclasses.replace(config, outliers=arguments.outliers)
+    dataset = load_dataset(arguments.dataset, arguments.data, model.geometry, config.split_seed)
+    content = run.judge_again(model, config, dataset)
+    name = arguments.artefact.name.removesuffix(".npz")
+    artifact = publish(content, name, arguments.to, arguments.minimum_accuracy)
+    print(artifact_text(artifact, f"published {arguments.to / name}.npz"))
     return 0
 
 
