@@ -209,7 +209,9 @@ def test_each_wrong_member_is_named(name, member, message):
         parse(rewritten(tiny_content(), **{name: member}))
 
 
-@pytest.mark.parametrize("name", ["weights_0", "biases_1", "judge_weights_0", "judge_biases_1", "probe_logits"])
+@pytest.mark.parametrize(
+    "name", ["weights_0", "biases_1", "judge_weights_0", "judge_biases_1", "probe_logits"]
+)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_none_are_refused(name, value):
     shapes = {"weights_0": (64, 6), "biases_1": (10,), "judge_weights_0": (70, 4), "judge_biases_1": (1,)}

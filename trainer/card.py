@@ -92,8 +92,8 @@ stayed as it was, to tell training digits (as they are, distorted, and drawn by 
 {outliers:,} pictures of what is no digit, made by `trainer/outliers.py`: printed and written letters, signs,
 shapes, frames, scribbles, silhouettes, noise, digits that touch or lie on their side. `novelty` is the
 probability of its being no digit over {artifact.max_novelty:.4g}, the limit at which the judge refuses
-{100 * REFUSED_SHARE:g} % of held-out digits, half of them distorted. Letters that people too read as digits (O, l, Z, S, B, g)
-were not shown to it and are mostly accepted."""
+{100 * REFUSED_SHARE:g} % of held-out digits, half of them distorted. Letters that people too read as digits
+(O, l, Z, S, B, g) were not shown to it and are mostly accepted."""
 
 
 def _figures(metrics: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import threadpoolctl
 
@@ -18,16 +19,18 @@ from service.artifact import ArtifactError, load, parse
 from service.classifier import Classifier
 from trainer import run
 from trainer.committee import load_committee
+from trainer.conditions import try_conditions
 from trainer.config import TrainingConfig, add_flags, config_from, load_config, recipe_names
 from trainer.data import load_dataset
 from trainer.errors import TrainerError, UsageError
-from trainer.evaluate import evaluate
+from trainer.evaluate import evaluate, folder_refusals, generated_refusals
 from trainer.fetch import MNIST_MIRRORS, fetch_mnist
 from trainer.publish import DEFAULT_MINIMUM_ACCURACY, publish
 from trainer.tables import TABLES
-from trainer.text import artifact_text, evaluation_text, table_text
+from trainer.text import artifact_text, conditions_text, evaluation_text, refusals_text, table_text
 
 DATASETS = ("digits", "mnist", "fashion", "folder")
+NON_DIGITS = "non-digits"
 
 
 def main(argv: list[str]) -> int:
@@ -80,7 +83,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     score = commands.add_parser("evaluate", help="measure a model on a data set")
     score.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
-    _add_dataset(score)
+    _add_dataset(score, (*DATASETS, NON_DIGITS))
+    score.add_argument("--distorted", action="store_true", help="other light, pens, sizes ... instead")
     score.add_argument("--split", choices=("test", "train", "all"), default="test", help="default: test")
     score.add_argument("--json", action="store_true", help="print JSON instead of tables")
     score.add_argument("--pictures", type=Path, metavar="DIR", help="also write plots and mistakes as PNG")
@@ -207,24 +211,41 @@ def _train_table(arguments: argparse.Namespace, config: TrainingConfig, session:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     artifact = load(arguments.artefact)
+    classifier = Classifier(artifact)
+    if arguments.dataset == NON_DIGITS:
+        return _evaluate_non_digits(arguments, classifier)
     split_seed = artifact.metadata["training"].get("config", {}).get("split_seed", 0)
     dataset = load_dataset(arguments.dataset, arguments.data, artifact.geometry, split_seed)
     examples = run.choose_split(dataset, arguments.split)
-    classifier = Classifier(artifact)
+    title = f"{arguments.artefact} on {arguments.dataset}, {arguments.split}"
+    if arguments.distorted:
+        outcomes = try_conditions(classifier, examples)
+        figures: dict[str, Any] = {name: one._asdict() for name, one in outcomes.items()}
+        _print(arguments, classifier, figures, conditions_text(outcomes, title))
+        return 0
     evaluation = evaluate(classifier, examples)
-    if arguments.json:
-        print(
-            json.dumps(
-                {"model": artifact.version, "split": arguments.split, **evaluation.as_json()}, indent=2
-            )
-        )
-    else:
-        print(evaluation_text(evaluation, f"{arguments.artefact} on {arguments.dataset}, {arguments.split}"))
+    _print(arguments, classifier, evaluation.as_json(), evaluation_text(evaluation, title))
     if arguments.pictures:
         from trainer.pictures import write_pictures  # matplotlib is slow to import
 
         write_pictures(arguments.pictures, classifier, examples, evaluation)
     return 0
+
+
+def _evaluate_non_digits(arguments: argparse.Namespace, classifier: Classifier) -> int:
+    """Print the shares of non-digits that are refused: those in a folder, or generated ones."""
+    folder = arguments.data
+    refusals = folder_refusals(classifier, folder) if folder else generated_refusals(classifier)
+    title = f"{arguments.artefact} on {'images of' if folder else 'generated'} non-digits"
+    figures = {kind: one._asdict() for kind, one in refusals.items()}
+    _print(arguments, classifier, figures, refusals_text(refusals, title))
+    return 0
+
+
+def _print(arguments: argparse.Namespace, classifier: Classifier, figures: dict[str, Any], text: str) -> None:
+    """Print figures as JSON or as text, whichever was asked for."""
+    named = {"model": classifier.artifact.version, "split": arguments.split, **figures}
+    print(json.dumps(named, indent=2) if arguments.json else text)
 
 
 def _cross_validate(arguments: argparse.Namespace) -> int:

@@ -85,7 +85,7 @@ class TrainingConfig:
     )
     input_offset: float = _setting(0.0, "subtracted from the pixels, folded into the biases when published")
     outliers: int = _setting(
-        12000, "pictures of what is no digit, for the judge that refuses such; 0 for no judge", lowest=0
+        16000, "pictures of what is no digit, for the judge that refuses such; 0 for no judge", lowest=0
     )
     judge_units: int = _setting(96, "units of the judge's hidden layer", lowest=1)
     seed: int = _setting(0, "decides first weights, order and distortion", lowest=0)
@@ -126,7 +126,9 @@ def config_from(values: Mapping[str, Any]) -> TrainingConfig:
     kept: dict[type, dict[str, Any]] = {}
     for cls, given in ((TrainingConfig, values), (Augmentation, values.get("augmentation", {}))):
         names = {item.name for item in dataclasses.fields(cls)} - {"augmentation"}
-        kept[cls] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if name in names}
+        kept[cls] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if name in names
+        }
     return TrainingConfig(**kept[TrainingConfig], augmentation=Augmentation(**kept[Augmentation]))
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 LATIN = "ACEFHKMNPRTUVWXYacdefhkmnprtuvwx"
-GREEK = "ΓΔΘΛΞΠΣΦΨΩαβγδεζηθκλμνξπρστφχψω"
+GREEK = "ΓΔΛΞΠΣΦΨΩαβγεηκλμνπρτφχψω"
 CYRILLIC = "ДЖИЙЛФЦЧШЩЪЫЭЮЯджийлфцшщъыэюя"
-SIGNS = "#%&@?€£¥+*=<>{}[]~^§¶÷±∞√∫∂∑∏∈∩∪∀∃∇≈≠≤≥←→↑↓↔⇒★☆♠♣♥♦♪☺☂☎✓✗✂✈♞"
+SIGNS = "#%&@?€£¥+*=<>{}[]~^§¶÷±∞√∂∑∏∈∩∪∀∃∇≈≠≤≥←→↑↓↔⇒★☆♠♣♥♦♪☺☂☎✓✗✂✈♞"
 
 FONTS = (
     *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSansMono-Bold"),
@@ -106,7 +106,8 @@ def write_letter(name: str, side: int, rng: np.random.Generator) -> np.ndarray:
     size = side * rng.uniform(0.5, 0.8, 2)
     strokes = []
     for stroke in STROKES[name].split("|"):
-        points = np.array([[int(x), int(y)] for x, y in stroke.lstrip("~").split()], float)
+        digits = stroke.lstrip("~").replace(" ", "")
+        points = np.array(list(digits), np.float64).reshape(-1, 2)
         points += rng.normal(0, shaky, points.shape)
         points = smooth_line(points) if stroke.startswith("~") or rng.random() < 0.2 else points
         points[:, 0] += slant * (4.5 - points[:, 1])

@@ -31,11 +31,17 @@ from trainer.letters import (
 )
 
 SIDES = (28, 28, 40, 56, 80)  # of the drawings, in pixels
+FORMS = ("cross", "cross", "polygon", "polygon", "box", "triangle", "star", "arrow", "disc", "pie", "bar")
 Drawing = Callable[[int, np.random.Generator, Examples], np.ndarray]
 
 
 def make_outliers(
-    count: int, geometry: Geometry, digits: Examples, rng: np.random.Generator, *, kinds: dict[str, float] | None = None
+    count: int,
+    geometry: Geometry,
+    digits: Examples,
+    rng: np.random.Generator,
+    *,
+    kinds: dict[str, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return pixels, (count, side * side) float32, as the network sees them, and names of kinds, (count,).
 
@@ -93,7 +99,7 @@ def written_letter(side: int, rng: np.random.Generator, digits: Examples) -> np.
 
 def shape(side: int, rng: np.random.Generator, digits: Examples) -> np.ndarray:
     """The outline or area of a polygon, star, disc or pie; an arrow, a cross or a lying bar."""
-    form = str(rng.choice(["box", "polygon", "triangle", "star", "arrow", "cross", "disc", "pie", "bar"]))
+    form = str(rng.choice(FORMS))
     width = max(1, round(side * rng.uniform(0.03, 0.15)))
     if form == "arrow":
         return _arrow(side, width, rng)
@@ -193,7 +199,10 @@ def lattice(side: int, rng: np.random.Generator, digits: Examples) -> np.ndarray
         pattern = np.sin(2 * np.pi * (x * rows + y * columns * rng.choice([-1, 1]))) > rng.uniform(-0.5, 0.7)
     else:
         share = width / side
-        across, along = (x * (columns + 1)) % 1 < share * (columns + 1), (y * (rows + 1)) % 1 < share * (rows + 1)
+        across, along = (
+            (x * (columns + 1)) % 1 < share * (columns + 1),
+            (y * (rows + 1)) % 1 < share * (rows + 1),
+        )
         pattern = across | along if rng.random() < 0.7 else along
     return (255 * (pattern & inside if pattern.dtype == bool else pattern * inside)).astype(np.uint8)
 
@@ -213,7 +222,9 @@ def frame(side: int, rng: np.random.Generator, digits: Examples) -> np.ndarray:
         if rng.random() < 0.25:  # a frame within the frame
             inset = 2 * width + 1 + side * rng.uniform(0, 0.05)
             if box[2] - box[0] > 3 * inset and box[3] - box[1] > 3 * inset:
-                draw.rectangle((box[0] + inset, box[1] + inset, box[2] - inset, box[3] - inset), outline=255, width=width)
+                draw.rectangle(
+                    (box[0] + inset, box[1] + inset, box[2] - inset, box[3] - inset), outline=255, width=width
+                )
     elif form < 0.8:  # some of the four sides
         corners = [(box[0], box[1]), (box[2], box[1]), (box[2], box[3]), (box[0], box[3]), (box[0], box[1])]
         draw.line((corners + corners[1:4])[(start := int(rng.integers(4))) : start + 4], 255, width)
@@ -306,24 +317,24 @@ def _texture(side: int, rng: np.random.Generator) -> np.ndarray:
 def noise(side: int, rng: np.random.Generator, digits: Examples) -> np.ndarray:
     """Noise over the whole picture: even or normal, sparse, in cells, cloudy, of any grain."""
     form = rng.random()
+    values: np.ndarray
     if form < 0.12:
         values = rng.uniform(0, 255, (side, side))
     elif form < 0.24:
         values = rng.normal(rng.uniform(60, 200), rng.uniform(20, 90), (side, side))
     elif form < 0.45:
-        values = 255.0 * (rng.random((side, side)) < rng.uniform(0.01, 0.5))
+        values = np.where(rng.random((side, side)) < rng.uniform(0.01, 0.5), 255, 0)
     elif form < 0.75:
         cells = int(rng.choice([3, 4, 5, 6, 7, 8, 10, 14, 20]))
         coarse = Image.fromarray((255 * rng.random((cells, cells)) ** rng.uniform(0.5, 4)).astype(np.uint8))
         method = rng.choice([Image.Resampling.NEAREST, Image.Resampling.BICUBIC])
         values = np.asarray(coarse.resize((side, side), int(method)), float)
     else:  # clouds: a sum of octaves, cut at some level or not
-        values = sum(
-            _clouds(side, 2**octave, rng) * rng.uniform(0.4, 0.8) ** octave for octave in range(1, 6)
-        )
-        values = 128 + 128 * values
+        values = np.full((side, side), 128.0)
+        for octave in range(1, 6):
+            values += 128 * _clouds(side, 2**octave, rng) * rng.uniform(0.4, 0.8) ** octave
         if rng.random() < 0.5:
-            values = 255.0 * (values > np.quantile(values, rng.uniform(0.3, 0.9)))
+            values = np.where(values > np.quantile(values, rng.uniform(0.3, 0.9)), 255, 0)
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
@@ -370,7 +381,7 @@ def turned_digit(side: int, rng: np.random.Generator, digits: Examples) -> np.nd
     labels = {"mirrored": (3, 7, 9, 6), "upside down": (4, 6, 7, 9)}.get(str(form), (2, 3, 4, 5, 7))
     picture = _some_digit(digits, rng, labels)
     turns: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "turned left": lambda one: np.rot90(one),
+        "turned left": np.rot90,
         "turned right": lambda one: np.rot90(one, -1),
         "mirrored": lambda one: one[:, ::-1],
         "upside down": lambda one: one[::-1],
@@ -408,14 +419,14 @@ DRAWINGS: dict[str, Drawing] = {
 
 # The share of each kind: more of what is nearest to digits.
 KINDS = {
-    "printed letters": 0.14,
-    "written letters": 0.15,
-    "other signs": 0.06,
-    "shapes": 0.16,
+    "printed letters": 0.11,
+    "written letters": 0.14,
+    "other signs": 0.05,
+    "shapes": 0.18,
     "lattices": 0.03,
     "frames": 0.06,
-    "scribbles": 0.08,
-    "silhouettes": 0.13,
+    "scribbles": 0.09,
+    "silhouettes": 0.15,
     "noise": 0.08,
     "scenes": 0.03,
     "several digits": 0.03,

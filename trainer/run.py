@@ -97,7 +97,9 @@ def judge_again(model: Artifact, config: TrainingConfig, dataset: Dataset) -> by
     """
     sources = model.metadata["training"].get("sources", {})
     if not dataset.sources.items() <= sources.items():
-        raise TrainerError(f"the model was not trained on this {dataset.name}. Give the data it was trained on")
+        raise TrainerError(
+            f"the model was not trained on this {dataset.name}. Give the data it was trained on"
+        )
     return export_again(model, config, dataset)
 
 
