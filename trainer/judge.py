@@ -41,17 +41,16 @@ def fit_judge(
     if not config.outliers:
         return []
     rng = np.random.default_rng((config.seed, STREAM))
-    pixels, _ = make_outliers(config.outliers, geometry, digits, rng)
+    pixels = make_outliers(config.outliers, geometry, digits, rng)
     outliers = Examples(pixels.reshape(-1, geometry.side, geometry.side), np.zeros(len(pixels), int))
     count = min(DIGITS_PER_OUTLIER * config.outliers, len(digits))
-    known = digits.take(rng.permutation(len(digits))[:count])
-    known += draw_digits(count // 8, geometry, rng)
-    inputs, targets = [], []
-    for examples, target in ((known, 0), (outliers, 1)):
-        copies = (examples, *(distorted(examples, geometry, config, rng) for _ in range(2)))
-        inputs += [_inputs(layers, copy.pixels) for copy in copies]
-        targets += [np.full((len(copy), 1), target, np.float32) for copy in copies]
-    return _fit(np.concatenate(inputs), np.concatenate(targets), config)
+    known = digits.take(rng.permutation(len(digits))[:count]) + draw_digits(count // 8, geometry, rng)
+    plain = known.take(np.arange(0, len(known), 3))
+    shown = [(plain, 0), (distorted(known, geometry, config, rng), 0), (outliers, 1)]
+    shown += [(distorted(outliers, geometry, config, rng), 1) for _ in range(2)]
+    inputs = np.concatenate([_inputs(layers, examples.pixels) for examples, _ in shown])
+    targets = np.concatenate([np.full((len(examples), 1), target) for examples, target in shown])
+    return _fit(inputs, targets.astype(np.float32), config)
 
 
 def distorted(
@@ -67,7 +66,11 @@ def distorted(
 
 
 def _inputs(layers: Sequence[Layer], pixels: np.ndarray) -> np.ndarray:
-    return judge_inputs(pixels, forward(layers, pixels)[:-1])
+    """Return what the judge sees of pixels; float16, because a hundred thousand rows take much memory."""
+    parts = np.array_split(pixels, -(-len(pixels) // PART))
+    return np.concatenate(
+        [judge_inputs(part, forward(layers, part)[:-1]).astype(np.float16) for part in parts]
+    )
 
 
 def _fit(inputs: np.ndarray, targets: np.ndarray, config: TrainingConfig) -> list[Layer]:
@@ -87,7 +90,7 @@ def _fit(inputs: np.ndarray, targets: np.ndarray, config: TrainingConfig) -> lis
         rows = batch_rows(len(inputs), own)
         for start in range(0, len(order), rows):
             chosen = order[start : start + rows]
-            yield inputs[chosen], targets[chosen]
+            yield inputs[chosen].astype(np.float32), targets[chosen]
 
     nothing = (inputs[:0], targets[:0])
     task = Task(inputs.shape[1], 1, len(inputs), batches, nothing)

@@ -35,21 +35,13 @@ FORMS = ("cross", "cross", "polygon", "polygon", "box", "triangle", "star", "arr
 Drawing = Callable[[int, np.random.Generator, Examples], np.ndarray]
 
 
-def make_outliers(
-    count: int,
-    geometry: Geometry,
-    digits: Examples,
-    rng: np.random.Generator,
-    *,
-    kinds: dict[str, float] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return pixels, (count, side * side) float32, as the network sees them, and names of kinds, (count,).
+def make_outliers(count: int, geometry: Geometry, digits: Examples, rng: np.random.Generator) -> np.ndarray:
+    """Return pixels, (count, side * side) float32, as the network sees them, of all KINDS.
 
-    digits: handwriting to take pieces from. kinds: the share of each kind; by default KINDS.
+    digits: handwriting to take pieces from.
     """
-    shares = kinds or KINDS
-    names = rng.choice(list(shares), count, p=np.array(list(shares.values())) / sum(shares.values()))
-    return np.stack([make_outlier(name, geometry, digits, rng) for name in names]), names
+    kinds = rng.choice(list(KINDS), count, p=list(KINDS.values()))
+    return np.stack([make_outlier(kind, geometry, digits, rng) for kind in kinds])
 
 
 def make_outlier(kind: str, geometry: Geometry, digits: Examples, rng: np.random.Generator) -> np.ndarray:
