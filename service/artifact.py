@@ -1,8 +1,9 @@
 """The model file: everything an answer depends on, in one `.npz` without pickles.
 
     weights_0, biases_0, weights_1, ...   float32, (fan_in, fan_out) and (fan_out,)
-    prototypes                            float16, (count, width): what known digits look like to the
-                                          last hidden layer, each row of length one
+    judge_weights_0, judge_biases_0, ...  float32: a small network with one output, the log-odds that a
+                                          picture is no digit; it sees the pixels and the last hidden
+                                          layer (see service/classifier.py). Files of old have none
     probe_images                          uint8, (probes, height, width): grey pictures
     probe_logits                          float32, (probes, classes): what they must give
     metadata                              one JSON string, see `Metadata`
@@ -66,16 +67,17 @@ class Artifact:
     """A model as it lies in a file; arrays are read-only.
 
     geometry: the picture the layers expect. temperature: divides the logits before softmax.
-    min_confidence and max_novelty: beyond them a picture is not accepted as a digit.
+    judge: layers that tell digits from other things, () where the file has none. min_confidence and
+    max_novelty: beyond them a picture is not accepted as a digit.
     metadata: the JSON object as stored. sha256: hex digest of the file.
     """
 
     layers: tuple[Layer, ...]
+    judge: tuple[Layer, ...]
     geometry: Geometry
     temperature: float
     min_confidence: float
     max_novelty: float
-    prototypes: np.ndarray
     probe_images: np.ndarray
     probe_logits: np.ndarray
     metadata: Mapping[str, Any]
@@ -88,23 +90,23 @@ class Artifact:
 
     @property
     def parameters(self) -> int:
-        """Number of weights and biases."""
+        """Number of weights and biases of the network that names the digit."""
         return sum(layer.weights.size + layer.biases.size for layer in self.layers)
 
 
 def serialize(
     layers: Sequence[Layer],
-    prototypes: np.ndarray,
+    judge: Sequence[Layer],
     probe_images: np.ndarray,
     probe_logits: np.ndarray,
     metadata: Mapping[str, Any],
 ) -> bytes:
     """Return the bytes of a model file; `parse` of them gives the same content."""
     members: dict[str, np.ndarray] = {}
-    for index, layer in enumerate(layers):
-        members[f"weights_{index}"] = np.asarray(layer.weights, "<f4")
-        members[f"biases_{index}"] = np.asarray(layer.biases, "<f4")
-    members["prototypes"] = np.asarray(prototypes, "<f2")
+    for prefix, network in (("", layers), ("judge_", judge)):
+        for index, layer in enumerate(network):
+            members[f"{prefix}weights_{index}"] = np.asarray(layer.weights, "<f4")
+            members[f"{prefix}biases_{index}"] = np.asarray(layer.biases, "<f4")
     members["probe_images"] = np.asarray(probe_images, "|u1")
     members["probe_logits"] = np.asarray(probe_logits, "<f4")
     members["metadata"] = np.array(json.dumps(metadata, sort_keys=True, ensure_ascii=True))
@@ -143,18 +145,15 @@ def parse(content: bytes) -> Artifact:
     members = _read_members(content)
     metadata = _read_metadata(members)
     geometry = _geometry(metadata)
-    pixels = geometry.side**2
-    layers = _layers(members, metadata, pixels)
+    layers = _layers(members, metadata, "", geometry.side**2, CLASSES)
     probes = _member(members, "probe_images", "|u1", (None, None, None))
     return Artifact(
         layers=layers,
+        judge=_judge(members, metadata, layers),
         geometry=geometry,
         temperature=_number(metadata, "temperature", 0.01, 100),
         min_confidence=_number(metadata, "min_confidence", 0, 1),
         max_novelty=_number(metadata, "max_novelty", 0, 1e9),
-        prototypes=_member(members, "prototypes", "<f2", (None, layers[-1].weights.shape[0])).astype(
-            np.float32
-        ),
         probe_images=probes,
         probe_logits=_member(members, "probe_logits", "<f4", (len(probes), CLASSES)),
         metadata=metadata,
@@ -243,20 +242,36 @@ def _geometry(metadata: Mapping[str, Any]) -> Geometry:
     return Geometry(side, digit_side)
 
 
-def _layers(members: Mapping[str, np.ndarray], metadata: Mapping[str, Any], fan_in: int) -> tuple[Layer, ...]:
-    activations = metadata.get("activations")
+def _layers(
+    members: Mapping[str, np.ndarray], metadata: Mapping[str, Any], prefix: str, fan_in: int, outputs: int
+) -> tuple[Layer, ...]:
+    """Return the network whose members and whose list of activations begin with `prefix`."""
+    activations = metadata.get(f"{prefix}activations")
     if not isinstance(activations, list) or not activations or activations[-1] != "linear":
-        raise MetadataError("activations must be a list of names that ends with 'linear'")
+        raise MetadataError(f"{prefix}activations must be a list of names that ends with 'linear'")
     layers = []
     for index, activation in enumerate(activations):
         if activation not in ACTIVATIONS:
             raise MetadataError(f"activation {activation!r} is none of {', '.join(ACTIVATIONS)}")
-        weights = _member(members, f"weights_{index}", "<f4", (fan_in, None))
+        weights = _member(members, f"{prefix}weights_{index}", "<f4", (fan_in, None))
         fan_in = weights.shape[1]
-        layers.append(Layer(weights, _member(members, f"biases_{index}", "<f4", (fan_in,)), activation))
-    if fan_in != CLASSES:
-        raise MalformedArtifactError(f"the last layer has {fan_in} outputs; {CLASSES} are expected")
+        biases = _member(members, f"{prefix}biases_{index}", "<f4", (fan_in,))
+        layers.append(Layer(weights, biases, activation))
+    if fan_in != outputs:
+        raise MalformedArtifactError(
+            f"the last of the {prefix}weights has {fan_in} outputs; {outputs} are expected"
+        )
     return tuple(layers)
+
+
+def _judge(
+    members: Mapping[str, np.ndarray], metadata: Mapping[str, Any], layers: Sequence[Layer]
+) -> tuple[Layer, ...]:
+    """Return the layers of the judge; () where neither members nor metadata mention one."""
+    if "judge_activations" not in metadata and not any(name.startswith("judge_") for name in members):
+        return ()
+    inputs = layers[0].weights.shape[0] + (layers[-1].weights.shape[0] if len(layers) > 1 else 0)
+    return _layers(members, metadata, "judge_", inputs, 1)
 
 
 def _member(

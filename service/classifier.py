@@ -1,25 +1,23 @@
 """A loaded model that answers: pixels in, predictions out.
 
     image bytes -> preprocess -> forward -> softmax -> Prediction
-                                    last hidden layer -> distance from known digits -> accepted?
+                          pixels, last hidden layer -> judge -> novelty -> accepted?
 
 No state but the artefact's read-only arrays, so threads share one classifier.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from service.artifact import Artifact, ArtifactError
 from service.decoding import ImageError
-from service.network import forward, softmax
+from service.network import forward, sigmoid, softmax
 from service.preprocessing import preprocess_grey
 
 # Float32 sums in another order (other BLAS, other batch size) differ by less than this.
 PROBE_TOLERANCE = 1e-2
-
-# Which of the nearest prototypes counts; the very nearest may be an odd one out.
-NEIGHBOR = 5
 
 
 class SelfCheckError(ArtifactError):
@@ -30,8 +28,8 @@ class Prediction(NamedTuple):
     """The answer for one image.
 
     digit: 0 to 9. confidence: the largest of `probabilities`, which are ten numbers in [0, 1]
-    that sum to one. accepted: False where the picture does not look like a digit. novelty: how
-    far the picture is from the digits that the network knows, in units of the limit (above 1: refused).
+    that sum to one. accepted: False where the picture does not look like a digit. novelty: the
+    judged probability that it is none, in units of the limit (above 1: refused).
     """
 
     digit: int
@@ -55,7 +53,7 @@ class Classifier:
         # In float64 the ten numbers sum to one as exactly as JSON can show.
         probabilities = softmax(logits.astype(np.float64), artifact.temperature)
         digits = probabilities.argmax(axis=1)
-        novelties = self.novelty(hidden[-1] if hidden else pixels)
+        novelties = self.novelty(pixels, hidden)
         return [
             Prediction(
                 digit=int(digit),
@@ -67,18 +65,16 @@ class Classifier:
             for digit, row, novelty in zip(digits, probabilities, novelties, strict=True)
         ]
 
-    def novelty(self, features: np.ndarray) -> np.ndarray:
-        """Return (n,): how far each picture is from the known digits like it, over the limit.
+    def novelty(self, pixels: np.ndarray, hidden: Sequence[np.ndarray]) -> np.ndarray:
+        """Return (n,): how likely each picture is no digit, over the limit; 0 without a judge.
 
-        features: (n, width), the activations of the last hidden layer. One minus the cosine of the
-        angle to the fifth nearest prototype (Sun et al. 2022, "Out-of-Distribution Detection with
-        Deep Nearest Neighbors").
+        pixels: (n, side * side). hidden: the activations of the hidden layers for them.
         """
-        lengths = np.linalg.norm(features, axis=1, keepdims=True)
-        cosines = (features / np.maximum(lengths, 1e-12)) @ self.artifact.prototypes.T  # (n, count)
-        rank = max(cosines.shape[1] - NEIGHBOR, 0)
-        nearest = np.partition(cosines, rank, axis=1)[:, rank]
-        return (1 - nearest) / max(self.artifact.max_novelty, 1e-12)
+        judge, limit = self.artifact.judge, max(self.artifact.max_novelty, 1e-12)
+        if not judge:
+            return np.zeros(len(pixels))
+        log_odds = forward(judge, judge_inputs(pixels, hidden))[-1][:, 0].astype(np.float64)
+        return sigmoid(log_odds) / limit
 
     def self_check(self) -> None:
         """Send the stored probes down the whole road; raise SelfCheckError if an answer differs.
@@ -97,3 +93,18 @@ class Classifier:
                 f"a probe's logits differ by {difference:.3g} from those stored; at most "
                 f"{PROBE_TOLERANCE:g} is expected. Train it again with this version of the service"
             )
+
+
+def judge_inputs(pixels: np.ndarray, hidden: Sequence[np.ndarray]) -> np.ndarray:
+    """Return what the judge sees, (n, side * side + width): the pixels and the last hidden layer.
+
+    pixels: (n, side * side). hidden: activations of the hidden layers, the last (n, width), possibly
+    none. Only the direction of that layer counts, as in nearest-neighbour measures of novelty (Sun et
+    al. 2022, "Out-of-Distribution Detection with Deep Nearest Neighbors"): it gets the length that
+    sqrt(width) ones would have.
+    """
+    if not hidden:
+        return pixels
+    last = hidden[-1]
+    lengths = np.sqrt(np.mean(last * last, axis=1, keepdims=True))
+    return np.concatenate((pixels, last / np.maximum(lengths, 1e-6)), axis=1, dtype=np.float32)

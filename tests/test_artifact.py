@@ -21,6 +21,7 @@ from service.artifact import (
     parse,
     save,
 )
+from service.network import Layer
 from service.normalization import MNIST_GEOMETRY
 from tests.tiny import tiny_artifact, tiny_content
 
@@ -54,6 +55,7 @@ def test_what_is_written_is_read_back():
     artifact = tiny_artifact(geometry=MNIST_GEOMETRY, temperature=0.7)
     assert [layer.weights.shape for layer in artifact.layers] == [(784, 6), (6, 10)]
     assert [layer.activation for layer in artifact.layers] == ["relu", "linear"]
+    assert [layer.weights.shape for layer in artifact.judge] == [(784 + 6, 4), (4, 1)]
     assert artifact.geometry == MNIST_GEOMETRY
     assert artifact.temperature == 0.7
     assert artifact.parameters == 784 * 6 + 6 + 6 * 10 + 10
@@ -194,7 +196,12 @@ def test_too_many_members_are_refused():
         ("weights_1", npy(np.zeros((6, 9), "f4")), r"9 outputs|shape"),
         ("weights_0", npy(np.asfortranarray(np.zeros((64, 6), "f4"))), "Fortran"),
         ("probe_logits", npy(np.zeros((3, 10), "f4")), "probe_logits"),
-        ("prototypes", npy(np.zeros((10, 5), "f2")), "prototypes"),
+        ("judge_weights_0", None, "'judge_weights_0' is missing"),
+        ("judge_biases_1", None, "'judge_biases_1' is missing"),
+        ("judge_weights_0", npy(np.zeros((64, 4), "f4")), r"shape \(64, 4\)"),
+        ("judge_weights_0", npy(np.zeros((70, 4), "f2")), "float16"),
+        ("judge_weights_1", npy(np.zeros((5, 1), "f4")), r"shape \(5, 1\)"),
+        ("judge_weights_1", claiming((4, 1 << 33)), "claims"),
     ],
 )
 def test_each_wrong_member_is_named(name, member, message):
@@ -202,11 +209,13 @@ def test_each_wrong_member_is_named(name, member, message):
         parse(rewritten(tiny_content(), **{name: member}))
 
 
-@pytest.mark.parametrize("name", ["weights_0", "biases_1", "prototypes", "probe_logits"])
+@pytest.mark.parametrize(
+    "name", ["weights_0", "biases_1", "judge_weights_0", "judge_biases_1", "probe_logits"]
+)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_none_are_refused(name, value):
-    shape = {"weights_0": (64, 6), "biases_1": (10,), "prototypes": (10, 6), "probe_logits": (2, 10)}
-    array = np.zeros(shape[name], "f4")
+    shapes = {"weights_0": (64, 6), "biases_1": (10,), "judge_weights_0": (70, 4), "judge_biases_1": (1,)}
+    array = np.zeros(shapes.get(name, (2, 10)), "f4")
     array.reshape(-1)[-1] = value
     with pytest.raises(NotFiniteError, match=name):
         parse(tiny_content(**{name: array}))
@@ -229,6 +238,8 @@ def test_numbers_that_are_none_are_refused(name, value):
         ({"activations": ["relu"]}, "ends with 'linear'"),
         ({"activations": ["softplus", "linear"]}, "'softplus'"),
         ({"activations": None}, "activations"),
+        ({"judge_activations": None}, "judge_activations must be a list"),
+        ({"judge_activations": ["relu", "relu"]}, "judge_activations must be a list"),
         ({"training": None}, "'training'"),
         ({"metrics": []}, "'metrics'"),
     ],
@@ -236,6 +247,16 @@ def test_numbers_that_are_none_are_refused(name, value):
 def test_metadata_that_makes_no_sense_is_refused(changes, message):
     with pytest.raises(MetadataError, match=message):
         parse(tiny_content(**changes))
+
+
+def test_a_judge_with_two_outputs_is_refused():
+    judge = [Layer(np.zeros((70, 2), "f4"), np.zeros(2, "f4"), "linear")]
+    with pytest.raises(MalformedArtifactError, match="judge_weights has 2 outputs; 1 are expected"):
+        parse(tiny_content(judge=judge, judge_activations=["linear"]))
+
+
+def test_a_file_of_old_without_a_judge_can_be_read():
+    assert parse(tiny_content(judge=[], judge_activations=None)).judge == ()
 
 
 @pytest.mark.parametrize(

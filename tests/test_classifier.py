@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from service.classifier import Classifier, SelfCheckError
-from service.network import forward, softmax
+from service.classifier import Classifier, SelfCheckError, judge_inputs
+from service.network import Layer, forward, softmax
 from tests.tiny import tiny_artifact
 
 PIXELS = np.random.default_rng(2).random((5, 64), dtype=np.float32)
@@ -34,33 +34,42 @@ def test_one_by_one_gives_what_the_batch_gives():
         assert alone.novelty == pytest.approx(expected.novelty, rel=1e-4)
 
 
+def test_the_judge_sees_the_pixels_and_the_direction_of_the_last_hidden_layer():
+    # (3, 4) has the mean square (9 + 16) / 2, so its units become 3 and 4 over its root, 3.5355...
+    pixels = np.array([[0.25, 0.5]], np.float32)
+    expected = [[0.25, 0.5, 0.848528, 1.131371]]
+    for scale in (1, 10):
+        hidden = [np.ones((1, 7), np.float32), scale * np.array([[3, 4]], np.float32)]
+        np.testing.assert_allclose(judge_inputs(pixels, hidden), expected, rtol=1e-5)
+    assert judge_inputs(pixels, []).tolist() == pixels.tolist()
+
+
+def test_a_hidden_layer_of_zeros_is_no_error():
+    assert not judge_inputs(np.zeros((1, 2), np.float32), [np.zeros((1, 3), np.float32)]).any()
+
+
 def test_novelty_worked_by_hand():
-    # prototypes along the six axes; the cosines of (3, 4, 0, 0, 0, 0) / 5 to them are 3/5, 4/5 and
-    # four times 0. The fifth nearest is at 0: novelty (1 - 0) / 0.5
-    classifier = Classifier(tiny_artifact(max_novelty=0.5))
-    features = np.array([[3, 4, 0, 0, 0, 0]], np.float32)
-    assert classifier.novelty(features)[0] == pytest.approx(1 / 0.5)
-    # of five prototypes the same as the picture, the fifth nearest is at cosine 1
-    same = np.tile(np.array([[0.6, 0.8, 0, 0, 0, 0]], "f2"), (5, 1))
-    assert Classifier(tiny_artifact(prototypes=same)).novelty(features)[0] == pytest.approx(0, abs=1e-3)
+    # A judge of one layer that adds up the 64 pixels of 0.5 less 30: log-odds 2, probability 0.8808
+    weights = np.r_[np.ones(64), np.zeros(6)].astype("f4")[:, None]
+    judge = [Layer(weights, np.array([-30], "f4"), "linear")]
+    artifact = tiny_artifact(judge=judge, judge_activations=["linear"], max_novelty=0.5)
+    (prediction,) = Classifier(artifact).classify(np.full((1, 64), 0.5, np.float32))
+    assert prediction.novelty == pytest.approx(1 / (1 + np.exp(-2)) / 0.5)
+    assert not prediction.accepted
 
 
-def test_fewer_prototypes_than_neighbours_will_do():
-    classifier = Classifier(tiny_artifact(prototypes=np.eye(1, 6, dtype="f2"), max_novelty=1))
-    assert classifier.novelty(np.array([[1, 0, 0, 0, 0, 0]], np.float32))[0] == pytest.approx(0)
+def test_a_picture_is_accepted_up_to_the_limit_of_the_judge():
+    (without_limit,) = Classifier(tiny_artifact(max_novelty=1)).classify(PIXELS[:1])
+    limits = (without_limit.novelty * share for share in (1.001, 0.999))
+    below, above = (Classifier(tiny_artifact(max_novelty=limit)).classify(PIXELS[:1])[0] for limit in limits)
+    assert below.accepted
+    assert not above.accepted
 
 
-def test_features_of_zero_are_novel_not_an_error():
-    assert Classifier(tiny_artifact(max_novelty=1)).novelty(np.zeros((1, 6), np.float32))[0] == 1
-
-
-def test_a_picture_far_from_known_shapes_is_not_accepted():
-    near, far = (
-        Classifier(tiny_artifact(max_novelty=limit)).classify(PIXELS[:1])[0] for limit in (1e6, 1e-6)
-    )
-    assert near.accepted
-    assert not far.accepted
-    assert far.novelty > 1
+def test_without_a_judge_only_unsure_answers_are_refused():
+    (prediction,) = Classifier(tiny_artifact(judge=[], judge_activations=None)).classify(PIXELS[:1])
+    assert prediction.novelty == 0
+    assert prediction.accepted
 
 
 def test_an_unsure_answer_is_not_accepted():

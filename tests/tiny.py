@@ -25,10 +25,15 @@ def tiny_content(geometry: Geometry = DIGITS_GEOMETRY, seed: int = 0, **changes:
     ]
     probes = np.stack([np.asarray(draw_digit(digit, (60, 60))) for digit in (2, 5)])
     seen = np.stack([preprocess_grey(probe, geometry) for probe in probes])
+    judge = [
+        Layer(rng.normal(0, 0.3, (pixels + 6, 4)).astype("f4"), np.zeros(4, "f4"), "relu"),
+        Layer(rng.normal(0, 0.3, (4, 1)).astype("f4"), np.zeros(1, "f4"), "linear"),
+    ]
     metadata: dict[str, Any] = {
         "format_version": 1,
         "input": geometry._asdict(),
         "activations": ["relu", "linear"],
+        "judge_activations": ["relu", "linear"],
         "temperature": 1.5,
         "min_confidence": 0.0,
         "max_novelty": 1e6,
@@ -36,21 +41,22 @@ def tiny_content(geometry: Geometry = DIGITS_GEOMETRY, seed: int = 0, **changes:
         "metrics": {"test": {"accuracy": 0.99}},
     }
     arrays = {
-        "prototypes": np.eye(6, dtype="f2"),
         "probe_images": probes,
         "probe_logits": forward(layers, seen)[-1],
     }
     for key, value in changes.items():
         if key in arrays:
             arrays[key] = value
-        elif key.startswith(("weights_", "biases_")):
-            index = int(key[-1])
-            layers[index] = layers[index]._replace(**{key[:-2]: value})
+        elif key.startswith(("weights_", "biases_", "judge_weights_", "judge_biases_")):
+            network, index = judge if key.startswith("judge_") else layers, int(key[-1])
+            network[index] = network[index]._replace(**{key.removeprefix("judge_")[:-2]: value})
+        elif key == "judge":
+            judge = value
         elif value is None:
             del metadata[key]
         else:
             metadata[key] = value
-    return serialize(layers, metadata=metadata, **arrays)
+    return serialize(layers, judge, metadata=metadata, **arrays)
 
 
 def tiny_artifact(**changes: Any) -> Artifact:

@@ -9,6 +9,7 @@ from typing import Any
 
 from service.artifact import Artifact
 from trainer.data import CLASSES
+from trainer.judge import REFUSED_SHARE
 
 
 def model_card(artifact: Artifact, name: str, size: int) -> str:
@@ -46,11 +47,8 @@ A multilayer perceptron that names the handwritten digit in a {side} x {side} pi
 Single handwritten digits, dark on light or light on dark, as `service/preprocessing.py` hands them
 over. Several digits in one picture, letters and printed numbers are outside of what it has learnt.
 
-Probabilities are softmax(logits / {artifact.temperature:g}); the temperature was fitted on the
-held-out images. A picture is refused as no digit when its confidence is below {artifact.min_confidence:g},
-or when the last hidden layer sees it further than {artifact.max_novelty:g} (one minus the cosine) from
-the fifth nearest of the {len(artifact.prototypes):,} training pictures kept in the file. Either
-threshold refuses about one in a hundred of the held-out pictures.
+Probabilities are softmax(logits / {artifact.temperature:g}); the temperature was fitted on held-out images.
+{_refusal(artifact)}
 
 ## How to make it again
 
@@ -78,6 +76,24 @@ def _fitted(training: dict[str, Any]) -> str:
     text = f"{training['examples']['train']:,} images of `{training['dataset']}`"
     drawn = training["examples"].get("drawn", 0)
     return f"{text} and {drawn:,} digits drawn by `trainer/strokes.py`" if drawn else text
+
+
+def _refusal(artifact: Artifact) -> str:
+    """Return the paragraph that says when a picture is not accepted."""
+    unsure = f"An answer less sure than {artifact.min_confidence:g} is not accepted."
+    if not artifact.judge:
+        return f"{unsure} The file holds no judge: what is no digit is not recognised as such."
+    weights = sum(layer.weights.size + layer.biases.size for layer in artifact.judge)
+    outliers = artifact.metadata["training"]["config"]["outliers"]
+    return f"""{unsure} Nor is a
+picture that the judge takes for something else: a second, small network ({weights:,} weights and biases)
+that sees the picture and the activations of the last hidden layer. It was fitted after the first one, which
+stayed as it was, to tell training digits (as they are, distorted, and drawn by `trainer/strokes.py`) from
+{outliers:,} pictures of what is no digit, made by `trainer/outliers.py`: printed and written letters, signs,
+shapes, frames, scribbles, silhouettes, noise, digits that touch or lie on their side. `novelty` is the
+probability of its being no digit over {artifact.max_novelty:.4g}, the limit at which the judge refuses
+{100 * REFUSED_SHARE:g} % of held-out digits, half of them distorted. Letters that people too read as digits
+(O, l, Z, S, B, g) were not shown to it and are mostly accepted."""
 
 
 def _figures(metrics: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from service.artifact import save
-from trainer.config import TrainingConfig
+from trainer.config import TrainingConfig, config_from
 from trainer.errors import TrainerError
 from trainer.train import TrainingState
 
@@ -57,7 +57,7 @@ def read_checkpoint(
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
-            if facts["config"] != json.loads(json.dumps(dataclasses.asdict(config))):
+            if config_from(facts["config"]) != config:
                 raise TrainerError(f"{path} was written with other settings; resume with those, or remove it")
             if facts["sources"] != sources:
                 raise TrainerError(f"{path} was written with other data; resume with that, or remove it")

@@ -4,12 +4,14 @@ argv -> parser -> one function a command -> exit code (0 done, 1 failed, 2 wrong
 """
 
 import argparse
+import dataclasses
 import json
 import re
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import threadpoolctl
 
@@ -17,16 +19,18 @@ from service.artifact import ArtifactError, load, parse
 from service.classifier import Classifier
 from trainer import run
 from trainer.committee import load_committee
-from trainer.config import TrainingConfig, add_flags, load_config, recipe_names
+from trainer.conditions import try_conditions
+from trainer.config import TrainingConfig, add_flags, config_from, load_config, recipe_names
 from trainer.data import load_dataset
 from trainer.errors import TrainerError, UsageError
-from trainer.evaluate import evaluate
+from trainer.evaluate import evaluate, folder_refusals, generated_refusals
 from trainer.fetch import MNIST_MIRRORS, fetch_mnist
 from trainer.publish import DEFAULT_MINIMUM_ACCURACY, publish
 from trainer.tables import TABLES
-from trainer.text import artifact_text, evaluation_text, table_text
+from trainer.text import artifact_text, conditions_text, evaluation_text, refusals_text, table_text
 
 DATASETS = ("digits", "mnist", "fashion", "folder")
+NON_DIGITS = "non-digits"
 
 
 def main(argv: list[str]) -> int:
@@ -79,7 +83,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     score = commands.add_parser("evaluate", help="measure a model on a data set")
     score.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
-    _add_dataset(score)
+    _add_dataset(score, (*DATASETS, NON_DIGITS))
+    score.add_argument("--distorted", action="store_true", help="other light, pens, sizes ... instead")
     score.add_argument("--split", choices=("test", "train", "all"), default="test", help="default: test")
     score.add_argument("--json", action="store_true", help="print JSON instead of tables")
     score.add_argument("--pictures", type=Path, metavar="DIR", help="also write plots and mistakes as PNG")
@@ -92,6 +97,13 @@ def build_parser() -> argparse.ArgumentParser:
     again.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_flags(again)
     again.set_defaults(command=_cross_validate)
+
+    judge = commands.add_parser("judge", help="fit what refuses non-digits anew, without training again")
+    judge.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
+    _add_dataset(judge)
+    judge.add_argument("--outliers", type=int, metavar="N", help="default: as many as the model had")
+    _add_gate(judge, required=True)
+    judge.set_defaults(command=_judge)
 
     fetch = commands.add_parser("fetch", help="download a data set")
     fetch.add_argument("dataset", choices=("mnist",), metavar="DATASET", help="mnist")
@@ -199,24 +211,41 @@ def _train_table(arguments: argparse.Namespace, config: TrainingConfig, session:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     artifact = load(arguments.artefact)
+    classifier = Classifier(artifact)
+    if arguments.dataset == NON_DIGITS:
+        return _evaluate_non_digits(arguments, classifier)
     split_seed = artifact.metadata["training"].get("config", {}).get("split_seed", 0)
     dataset = load_dataset(arguments.dataset, arguments.data, artifact.geometry, split_seed)
     examples = run.choose_split(dataset, arguments.split)
-    classifier = Classifier(artifact)
+    title = f"{arguments.artefact} on {arguments.dataset}, {arguments.split}"
+    if arguments.distorted:
+        outcomes = try_conditions(classifier, examples)
+        figures: dict[str, Any] = {name: one._asdict() for name, one in outcomes.items()}
+        _print(arguments, classifier, figures, conditions_text(outcomes, title))
+        return 0
     evaluation = evaluate(classifier, examples)
-    if arguments.json:
-        print(
-            json.dumps(
-                {"model": artifact.version, "split": arguments.split, **evaluation.as_json()}, indent=2
-            )
-        )
-    else:
-        print(evaluation_text(evaluation, f"{arguments.artefact} on {arguments.dataset}, {arguments.split}"))
+    _print(arguments, classifier, evaluation.as_json(), evaluation_text(evaluation, title))
     if arguments.pictures:
         from trainer.pictures import write_pictures  # matplotlib is slow to import
 
         write_pictures(arguments.pictures, classifier, examples, evaluation)
     return 0
+
+
+def _evaluate_non_digits(arguments: argparse.Namespace, classifier: Classifier) -> int:
+    """Print the shares of non-digits that are refused: those in a folder, or generated ones."""
+    folder = arguments.data
+    refusals = folder_refusals(classifier, folder) if folder else generated_refusals(classifier)
+    title = f"{arguments.artefact} on {'images of' if folder else 'generated'} non-digits"
+    figures = {kind: one._asdict() for kind, one in refusals.items()}
+    _print(arguments, classifier, figures, refusals_text(refusals, title))
+    return 0
+
+
+def _print(arguments: argparse.Namespace, classifier: Classifier, figures: dict[str, Any], text: str) -> None:
+    """Print figures as JSON or as text, whichever was asked for."""
+    named = {"model": classifier.artifact.version, "split": arguments.split, **figures}
+    print(json.dumps(named, indent=2) if arguments.json else text)
 
 
 def _cross_validate(arguments: argparse.Namespace) -> int:
@@ -225,6 +254,19 @@ def _cross_validate(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.recipe, arguments)
     errors = run.cross_validate(config, arguments.splits)
     print(json.dumps(errors) if arguments.json else run.spread_text(errors))
+    return 0
+
+
+def _judge(arguments: argparse.Namespace) -> int:
+    model = load(arguments.artefact)
+    config = config_from(model.metadata["training"].get("config", {}))
+    if arguments.outliers is not None:
+        config = dataclasses.replace(config, outliers=arguments.outliers)
+    dataset = load_dataset(arguments.dataset, arguments.data, model.geometry, config.split_seed)
+    content = run.judge_again(model, config, dataset)
+    name = arguments.artefact.name.removesuffix(".npz")
+    artifact = publish(content, name, arguments.to, arguments.minimum_accuracy)
+    print(artifact_text(artifact, f"published {arguments.to / name}.npz"))
     return 0
 
 

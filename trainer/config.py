@@ -8,6 +8,7 @@ import dataclasses
 import tomllib
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,10 @@ class TrainingConfig:
         lowest=0,
     )
     input_offset: float = _setting(0.0, "subtracted from the pixels, folded into the biases when published")
+    outliers: int = _setting(
+        16000, "pictures of what is no digit, for the judge that refuses such; 0 for no judge", lowest=0
+    )
+    judge_units: int = _setting(96, "units of the judge's hidden layer", lowest=1)
     seed: int = _setting(0, "decides first weights, order and distortion", lowest=0)
     split_seed: int = _setting(
         0, "decides which images are held out, for validation and (digits, folder) for the test", lowest=0
@@ -114,6 +119,17 @@ def _parser(cls: type, item: dataclasses.Field) -> Any:
 def _integers(text: str) -> tuple[int, ...]:
     values = tuple(int(part) for part in text.split(","))
     return () if values == (0,) else values
+
+
+def config_from(values: Mapping[str, Any]) -> TrainingConfig:
+    """Return the hyper-parameters in an artefact's metadata; those it is too old to know get defaults."""
+    kept: dict[type, dict[str, Any]] = {}
+    for cls, given in ((TrainingConfig, values), (Augmentation, values.get("augmentation", {}))):
+        names = {item.name for item in dataclasses.fields(cls)} - {"augmentation"}
+        kept[cls] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if name in names
+        }
+    return TrainingConfig(**kept[TrainingConfig], augmentation=Augmentation(**kept[Augmentation]))
 
 
 def load_config(recipe: str, flags: argparse.Namespace) -> TrainingConfig:

@@ -1,17 +1,26 @@
 """How good a classifier is: the figures that model cards and reports quote.
 
-labels, probabilities -> Evaluation (accuracy, F1, confusion, cross-entropy, calibration)
+labels, probabilities -> Evaluation (accuracy, F1, confusion, cross-entropy, calibration, coverage)
+pictures of what is no digit -> share refused, by kind
 """
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from service.classifier import Classifier
+from service.decoding import EmptyImageError, ImageError, UnsupportedFormatError
+from service.preprocessing import preprocess
 from trainer.data import CLASSES, Examples
+from trainer.errors import TrainerError
+from trainer.outliers import KINDS, make_outlier
+from trainer.strokes import draw_digits
 
 CALIBRATION_BINS = 15
+GENERATED = 0x6E6F6E65  # sets these non-digits apart from those of training
+SET_ASIDE = 0.01  # the share of the least certain answers that a person might look at
 
 
 @dataclass(frozen=True)
@@ -21,7 +30,8 @@ class Evaluation:
     confusion: (10, 10) counts, true digit by row, answer by column. precision, recall, f1: (10,),
     0 where a digit was never answered or never there. macro_f1: unweighted mean of f1.
     cross_entropy: mean, in nats. calibration_error: expected calibration error, 15 equal bins
-    (Naeini et al. 2015). accepted: share of the pictures taken for digits.
+    (Naeini et al. 2015). accepted: share of the pictures taken for digits. surest_error: share wrong
+    of the pictures that remain when the least certain hundredth is set aside.
     """
 
     images: int
@@ -30,6 +40,7 @@ class Evaluation:
     cross_entropy: float
     calibration_error: float
     accepted: float
+    surest_error: float
     precision: np.ndarray
     recall: np.ndarray
     f1: np.ndarray
@@ -45,7 +56,8 @@ class Evaluation:
     def figures(self) -> dict[str, Any]:
         """Return the figures that go into an artefact's metadata."""
         names = ("images", "accuracy", "macro_f1", "cross_entropy", "calibration_error", "accepted")
-        return {name: getattr(self, name) for name in names} | {"f1": self.f1.tolist()}
+        figures = {name: getattr(self, name) for name in (*names, "surest_error")}
+        return figures | {"f1": self.f1.tolist(), "confusion": self.confusion.tolist()}
 
 
 def evaluate(classifier: Classifier, examples: Examples) -> Evaluation:
@@ -73,6 +85,7 @@ def summarize(labels: np.ndarray, probabilities: np.ndarray, accepted: float = 1
         cross_entropy=float(-np.log(np.maximum(chosen, 1e-30)).mean()),
         calibration_error=calibration_error(labels, probabilities),
         accepted=accepted,
+        surest_error=float(coverage_errors(labels, probabilities)[round((1 - SET_ASIDE) * len(labels)) - 1]),
         precision=precision,
         recall=recall,
         f1=f1,
@@ -87,3 +100,55 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     gaps = [abs(confidence[bins == b].sum() - right[bins == b].sum()) for b in np.unique(bins)]
     return float(sum(gaps) / len(labels))
+
+
+def coverage_errors(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return (n,): entry k - 1 is the share wrong of the k surest answers."""
+    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    wrong = (probabilities.argmax(axis=1) != labels)[order]
+    return np.cumsum(wrong) / np.arange(1, len(labels) + 1)
+
+
+class Refusal(NamedTuple):
+    """How many pictures of one kind there were, and the share, 0 to 1, that was not accepted."""
+
+    images: int
+    refused: float
+
+
+def generated_refusals(classifier: Classifier, each: int = 300, seed: int = 1) -> dict[str, Refusal]:
+    """Return by kind how many of `each` generated non-digits are refused; other ones for each seed.
+
+    They are of the kinds that the judge was taught with, but not the same pictures.
+    """
+    geometry, rng = classifier.artifact.geometry, np.random.default_rng((seed, GENERATED))
+    digits = draw_digits(200, geometry, rng)
+    refusals = {}
+    for kind in KINDS:
+        pixels = np.stack([make_outlier(kind, geometry, digits, rng) for _ in range(each)])
+        accepted = sum(one.accepted for one in classifier.classify(pixels))
+        refusals[kind] = Refusal(each, 1 - accepted / each)
+    return refusals
+
+
+def folder_refusals(classifier: Classifier, folder: Path) -> dict[str, Refusal]:
+    """Return how many of the image files below a folder are refused, by the folder they lie in.
+
+    A file that the service answers with an error (blank, broken) is refused as well; other files
+    than images are passed over. Raises TrainerError if there is none.
+    """
+    counts: dict[str, list[bool]] = {}
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        try:
+            pixels = preprocess(file.read_bytes(), classifier.artifact.geometry)
+            (prediction,) = classifier.classify(pixels[None])
+        except (UnsupportedFormatError, EmptyImageError):
+            continue
+        except ImageError:
+            refused = True
+        else:
+            refused = not prediction.accepted
+        counts.setdefault(file.parent.name, []).append(refused)
+    if not counts:
+        raise TrainerError(f"{folder} holds no image that the service could read")
+    return {name: Refusal(len(refused), float(np.mean(refused))) for name, refused in counts.items()}

@@ -1,6 +1,6 @@
 """Trained parameters -> model file: what serving needs beside the weights, fitted and packed.
 
-Parameters -> fold the input offset -> temperature -> prototypes -> probes -> thresholds -> bytes
+Parameters -> fold the input offset -> temperature -> judge -> probes -> thresholds -> bytes
 """
 
 import dataclasses
@@ -17,15 +17,14 @@ from service.classifier import Classifier
 from service.network import Layer, forward, softmax
 from service.normalization import Geometry
 from service.preprocessing import preprocess_grey
-from trainer.batches import make_batch
 from trainer.config import TrainingConfig
-from trainer.data import Dataset, Examples
+from trainer.data import Dataset, Examples, hold_out
 from trainer.errors import UsageError
 from trainer.evaluate import evaluate
+from trainer.judge import REFUSED_SHARE, distorted, fit_judge
 from trainer.parameters import Parameters
 
-PROTOTYPES = 2000
-REFUSED_SHARE = 0.01  # of held-out handwriting, by each of the two thresholds
+UNSURE_SHARE = 0.003  # of held-out digits, plain, that are refused because the answer is unsure
 PROBES = 4
 
 
@@ -37,15 +36,41 @@ def export(
     validation: Examples,
     command: str,
 ) -> bytes:
-    """Return the bytes of the model file, its thresholds fitted on `validation` (on `train` if empty).
+    """Return the bytes of the model file, with temperature, judge and thresholds fitted.
 
-    The test pictures are classified once, for the metadata.
+    They are fitted on `validation`; where it is empty, on a part of `train` that the judge is not
+    shown. The test pictures are classified once, for the metadata.
     """
     layers = fold_offset(parameters, config.input_offset)
-    held_out = validation if len(validation) else train
-    undistorted = forward(layers, held_out.pixels)[-1]
-    temperature = fit_temperature(undistorted, held_out.labels)
-    prototypes = choose_prototypes(layers, train, dataset.geometry, config)
+    made = provenance(config, dataset, train, validation, command)
+    return pack(layers, config, dataset, train.take(np.arange(len(train) - config.drawn)), validation, made)
+
+
+def export_again(model: Artifact, config: TrainingConfig, dataset: Dataset) -> bytes:
+    """Return the bytes of a model file with the same layers and everything else fitted anew.
+
+    model: trained on `dataset`. config: its own, perhaps with another judge.
+    """
+    train, validation = hold_out(dataset.train, config.validation, config.split_seed)
+    made = dict(model.metadata["training"])
+    if config.outliers != made["config"].get("outliers", config.outliers):
+        made["command"] += f" --outliers {config.outliers}"
+    made |= {"config": dataclasses.asdict(config), "libraries": libraries()}
+    return pack(model.layers, config, dataset, train, validation, made)
+
+
+def pack(
+    layers: Sequence[Layer],
+    config: TrainingConfig,
+    dataset: Dataset,
+    train: Examples,
+    validation: Examples,
+    made: Mapping[str, Any],
+) -> bytes:
+    """Return the bytes of the model file of trained layers; `made` says how they were trained."""
+    shown, held_out = (train, validation) if len(validation) else hold_out(train, 0.1, config.split_seed)
+    temperature = fit_temperature(forward(layers, held_out.pixels)[-1], held_out.labels)
+    judge = fit_judge(layers, shown, dataset.geometry, config)
     probes = draw_probes(held_out)
     probe_pixels = np.stack([preprocess_grey(probe, dataset.geometry) for probe in probes])
     probe_logits = forward(layers, probe_pixels)[-1]
@@ -56,19 +81,21 @@ def export(
         "temperature": temperature,
         "min_confidence": 0.0,
         "max_novelty": 1.0,
-        "training": provenance(config, dataset, train, validation, command),
+        "training": made,
         "metrics": {},
     }
+    if judge:
+        metadata["judge_activations"] = [layer.activation for layer in judge]
 
-    def pack() -> bytes:
-        return serialize(layers, prototypes, probes, probe_logits, metadata)
+    def content() -> bytes:
+        return serialize(layers, judge, probes, probe_logits, metadata)
 
-    metadata |= fit_thresholds(parse(pack()), held_out, dataset.geometry, config)
-    classifier = Classifier(parse(pack()))
+    metadata |= fit_thresholds(parse(content()), held_out, dataset.geometry, config)
+    classifier = Classifier(parse(content()))
     metadata["metrics"] = {"test": evaluate(classifier, dataset.test).figures()}
     if len(validation):
         metadata["metrics"]["validation"] = evaluate(classifier, validation).figures()
-    return pack()
+    return content()
 
 
 def fold_offset(parameters: Parameters, offset: float) -> list[Layer]:
@@ -89,58 +116,23 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return round(float(candidates[int(np.argmin(losses))]), 3)
 
 
-def _distorted(
-    examples: Examples, geometry: Geometry, config: TrainingConfig, count: int, stream: int
-) -> Examples:
-    """Return distorted and re-centred copies of `count` examples: unusual but real handwriting."""
-    rng = np.random.default_rng((config.seed, stream))
-    settings = dataclasses.replace(config.augmentation, normalized_share=1.0)
-    plain = dataclasses.replace(config, augmentation=settings, input_offset=0.0, label_smoothing=0.0)
-    chosen = examples.take(rng.permutation(len(examples))[:count])
-    parts = [  # all at once would take several times the memory of training
-        make_batch(chosen.take(part), geometry, plain, rng)[0]
-        for part in np.array_split(np.arange(len(chosen)), -(-len(chosen) // 1000))
-    ]
-    pixels = np.concatenate(parts)
-    return Examples(pixels.reshape(-1, geometry.side, geometry.side), chosen.labels)
-
-
-def _features(layers: Sequence[Layer], pixels: np.ndarray) -> np.ndarray:
-    """Return what the last hidden layer makes of pixels, (n, width); the pixels where there is none."""
-    return ([pixels] + forward(layers, pixels))[-2]
-
-
-def choose_prototypes(
-    layers: Sequence[Layer], train: Examples, geometry: Geometry, config: TrainingConfig
-) -> np.ndarray:
-    """Return (count, width) unit vectors: the last hidden layer's view of some training pictures.
-
-    Half of the pictures are distorted, so that a shaky hand is not taken for a letter.
-    """
-    half = PROTOTYPES // 2
-    plain = train.take(np.random.default_rng((config.seed, 3)).permutation(len(train))[:half])
-    distorted = _distorted(train, geometry, config, half, stream=1)
-    features = _features(layers, np.concatenate((plain.pixels, distorted.pixels)))
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-
-
 def fit_thresholds(
     draft: Artifact, held_out: Examples, geometry: Geometry, config: TrainingConfig
 ) -> dict[str, float]:
-    """Return min_confidence and max_novelty, each refusing about one in a hundred held-out pictures.
+    """Return min_confidence and max_novelty, fitted on held-out digits.
 
-    Novelty is measured on distorted pictures too, and the wider of the two limits is taken.
+    Unusual handwriting must not be taken for a letter, so the judge's limit comes from pictures as
+    they are and from as many distorted ones, of which it refuses REFUSED_SHARE.
     """
-    classifier = Classifier(draft)  # with a limit of 1, novelties come out in their own unit
-    confidence = [prediction.confidence for prediction in classifier.classify(held_out.pixels)]
-    distorted = _distorted(held_out, geometry, config, len(held_out), stream=2)
-    limits = [
-        np.quantile(classifier.novelty(_features(draft.layers, pixels)), 1 - REFUSED_SHARE)
-        for pixels in (held_out.pixels, distorted.pixels)
-    ]
+    classifier = Classifier(draft)  # with a limit of 1, novelties are plain probabilities
+    rng = np.random.default_rng((config.seed, 2))
+    unusual = distorted(held_out, geometry, config, rng)
+    predictions = classifier.classify(held_out.pixels)
+    novelty = [one.novelty for one in predictions + classifier.classify(unusual.pixels)]
+    limit = float(np.quantile(novelty, 1 - REFUSED_SHARE))
     return {
-        "min_confidence": round(float(np.quantile(confidence, REFUSED_SHARE)), 4),
-        "max_novelty": round(float(max(limits)), 4),
+        "min_confidence": round(float(np.quantile([one.confidence for one in predictions], UNSURE_SHARE)), 4),
+        "max_novelty": float(f"{limit:.4g}"),
     }
 
 
@@ -177,8 +169,13 @@ def provenance(
             "test": len(dataset.test),
         },
         "trained_on": trained_on(),
-        "libraries": {"numpy": np.__version__, "pillow": PIL.__version__},
+        "libraries": libraries(),
     }
+
+
+def libraries() -> dict[str, str]:
+    """Return the versions of the libraries that the figures in the file depend on."""
+    return {"numpy": np.__version__, "pillow": PIL.__version__}
 
 
 def trained_on() -> str:

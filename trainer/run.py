@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from service.artifact import Artifact
 from trainer.batches import digits_task
 from trainer.checkpoint import read_checkpoint, write_checkpoint
 from trainer.committee import Committee
 from trainer.config import TrainingConfig
 from trainer.data import Dataset, Examples, hold_out, load_dataset
 from trainer.errors import TrainerError, UsageError
-from trainer.export import export
+from trainer.export import export, export_again
 from trainer.losses import activate, loss_and_gradient
 from trainer.parameters import Parameters
 from trainer.progress import Progress
@@ -87,6 +88,19 @@ def train_model(
     task = digits_task(dataset, examples, validation, config, teachers)
     state = run_task(task, config, session, dataset.sources)
     return export(state.best, config, dataset, examples, validation, session.command), state
+
+
+def judge_again(model: Artifact, config: TrainingConfig, dataset: Dataset) -> bytes:
+    """Return the bytes of the model file with the same network and a new judge and thresholds.
+
+    Raises TrainerError if the data set is not that on which the model was trained.
+    """
+    sources = model.metadata["training"].get("sources", {})
+    if not dataset.sources.items() <= sources.items():
+        raise TrainerError(
+            f"the model was not trained on this {dataset.name}. Give the data it was trained on"
+        )
+    return export_again(model, config, dataset)
 
 
 def run_task(task: Task, config: TrainingConfig, session: Session, sources: dict[str, str]) -> TrainingState:

@@ -3,9 +3,12 @@
 Evaluation, Artifact -> lines of text
 """
 
+from collections.abc import Mapping
+
 from service.artifact import Artifact
+from trainer.conditions import Outcome
 from trainer.data import CLASSES
-from trainer.evaluate import Evaluation
+from trainer.evaluate import Evaluation, Refusal
 
 
 def evaluation_text(evaluation: Evaluation, title: str) -> str:
@@ -21,6 +24,8 @@ def evaluation_text(evaluation: Evaluation, title: str) -> str:
         f"  cross-entropy       {evaluation.cross_entropy:>8.4f} nats",
         f"  calibration error   {100 * evaluation.calibration_error:>8.2f} %",
         f"  accepted            {100 * evaluation.accepted:>8.2f} %",
+        f"  refused             {100 * (1 - evaluation.accepted):>8.2f} %",
+        f"  wrong of the 99 %   {100 * evaluation.surest_error:>8.2f} %   that are surest",
         "",
         "  digit   precision   recall       F1",
     ]
@@ -31,6 +36,25 @@ def evaluation_text(evaluation: Evaluation, title: str) -> str:
     for digit in range(CLASSES):
         counts = "".join(f"{count or '.':>6}" for count in evaluation.confusion[digit])
         lines.append(f"  {digit:>13}{counts}")
+    return "\n".join(lines)
+
+
+def refusals_text(refusals: Mapping[str, Refusal], title: str) -> str:
+    """Return a table of non-digits: how many of each kind, and how many of them are refused."""
+    lines = [title, "", f"  {'no digits':<24}{'images':>8}{'refused':>12}"]
+    lines += [f"  {kind:<24}{one.images:>8}{100 * one.refused:>10.2f} %" for kind, one in refusals.items()]
+    total = sum(one.images for one in refusals.values())
+    share = sum(one.images * one.refused for one in refusals.values()) / total
+    return "\n".join([*lines, f"  {'together':<24}{total:>8}{100 * share:>10.2f} %"])
+
+
+def conditions_text(outcomes: Mapping[str, Outcome], title: str) -> str:
+    """Return a table of the same pictures under several conditions."""
+    first = next(iter(outcomes.values()))
+    lines = [title, "", f"  {f'each of {first.images} pictures':<32}{'wrong':>8}{'more':>13}{'refused':>12}"]
+    for name, one in outcomes.items():
+        more = f"{100 * (one.wrong - first.wrong):+.2f} points"
+        lines.append(f"  {name:<32}{100 * one.wrong:>6.2f} %{more:>13}{100 * one.refused:>10.2f} %")
     return "\n".join(lines)
 
 

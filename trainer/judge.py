@@ -1,0 +1,97 @@
+"""The judge: a small network beside the classifier that tells digits from other things.
+
+    training digits, distorted and drawn ones -> 0 -+
+                                                    +-> pixels, last hidden layer -> judge -> log-odds
+    letters, shapes, noise ... (outliers.py)  -> 1 -+
+
+It is fitted after the classifier, whose layers stay as they are. The limit beyond which a picture is
+refused comes from digits that both have never seen (trainer/export.py).
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from service.classifier import judge_inputs
+from service.network import Layer, forward
+from service.normalization import Geometry, normalize
+from trainer.augmentation import augment
+from trainer.config import TrainingConfig
+from trainer.data import Examples
+from trainer.outliers import make_outliers
+from trainer.strokes import draw_digits
+from trainer.train import Batch, Task, batch_rows, begin, train
+
+STREAM = 0x6A75646765  # sets the judge's chance apart from that of the classifier's epochs
+EPOCHS = 10
+REFUSED_SHARE = 0.025  # of held-out digits, plain and distorted, lie beyond the limit
+DIGITS_PER_OUTLIER = 2
+PART = 1000  # pictures distorted at a time; more would take several times the memory
+
+
+def fit_judge(
+    layers: Sequence[Layer], digits: Examples, geometry: Geometry, config: TrainingConfig
+) -> list[Layer]:
+    """Return the judge's layers for a trained classifier; none where config.outliers is 0.
+
+    digits: handwriting that the classifier was trained on. Digits and outliers are shown as they are
+    and in distorted copies.
+    """
+    if not config.outliers:
+        return []
+    rng = np.random.default_rng((config.seed, STREAM))
+    pixels = make_outliers(config.outliers, geometry, digits, rng)
+    outliers = Examples(pixels.reshape(-1, geometry.side, geometry.side), np.zeros(len(pixels), int))
+    count = min(DIGITS_PER_OUTLIER * config.outliers, len(digits))
+    known = digits.take(rng.permutation(len(digits))[:count]) + draw_digits(count // 8, geometry, rng)
+    plain = known.take(np.arange(0, len(known), 3))
+    shown = [(plain, 0), (distorted(known, geometry, config, rng), 0), (outliers, 1)]
+    shown += [(distorted(outliers, geometry, config, rng), 1) for _ in range(2)]
+    inputs = np.concatenate([_inputs(layers, examples.pixels) for examples, _ in shown])
+    targets = np.concatenate([np.full((len(examples), 1), target) for examples, target in shown])
+    return _fit(inputs, targets.astype(np.float32), config)
+
+
+def distorted(
+    examples: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
+) -> Examples:
+    """Return distorted and re-centred copies: unusual but real handwriting."""
+    settings = dataclasses.replace(config.augmentation, share=1.0)
+    parts = [
+        examples.take(part) for part in np.array_split(np.arange(len(examples)), -(-len(examples) // PART))
+    ]
+    pixels = [normalize(augment(one.pictures, one.labels, settings, rng), geometry) for one in parts]
+    return Examples(np.concatenate(pixels).reshape(examples.pictures.shape), examples.labels)
+
+
+def _inputs(layers: Sequence[Layer], pixels: np.ndarray) -> np.ndarray:
+    """Return what the judge sees of pixels; float16, because a hundred thousand rows take much memory."""
+    parts = np.array_split(pixels, -(-len(pixels) // PART))
+    return np.concatenate(
+        [judge_inputs(part, forward(layers, part)[:-1]).astype(np.float16) for part in parts]
+    )
+
+
+def _fit(inputs: np.ndarray, targets: np.ndarray, config: TrainingConfig) -> list[Layer]:
+    """Return the layers of a network trained on inputs, (n, width), and targets, (n, 1), 0 or 1."""
+    own = TrainingConfig(
+        hidden=(config.judge_units,),
+        output="sigmoid",
+        loss="binary_cross_entropy",
+        epochs=EPOCHS,
+        batch_size=256,
+        averaging=0.99,
+        seed=config.seed,
+    )
+
+    def batches(epoch: int) -> Iterator[Batch]:
+        order = np.random.default_rng((config.seed, STREAM, epoch)).permutation(len(inputs))
+        rows = batch_rows(len(inputs), own)
+        for start in range(0, len(order), rows):
+            chosen = order[start : start + rows]
+            yield inputs[chosen].astype(np.float32), targets[chosen]
+
+    nothing = (inputs[:0], targets[:0])
+    task = Task(inputs.shape[1], 1, len(inputs), batches, nothing)
+    return train(begin(own, inputs.shape[1], 1), task, own).latest.layers
