@@ -38,7 +38,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
-worker_class = "gthread"  # a slow client holds a thread, not a worker
+worker_class = "service.worker.PatientWorker"  # gthread, but a slow client holds a socket alone
 threads = _settings.threads
 preload_app = True
 keepalive = 75  # longer than the 60 s of common load balancers, which reuse connections
