@@ -19,6 +19,7 @@ from service.decoding import (
     BrokenImageError,
     EmptyImageError,
     ImageError,
+    NoMemoryError,
     TooManyPixelsError,
     UnsupportedFormatError,
 )
@@ -65,6 +66,7 @@ STATUSES: dict[type[Exception], int] = {
     UnsupportedContentTypeError: 415,
     BrokenImageError: 422,
     BlankImageError: 422,
+    NoMemoryError: 503,
     NoModelError: 503,
     OverloadedError: 503,
 }
