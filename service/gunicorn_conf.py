@@ -28,8 +28,9 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="digits-metrics-")
 _folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 _folder.mkdir(parents=True, exist_ok=True)
-for _file in _folder.glob("*.db"):
-    _file.unlink()
+for _pattern in ("*.db", "seen-*"):
+    for _file in _folder.glob(_pattern):
+        _file.unlink()
 
 # BLAS counts the machine's cores, not the container's, and the product of one row gains nothing
 # from a second thread.
