@@ -60,7 +60,10 @@ def write_script(path: Path, body: Body, headers: Mapping[str, str] = {}) -> Pat
     content.write_bytes(body.content)
     lines = [
         'wrk.method = "POST"',
-        *(f'wrk.headers["{key}"] = "{value}"' for key, value in {"Content-Type": body.content_type, **headers}.items()),
+        *(
+            f'wrk.headers["{key}"] = "{value}"'
+            for key, value in {"Content-Type": body.content_type, **headers}.items()
+        ),
         f'wrk.body = io.open("{content}", "rb"):read("*a")',
     ]
     path.write_text("\n".join(lines) + "\n")

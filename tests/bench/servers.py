@@ -1,7 +1,7 @@
 """Servers to measure, each in an environment of its own, two worker processes each.
 
-    .venv-bench/NAME (made once, pinned) -> command -> running process group -> Measured
-                                            /proc -> memory (PSS), processor time of each process
+.venv-bench/NAME (made once, pinned) -> command -> running process group -> Measured
+                                        /proc -> memory (PSS), processor time of each process
 """
 
 import contextlib
@@ -55,7 +55,17 @@ def _uvicorn(module: str) -> tuple[str, ...]:
 
 def _gunicorn(module: str, *options: str) -> tuple[str, ...]:
     application = f"tests.bench.references.{module}:app"
-    return ("-m", "gunicorn", "-b", "127.0.0.1:{port}", "-w", "2", "--no-control-socket", *options, application)
+    return (
+        "-m",
+        "gunicorn",
+        "-b",
+        "127.0.0.1:{port}",
+        "-w",
+        "2",
+        "--no-control-socket",
+        *options,
+        application,
+    )
 
 
 SERVERS = {
@@ -93,7 +103,9 @@ def prepare(servers: list[Server]) -> None:
         stamp.write_text(requirements.read_text())
     if not ONNX.exists() or ONNX.stat().st_mtime < MODEL.stat().st_mtime:
         python = ENVIRONMENTS / "fastapi/bin/python"
-        subprocess.run([python, "-m", "tests.bench.references.make_onnx", MODEL, ONNX], cwd=PROJECT, check=True)
+        subprocess.run(
+            [python, "-m", "tests.bench.references.make_onnx", MODEL, ONNX], cwd=PROJECT, check=True
+        )
 
 
 class Running:
@@ -151,7 +163,12 @@ def running(server: Server, first: Body) -> Iterator[Running]:
     port = free_port()
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("DIGITS_", "PROMETHEUS_"))}
     environment = kept | ONE_THREAD | {"BENCH_MODEL": str(MODEL), "BENCH_ONNX": str(ONNX)}
-    environment |= {"HOST": "127.0.0.1", "PORT": str(port), "WEB_CONCURRENCY": "2", "PYTHONPATH": str(PROJECT)}
+    environment |= {
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "WEB_CONCURRENCY": "2",
+        "PYTHONPATH": str(PROJECT),
+    }
     if server.name != SERVICE:
         del environment["WEB_CONCURRENCY"]  # others take it for theirs
     command = [str(server.python), *(part.format(port=port) for part in server.command)]

@@ -32,5 +32,9 @@ class Digits(litserve.LitAPI):
 if __name__ == "__main__":
     server = litserve.LitServer(Digits(), accelerator="cpu", workers_per_device=2)
     server.run(
-        host="127.0.0.1", port=int(sys.argv[1]), generate_client_file=False, log_level="error", num_api_servers=1
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        generate_client_file=False,
+        log_level="error",
+        num_api_servers=1,
     )
