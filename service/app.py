@@ -9,15 +9,16 @@ import time
 import uuid
 
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from service.access import require_key
 from service.config import Settings
+from service.headers import SECURITY_HEADERS
 from service.metrics import Metrics
 from service.openapi import create_openapi
 from service.page import create_page
 from service.problems import register_problems
 from service.registry import ModelRegistry
-from service.requests import ImageRequest
 from service.routes import create_routes
 from service.v2 import create_v2
 
@@ -30,7 +31,6 @@ QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few s
 def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Flask:
     """Return the application over its collaborators; it starts nothing and reads no environment."""
     app = Flask("service", static_folder=None)
-    app.request_class = ImageRequest
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_batch_images + 8
@@ -47,10 +47,8 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> F
         g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         g.started = time.perf_counter()
         metrics.requests_in_flight.inc()
-        connection = request.environ.get("gunicorn.socket")
-        if connection is not None:
-            # gthread waits for a body without end; a client that falls silent would keep a thread.
-            connection.settimeout(settings.read_timeout_seconds)
+        if getattr(request.environ.get("gunicorn.socket"), "too_large", False):
+            raise RequestEntityTooLarge  # the worker did not wait for the rest of the body
 
     require_key(app, settings.api_key_file)
 
@@ -61,7 +59,8 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> F
         route = request.url_rule.rule if request.url_rule else None
         metrics.request_answered(request.method, route, response.status_code, seconds)
         response.headers["X-Request-Id"] = g.request_id
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
         log_request(response, route, seconds)
         return response
 

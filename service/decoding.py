@@ -11,11 +11,12 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 from PIL import ExifTags, Image
 
+from service.memory import MEBIBYTE, Gate, GateClosedError
 from service.steps import Tell, nobody
 
 # Anything else (PSD, EPS, FITS, PDF, ...) never reaches its parser: most of Pillow's security
@@ -38,6 +39,13 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+# Shared by the threads of a process. A picture that most telephones send passes in any company.
+_GATE = Gate(256 * MEBIBYTE, most_waiting=4, longest_wait_seconds=5.0)
+# Bytes for each pixel while a file is read, measured and rounded up. Pillow keeps colour in four.
+_BYTES_A_PIXEL = {"WEBP": 21, "TIFF": 10}
+SMALL_PIXELS = 200_000  # below, as many as there are threads do no harm
+_PROGRESSIVE_BYTES_A_PIXEL = 7  # of the whole picture: all its coefficients are kept
 
 # What Pillow's parsers raise for broken files, beside OSError.
 DECODER_ERRORS = (
@@ -79,21 +87,32 @@ class BrokenImageError(ImageError):
     """The image is broken or truncated."""
 
 
+class NoMemoryError(ImageError):
+    """Too many large images are being decoded."""
+
+
 def decode(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, tell: Tell = nobody) -> np.ndarray:
     """Return the picture as grey values, (height, width) float32 in [0, 255], upright.
 
     Dark and light are as in the file; the longer side is below 256 pixels. tell: gets what was
     done. Raises EmptyImageError, UnsupportedFormatError, TooManyPixelsError (before any pixel is
-    decoded) or BrokenImageError.
+    decoded), BrokenImageError, or NoMemoryError, which passes with time.
     """
     if not data:
         raise EmptyImageError("The image has 0 bytes. Send the bytes of an image file.")
-    with _translated_errors(), _open(data) as image:
+    with _translated_errors(), ExitStack() as waiting:
+        return _read(data, max_pixels, waiting, tell)
+
+
+def _read(data: bytes, max_pixels: int, waiting: ExitStack, tell: Tell) -> np.ndarray:
+    """Return what `decode` does; the caller ends the turn, when the picture here is gone from memory."""
+    with _open(data) as image:
         _check_size(image, max_pixels)
         size = image.size
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode at 1/2, 1/4 or 1/8
+        waiting.enter_context(_GATE.hold(_memory_bytes(image, size[0] * size[1])))
         image.load()
-        small = _reduce(_plain(image))
+        small = _reduce(image, _plain_mode(image))
         if small.size != size:
             tell(f"reduced from {size[0]} x {size[1]} pixels to {small.width} x {small.height}")
         turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -101,6 +120,15 @@ def decode(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, tell: Tell = nobod
             tell("turned upright, as its EXIF data says")
             small = small.transpose(turn)
         return _grey(small, tell)
+
+
+def _memory_bytes(image: Image.Image, pixels: int) -> int:
+    """Return how much memory it takes to read an opened picture, which had `pixels` before `draft`."""
+    if pixels < SMALL_PIXELS:
+        return 0
+    if image.info.get("progressive"):
+        return pixels * _PROGRESSIVE_BYTES_A_PIXEL
+    return image.width * image.height * _BYTES_A_PIXEL.get(image.format or "", 9)
 
 
 @contextmanager
@@ -111,6 +139,8 @@ def _translated_errors() -> Iterator[None]:
             yield
     except ImageError:
         raise
+    except GateClosedError as error:
+        raise NoMemoryError("Many large pictures came at once. Send it again a little later.") from error
     except Image.DecompressionBombError as error:
         raise TooManyPixelsError(f"{error} Send a smaller picture.") from error
     except DECODER_ERRORS as error:
@@ -153,17 +183,15 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
         raise BrokenImageError(f"The image has {width} x {height} pixels. Send one with content.")
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """Return a picture of any mode in one of those that can be averaged: L, RGB, RGBA or F."""
+def _plain_mode(image: Image.Image) -> str:
+    """Return the mode in which a picture can be averaged: L, RGB, RGBA or F."""
     if image.mode.startswith("I"):
-        mode = "F"
-    elif image.has_transparency_data:
-        mode = "RGBA"
-    elif image.mode == "1":
-        mode = "L"
-    else:
-        mode = image.mode if image.mode in ("L", "F") else "RGB"
-    return image if image.mode == mode else image.convert(mode)
+        return "F"
+    if image.has_transparency_data:
+        return "RGBA"
+    if image.mode == "1":
+        return "L"
+    return image.mode if image.mode in ("L", "F") else "RGB"
 
 
 def _grey(image: Image.Image, tell: Tell) -> np.ndarray:
@@ -176,12 +204,21 @@ def _grey(image: Image.Image, tell: Tell) -> np.ndarray:
     return _over_paper(values, tell) if image.mode == "RGBA" else _ink_channel(values, tell)
 
 
-def _reduce(image: Image.Image) -> Image.Image:
-    """Return the picture shrunk by a whole factor: every pixel counts, and equally much."""
+def _reduce(image: Image.Image, mode: str) -> Image.Image:
+    """Return the picture in another mode, shrunk by a whole factor: every pixel counts, and equally much."""
     factor = max(image.size) // WORKING_SIDE
     if factor <= 1:
-        return image
-    return image.reduce((min(factor, image.width), min(factor, image.height)))
+        return image.convert(mode) if image.mode != mode else image
+    across, down = min(factor, image.width), min(factor, image.height)
+    if image.mode == mode and mode != "RGBA":
+        return image.reduce((across, down))
+    # Strip by strip: in a wider mode, or multiplied by its opacity, the whole would be there twice.
+    reduced = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
+    rows = 4 * down
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        reduced.paste(strip.convert(mode).reduce((across, down)), (0, top // down))
+    return reduced
 
 
 def _stretched(values: np.ndarray, tell: Tell) -> np.ndarray:
