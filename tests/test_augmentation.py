@@ -1,18 +1,23 @@
 """Distorted pictures stay digits, differ from each other, and obey every range."""
 
 import dataclasses
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from tests.training import drawn_examples
-from trainer.augmentation import Augmentation, augment, warp
+from trainer.augmentation import Augmentation, _elastic_field, augment, warp
 
 EXAMPLES = drawn_examples(60)
 NOTHING = Augmentation(
     **{field.name: 0.0 for field in dataclasses.fields(Augmentation)}  # every range at its lowest
 )
-ALL = Augmentation(share=1, stroke_share=1, blur_share=1, fading_share=1, contrast_share=1, noise_share=1)
+ALL = Augmentation(
+    share=1, stroke_share=1, blur_share=1, fading_share=1, contrast_share=1, noise_share=1, jpeg_share=1
+)
 
 
 def distorted(settings: Augmentation, seed: int = 0) -> np.ndarray:
@@ -121,6 +126,25 @@ def test_noise_stays_on_the_ink() -> None:
     assert np.std((grainy - EXAMPLES.pictures)[~background]) > 0.1
 
 
+def test_compression_damages_pictures_as_much_as_a_jpeg_file_does() -> None:
+    compressed = distorted(dataclasses.replace(NOTHING, share=1.0, jpeg_share=1.0, jpeg=100.0))
+    files = np.stack([through_jpeg(picture, quality=25) for picture in EXAMPLES.pictures])
+    inked = EXAMPLES.pictures > 0
+    damage, real = (np.abs(other - EXAMPLES.pictures)[inked].mean() for other in (compressed, files))
+    assert 0.5 < damage / real < 2
+
+
+def through_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(np.uint8(255 * picture)).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer), np.float32) / 255
+
+
+def test_compression_in_tiny_steps_leaves_pictures_alone() -> None:
+    compressed = distorted(dataclasses.replace(NOTHING, share=1.0, jpeg_share=1.0, jpeg=1.0))
+    assert compressed == pytest.approx(EXAMPLES.pictures, abs=0.02)
+
+
 def test_an_elastic_field_bends_each_picture_in_its_own_way() -> None:
     settings = dataclasses.replace(NOTHING, share=1.0, elastic_alpha=37.0, elastic_sigma=5.25)
     same = np.repeat(EXAMPLES.pictures[:1], 8, axis=0)
@@ -134,3 +158,19 @@ def test_a_picture_that_would_lose_its_ink_stays_as_it_is() -> None:
     away = dataclasses.replace(NOTHING, share=1.0, shift=28.0)
     pictures = augment(dot, np.zeros(20, int), away, np.random.default_rng(0))
     assert (pictures.max(axis=(1, 2)) > 0.3).all()
+
+
+def test_the_elastic_field_has_the_spread_of_one_random_number_a_pixel() -> None:
+    settings = Augmentation(elastic_alpha=37.0, elastic_sigma=5.25)
+    rng = np.random.default_rng(0)
+    field = _elastic_field(2000, 28, settings, rng)
+    smoothed = gaussian_filter(
+        rng.uniform(-1, 1, (500, 28, 28)),
+        (0, settings.elastic_sigma, settings.elastic_sigma),
+        mode="constant",
+    )
+    wanted = settings.elastic_alpha * smoothed
+    for row, column in ((14, 14), (4, 20), (0, 0)):
+        assert field[:, :, row, column].std() == pytest.approx(wanted[:, row, column].std(), rel=0.12)
+    along = np.corrcoef(field[0, :, 14, 10], field[0, :, 14, 15])[0, 1]
+    assert along == pytest.approx(np.corrcoef(wanted[:, 14, 10], wanted[:, 14, 15])[0, 1], abs=0.06)

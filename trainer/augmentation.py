@@ -1,17 +1,23 @@
 """Distorted copies of training pictures: what other hands, pens and cameras would have made.
 
-    pictures -> affine + elastic warp -> stroke width -> blur -> fading -> contrast -> noise -> pictures
+    pictures -> affine + elastic warp -> stroke width -> blur -> fading -> contrast -> noise -> JPEG
+             -> pictures
 
 Everything is computed for a whole batch at once in NumPy and works on ink (background 0). The
 result still has to walk the serving road (`service.normalization.normalize`), like any picture.
 """
 
+import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
 # A rotated 1 or 7 is soon another digit; they turn half as far (Ciresan et al. 2010, section 2).
 HALF_TURN_LABELS = (1, 7)
+STRIDE = 2  # pixels between the random numbers of the elastic field, which is smooth over five
+BLOCK = 8  # pixels a side of the squares that JPEG compresses by themselves
+FAINT = 0.15  # share of full ink below which serving sees paper (service/ink.py)
 
 
 def _range(default: float, help: str, highest: float = float("inf")) -> float:
@@ -44,6 +50,8 @@ class Augmentation:
     contrast: float = _range(0.5, "largest share of the ink taken from every pixel alike", 1)
     noise_share: float = _range(0.0, "share of the pictures whose ink becomes grainy", 1)
     noise: float = _range(0.15, "largest standard deviation of the grain; the background stays clean", 1)
+    jpeg_share: float = _range(0.0, "share of the pictures with the damage that JPEG compression does", 1)
+    jpeg: float = _range(60.0, "largest step to which JPEG rounds the coefficients, of 255", 255)
     normalized_share: float = _range(
         0.5, "share of the pictures that are cut out and centred again after distortion, as uploads are", 1
     )
@@ -68,6 +76,7 @@ def augment(
     warped = _fade(warped, settings, rng)
     warped = _pale(warped, settings, rng)
     warped = _grain(warped, settings, rng)
+    warped = _compress(warped, settings, rng)
     kept = warped.max(axis=(1, 2)) > 0.3
     distorted[np.flatnonzero(chosen)[kept]] = warped[kept]
     return distorted
@@ -89,15 +98,17 @@ def warp(
 def _elastic_field(n: int, side: int, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
     """Return displacements along rows and columns, (2, n, side, side) float32, in pixels.
 
-    Uniform noise in (-1, 1), smoothed and scaled. A byte of chance for each is plenty, because the
-    smoothing averages over hundreds; it costs a quarter of a float's.
+    Uniform noise in (-1, 1), smoothed and scaled. A number for each second pixel either way, and a
+    byte of chance for each number, are plenty, because the smoothing averages over hundreds; with
+    the square root of the stride the field has the spread that one number a pixel would give.
     """
-    noise = np.frombuffer(rng.bytes(2 * n * side * side), np.int8).astype(np.float32)
+    count = side // STRIDE
+    noise = np.frombuffer(rng.bytes(2 * n * count * count), np.int8).astype(np.float32)
     noise += 0.5  # -128 ... 127 has its middle at -0.5
-    smooth = _gaussian_matrix(side, settings.elastic_sigma)
-    left = smooth * np.float32(settings.elastic_alpha / 128) @ noise.reshape(2, n, side, side)
-    # The second product as a single one over all rows: one large is faster than n small.
-    return (left.reshape(-1, side) @ smooth.T).reshape(2, n, side, side)
+    smooth = _gaussian_matrix(side, settings.elastic_sigma, STRIDE) * np.float32(math.sqrt(STRIDE))
+    # The first product as a single one over all rows: one large is faster than n small.
+    across = noise.reshape(-1, count) @ smooth.T * np.float32(settings.elastic_alpha / 128)
+    return (smooth @ across.reshape(-1, count, side)).reshape(2, n, side, side)
 
 
 def _affine_coordinates(
@@ -156,9 +167,13 @@ def _between(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarra
     return start
 
 
-def _gaussian_matrix(side: int, sigma: float) -> np.ndarray:
-    """Return the (side, side) matrix that convolves a column with a Gaussian of `sigma` pixels."""
-    distance = np.arange(side)[:, None] - np.arange(side)
+@lru_cache(maxsize=16)
+def _gaussian_matrix(side: int, sigma: float, stride: int = 1) -> np.ndarray:
+    """Return the (side, side // stride) matrix that convolves a column with a Gaussian.
+
+    sigma: its standard deviation in pixels. stride: pixels between the column's values.
+    """
+    distance = np.arange(side)[:, None] - (np.arange(side // stride) + 0.5) * stride + 0.5
     kernel = np.exp(-0.5 * (np.arange(-3 * side, 3 * side + 1) / sigma) ** 2)
     return (np.exp(-0.5 * (distance / sigma) ** 2) / kernel.sum()).astype(np.float32)
 
@@ -225,3 +240,30 @@ def _grain(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generato
     noisy = some + strength * rng.standard_normal(some.shape, np.float32)
     pictures[picked] = np.where(some > 0, np.clip(noisy, 0, 1), 0)
     return pictures
+
+
+def _compress(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """Round the cosine coefficients of 8 x 8 blocks, as JPEG does (ITU-T T.81, annex A).
+
+    One step for all frequencies; the real tables are coarser for the high ones. What that adds to
+    the background is below the level at which serving takes it for ink.
+    """
+    picked = _pick(len(pictures), settings.jpeg_share, rng)
+    some, side = pictures[picked], pictures.shape[1]
+    blocks = -(-side // BLOCK)
+    transform = np.kron(np.eye(blocks, dtype=np.float32), _cosine_matrix())
+    margin = blocks * BLOCK - side
+    padded = np.pad(some, ((0, 0), (0, margin), (0, margin)))
+    steps = rng.uniform(1, max(settings.jpeg, 1), (len(some), 1, 1)).astype(np.float32) / 255
+    coefficients = np.rint(transform @ padded @ transform.T / steps) * steps
+    damaged = (transform.T @ coefficients @ transform)[:, :side, :side]
+    pictures[picked] = np.where((some > 0) | (damaged > FAINT), np.clip(damaged, 0, 1), 0)
+    return pictures
+
+
+def _cosine_matrix() -> np.ndarray:
+    """Return the orthonormal discrete cosine transform of 8 values, (8, 8) float32."""
+    index = np.arange(BLOCK)
+    matrix = np.cos(np.pi / BLOCK * (index + 0.5) * index[:, None]) * np.sqrt(2 / BLOCK)
+    matrix[0] /= np.sqrt(2)
+    return matrix.astype(np.float32)
