@@ -153,18 +153,32 @@ class Metrics:
             registry=self.registry,
         )
         self._versions: dict[str, str] = {}
+        # To find the child of a label's value takes longer than to count: those in use are kept here.
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._predicted: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def request_answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count one request; `route` is the rule that matched it, None for none."""
-        method = method if method in METHODS else OTHER
-        route = route or OTHER
-        self.requests.labels(method, route, str(status)).inc()
-        self.request_duration.labels(method, route).observe(seconds)
+        key = (method if method in METHODS else OTHER, route or OTHER, status)
+        children = self._answered.get(key)
+        if children is None:
+            method, route, status = key
+            counter = self.requests.labels(method, route, str(status))
+            children = self._answered[key] = (counter, self.request_duration.labels(method, route))
+        counter, histogram = children
+        counter.inc()
+        histogram.observe(seconds)
 
     def predicted(self, model: str, prediction: Prediction) -> None:
         """Count one prediction."""
-        self.predictions.labels(model, str(prediction.digit)).inc()
-        self.confidence.labels(model).observe(prediction.confidence)
+        key = (model, prediction.digit)
+        children = self._predicted.get(key)
+        if children is None:
+            counter = self.predictions.labels(model, str(prediction.digit))
+            children = self._predicted[key] = (counter, self.confidence.labels(model))
+        counter, histogram = children
+        counter.inc()
+        histogram.observe(prediction.confidence)
         if not prediction.accepted:
             self.not_accepted.labels(model).inc()
 

@@ -81,12 +81,15 @@ def _images(request: Request, content_type: str) -> list[bytes]:
 
 def _parts(request: Request, content_type: str) -> list[Part]:
     body = request.get_data(cache=False)
-    most = request.max_form_parts or len(body)
+    most, longest = request.max_form_parts or len(body), request.max_form_memory_size or len(body)
     try:
-        return parse_form(body, content_type, most)
+        parts = parse_form(body, content_type, most)
     except TooManyPartsError as error:
         raise RequestEntityTooLarge(f"{error}; at most {most} are allowed.") from error
     except MultipartError as error:
         raise MissingImageError(
             f"No part could be read from the form: {error}. With curl: -F file=@picture.png"
         ) from error
+    if any(len(part.content) > longest for part in parts if not part.is_file):
+        raise RequestEntityTooLarge(f"A part without a file name is longer than {longest} bytes.")
+    return parts
