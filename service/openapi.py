@@ -191,8 +191,14 @@ def _prediction_paths(settings: Settings) -> JsonObject:
         "predictBatch",
         "Classify many images",
         ok(reference("Batch"), "An answer for each image in the order sent; an error where one has none.")
-        | problems(MissingImageError, TooManyImagesError, *MODEL_ERRORS, plain=(BODY_TOO_LARGE,)),
-        parameters=[_MODEL_PARAMETER],
+        | problems(
+            MissingImageError,
+            InvalidParameterError,
+            TooManyImagesError,
+            *MODEL_ERRORS,
+            plain=(BODY_TOO_LARGE,),
+        ),
+        parameters=[_MODEL_PARAMETER, _EXPLAIN_PARAMETER],
         requestBody={"required": True, "content": {"multipart/form-data": {"schema": many_files}}},
     )
     return {"/predict": {"post": one}, "/predict/batch": {"post": many}}

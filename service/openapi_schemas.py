@@ -84,10 +84,9 @@ def schemas() -> JsonObject:
                 "steps": {
                     "type": "array",
                     "items": {"type": "string"},
-                    "description": "What preprocessing did.",
+                    "description": "What was done to the image to get `picture`, in order.",
                 },
-            },
-            optional=("steps",),
+            }
         ),
         "Batch": _object(
             {

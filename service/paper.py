@@ -6,35 +6,52 @@ grey -> one colour around? -> dark or light ink? -> paper's light -> darkness re
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
+from service.steps import Tell, nobody
+
 # A border within this many grey values is one colour.
 FLAT_RANGE = 2
 # With more of the border than this on either side of the threshold, it does not tell paper from ink.
 CLEAR_SHARE = 0.4
+# Paper whose light varies less than this, of 255, is not worth a word.
+UNEVEN_RANGE = 20
+TURNED = "light ink on dark: turned over"
 # The paper's light is estimated on a grid this long; a neighbourhood is a quarter of it, wider than
 # any stroke, narrower than most shadows.
 LIGHT_GRID = 48
 
 
-def ink_darkness(grey: np.ndarray) -> np.ndarray:
+def ink_darkness(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
     """Return how much darker than its paper each pixel is, (height, width) float32.
 
     Light ink on dark counts as dark ink on light. Paper is around 0, with its noise on either side.
+    tell: gets what was done.
     """
     outermost = border(grey)
     lowest, paper, highest = np.percentile(outermost, (10, 50, 90)).astype(np.float32)
     if highest - lowest <= FLAT_RANGE:  # one colour all around: that is the paper, everywhere
         contrast = paper - grey
-        return contrast if contrast.sum() >= 0 else -contrast
+        if contrast.sum() >= 0:
+            return contrast
+        tell(TURNED)
+        return -contrast
     coarse = _coarse(grey)
     if is_light_on_dark(np.asarray(coarse, np.float32)):
+        tell(TURNED)
         grey, coarse = 255 - grey, ImageOps.invert(coarse)
-    return (1 - grey / np.maximum(paper_light(coarse, grey.shape), 1)) * 255
+    light = np.maximum(paper_light(coarse, grey.shape), 1)
+    if light.max() - light.min() > UNEVEN_RANGE:
+        tell("uneven light evened out")
+    return (1 - grey / light) * 255
 
 
-def even_darkness(grey: np.ndarray) -> np.ndarray:
-    """Return how much darker than one common level of the paper each pixel is, float32."""
+def even_darkness(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
+    """Return how much darker than one common level of the paper each pixel is, float32.
+
+    tell: gets what was done.
+    """
     dark = grey < otsu_threshold(grey)
     if background_is_dark(dark):
+        tell(TURNED)
         grey, dark = 255 - grey, ~dark
     return np.median(grey[~dark]) - grey if not dark.all() else np.zeros_like(grey)
 

@@ -12,7 +12,7 @@ from tests.serving import PROJECT
 # What knows no HTTP: shared by the service and the trainer.
 MODEL_CORE = {
     "artifact", "classifier", "cleaning", "components", "decoding", "ink", "network", "normalization",
-    "paper", "preprocessing",
+    "paper", "preprocessing", "steps",
 }  # fmt: skip
 SERVICE = {path.stem for path in (PROJECT / "service").glob("*.py")} - {"__init__"}
 

@@ -76,7 +76,9 @@ class TrainingConfig:
     )
     input_offset: float = _setting(0.0, "subtracted from the pixels, folded into the biases when published")
     seed: int = _setting(0, "decides first weights, order and distortion", lowest=0)
-    split_seed: int = _setting(0, "decides which images are held out, for validation and (digits, folder) for the test", lowest=0)
+    split_seed: int = _setting(
+        0, "decides which images are held out, for validation and (digits, folder) for the test", lowest=0
+    )
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
