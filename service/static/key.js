@@ -4,7 +4,7 @@
 //
 // sessionStorage forgets it when the tab is closed; nothing else of the browser ever holds it.
 
-const NAME = "key";
+const NAME = "digits-key";
 let key = stored();
 
 function stored() {

@@ -38,6 +38,7 @@ sheet.addEventListener("change", (event) => {
   } else if (event.detail.finished) {
     ask();
   } else if (!asking) {
+    $("verdict").ariaBusy = true;
     asking = true; // in the middle of a stroke too, but not for each of its points
     askTimer = setTimeout(ask, PAUSE_WHILE_WRITING);
   }
@@ -48,6 +49,7 @@ async function ask() {
   asking = false;
   question?.abort();
   if (sheet.empty || sheet.extent < DOT) return;
+  $("verdict").ariaBusy = true;
   const mine = (question = new AbortController());
   const started = performance.now();
   try {
@@ -107,7 +109,7 @@ function showExplanation(explanation, digit) {
   $("saliency").alt = `Heat map: orange spoke for ${digit}, blue for ${explanation.runner_up}`;
   $("for-digit").textContent = digit;
   $("against-digit").textContent = explanation.runner_up;
-  $("steps").replaceChildren(...(explanation.steps ?? []).map((step) => Object.assign(document.createElement("li"), { textContent: step })));
+  $("steps").replaceChildren(...explanation.steps.map((step) => Object.assign(document.createElement("li"), { textContent: step })));
   $("why").classList.remove("nothing");
 }
 
@@ -150,6 +152,7 @@ function showNothing() {
 
 function verdict(state, digit, headline, detail, spoken = `${headline}. ${detail}`) {
   $("verdict").dataset.state = state;
+  $("verdict").ariaBusy = asking; // false once this answers all that was written
   $("digit").textContent = digit;
   $("headline").textContent = headline;
   $("detail").textContent = detail;
