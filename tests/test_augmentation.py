@@ -1,9 +1,11 @@
 """Distorted pictures stay digits, differ from each other, and obey every range."""
 
 import dataclasses
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.training import drawn_examples
 from trainer.augmentation import Augmentation, augment, warp
@@ -12,7 +14,9 @@ EXAMPLES = drawn_examples(60)
 NOTHING = Augmentation(
     **{field.name: 0.0 for field in dataclasses.fields(Augmentation)}  # every range at its lowest
 )
-ALL = Augmentation(share=1, stroke_share=1, blur_share=1, fading_share=1, contrast_share=1, noise_share=1)
+ALL = Augmentation(
+    share=1, stroke_share=1, blur_share=1, fading_share=1, contrast_share=1, noise_share=1, jpeg_share=1
+)
 
 
 def distorted(settings: Augmentation, seed: int = 0) -> np.ndarray:
@@ -119,6 +123,25 @@ def test_noise_stays_on_the_ink() -> None:
     background = EXAMPLES.pictures == 0
     assert not grainy[background].any()
     assert np.std((grainy - EXAMPLES.pictures)[~background]) > 0.1
+
+
+def test_compression_damages_pictures_as_much_as_a_jpeg_file_does() -> None:
+    compressed = distorted(dataclasses.replace(NOTHING, share=1.0, jpeg_share=1.0, jpeg=100.0))
+    files = np.stack([through_jpeg(picture, quality=25) for picture in EXAMPLES.pictures])
+    inked = EXAMPLES.pictures > 0
+    damage, real = (np.abs(other - EXAMPLES.pictures)[inked].mean() for other in (compressed, files))
+    assert 0.5 < damage / real < 2
+
+
+def through_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(np.uint8(255 * picture)).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer), np.float32) / 255
+
+
+def test_compression_in_tiny_steps_leaves_pictures_alone() -> None:
+    compressed = distorted(dataclasses.replace(NOTHING, share=1.0, jpeg_share=1.0, jpeg=1.0))
+    assert compressed == pytest.approx(EXAMPLES.pictures, abs=0.02)
 
 
 def test_an_elastic_field_bends_each_picture_in_its_own_way() -> None:

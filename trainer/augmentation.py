@@ -1,6 +1,7 @@
 """Distorted copies of training pictures: what other hands, pens and cameras would have made.
 
-    pictures -> affine + elastic warp -> stroke width -> blur -> fading -> contrast -> noise -> pictures
+    pictures -> affine + elastic warp -> stroke width -> blur -> fading -> contrast -> noise -> JPEG
+             -> pictures
 
 Everything is computed for a whole batch at once in NumPy and works on ink (background 0). The
 result still has to walk the serving road (`service.normalization.normalize`), like any picture.
@@ -12,6 +13,8 @@ import numpy as np
 
 # A rotated 1 or 7 is soon another digit; they turn half as far (Ciresan et al. 2010, section 2).
 HALF_TURN_LABELS = (1, 7)
+BLOCK = 8  # pixels a side of the squares that JPEG compresses by themselves
+FAINT = 0.15  # share of full ink below which serving sees paper (service/ink.py)
 
 
 def _range(default: float, help: str, highest: float = float("inf")) -> float:
@@ -44,6 +47,8 @@ class Augmentation:
     contrast: float = _range(0.5, "largest share of the ink taken from every pixel alike", 1)
     noise_share: float = _range(0.0, "share of the pictures whose ink becomes grainy", 1)
     noise: float = _range(0.15, "largest standard deviation of the grain; the background stays clean", 1)
+    jpeg_share: float = _range(0.0, "share of the pictures with the damage that JPEG compression does", 1)
+    jpeg: float = _range(60.0, "largest step to which JPEG rounds the coefficients, of 255", 255)
     normalized_share: float = _range(
         0.5, "share of the pictures that are cut out and centred again after distortion, as uploads are", 1
     )
@@ -68,6 +73,7 @@ def augment(
     warped = _fade(warped, settings, rng)
     warped = _pale(warped, settings, rng)
     warped = _grain(warped, settings, rng)
+    warped = _compress(warped, settings, rng)
     kept = warped.max(axis=(1, 2)) > 0.3
     distorted[np.flatnonzero(chosen)[kept]] = warped[kept]
     return distorted
@@ -225,3 +231,30 @@ def _grain(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generato
     noisy = some + strength * rng.standard_normal(some.shape, np.float32)
     pictures[picked] = np.where(some > 0, np.clip(noisy, 0, 1), 0)
     return pictures
+
+
+def _compress(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """Round the cosine coefficients of 8 x 8 blocks, as JPEG does (ITU-T T.81, annex A).
+
+    One step for all frequencies; the real tables are coarser for the high ones. What that adds to
+    the background is below the level at which serving takes it for ink.
+    """
+    picked = _pick(len(pictures), settings.jpeg_share, rng)
+    some, side = pictures[picked], pictures.shape[1]
+    blocks = -(-side // BLOCK)
+    transform = np.kron(np.eye(blocks, dtype=np.float32), _cosine_matrix())
+    margin = blocks * BLOCK - side
+    padded = np.pad(some, ((0, 0), (0, margin), (0, margin)))
+    steps = rng.uniform(1, max(settings.jpeg, 1), (len(some), 1, 1)).astype(np.float32) / 255
+    coefficients = np.rint(transform @ padded @ transform.T / steps) * steps
+    damaged = (transform.T @ coefficients @ transform)[:, :side, :side]
+    pictures[picked] = np.where((some > 0) | (damaged > FAINT), np.clip(damaged, 0, 1), 0)
+    return pictures
+
+
+def _cosine_matrix() -> np.ndarray:
+    """Return the orthonormal discrete cosine transform of 8 values, (8, 8) float32."""
+    index = np.arange(BLOCK)
+    matrix = np.cos(np.pi / BLOCK * (index + 0.5) * index[:, None]) * np.sqrt(2 / BLOCK)
+    matrix[0] /= np.sqrt(2)
+    return matrix.astype(np.float32)

@@ -14,7 +14,7 @@ import numpy as np
 
 from service.normalization import Geometry, normalize
 from trainer.augmentation import augment
-from trainer.committee import Committee
+from trainer.committee import Committee, Lesson
 from trainer.config import TrainingConfig
 from trainer.data import CLASSES, Dataset, Examples
 from trainer.losses import one_hot
@@ -49,14 +49,17 @@ def epoch_batches(
     teachers: Committee | None = None,
 ) -> Iterator[Batch]:
     """Yield (pixels, targets) of one epoch: (n, side * side) float32 and (n, 10) float32."""
-    order = np.random.default_rng((config.seed, epoch)).permutation(len(examples))
+    view = epoch % config.views if config.views else epoch
+    order = np.random.default_rng((config.seed, view)).permutation(len(examples))
+    real = len(examples) - config.drawn  # the drawn ones come last
     rows = batch_rows(len(examples), config)
     pending: deque = deque()
     with ThreadPoolExecutor(1) as pool:
         for index, start in enumerate(range(0, len(examples), rows)):
-            chosen = examples.take(order[start : start + rows])
-            rng = np.random.default_rng((config.seed, epoch, index))
-            pending.append(pool.submit(make_batch, chosen, geometry, config, rng, teachers))
+            chosen = order[start : start + rows]
+            rng = np.random.default_rng((config.seed, view, index))
+            lesson = Lesson(teachers, chosen < real, (view, index)) if teachers else None
+            pending.append(pool.submit(make_batch, examples.take(chosen), geometry, config, rng, lesson))
             if len(pending) > AHEAD:
                 yield pending.popleft().result()
         while pending:
@@ -68,7 +71,7 @@ def make_batch(
     geometry: Geometry,
     config: TrainingConfig,
     rng: np.random.Generator,
-    teachers: Committee | None = None,
+    lesson: Lesson | None = None,
 ) -> Batch:
     """Return (pixels, targets) of some examples, distorted as the configuration says.
 
@@ -81,9 +84,8 @@ def make_batch(
     if again.any():
         pixels[again] = normalize(pictures[again], geometry)
     targets = one_hot(examples.labels, CLASSES)
-    if teachers:
-        targets *= np.float32(1 - config.soft_share)
-        targets += np.float32(config.soft_share) * teachers.answers(pixels, config.soft_temperature)
+    if lesson:
+        lesson.soften(targets, pixels, config)
     if config.label_smoothing:
         targets = targets * np.float32(1 - config.label_smoothing) + np.float32(
             config.label_smoothing / CLASSES

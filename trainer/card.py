@@ -29,7 +29,7 @@ A multilayer perceptron that names the handwritten digit in a {side} x {side} pi
 |---|---|
 | version | `{artifact.version}` (first 12 digits of the file's SHA-256) |
 | file | `{name}.npz`, {size:,} bytes |
-| trained | {training["trained_on"]}, on {examples["train"]:,} images of `{training["dataset"]}` |
+| trained | {training["trained_on"]}, on {_fitted(training)} |
 | chosen by | {examples["validation"]:,} held-out training images |
 | tested on | {examples["test"]:,} images that took no part in any choice |
 
@@ -71,6 +71,13 @@ Set `SOURCE_DATE_EPOCH` to a moment on {training["trained_on"]} to get the same 
 |---|---|
 {_rows(training["sources"])}
 """
+
+
+def _fitted(training: dict[str, Any]) -> str:
+    """Return what the network was fitted on, in words."""
+    text = f"{training['examples']['train']:,} images of `{training['dataset']}`"
+    drawn = training["examples"].get("drawn", 0)
+    return f"{text} and {drawn:,} digits drawn by `trainer/strokes.py`" if drawn else text
 
 
 def _figures(metrics: dict[str, Any]) -> str:

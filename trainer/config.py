@@ -74,6 +74,14 @@ class TrainingConfig:
     validation: float = _setting(
         0.1, "share of the training images held out to choose by", lowest=0, highest=0.9
     )
+    drawn: int = _setting(
+        0, "digits drawn stroke by stroke that join the training images, in the ways MNIST lacks", lowest=0
+    )
+    views: int = _setting(
+        0,
+        "epochs after which the same distortions come again (teachers answer each once); 0: never",
+        lowest=0,
+    )
     input_offset: float = _setting(0.0, "subtracted from the pixels, folded into the biases when published")
     seed: int = _setting(0, "decides first weights, order and distortion", lowest=0)
     split_seed: int = _setting(

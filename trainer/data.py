@@ -41,6 +41,12 @@ class Examples:
         """Return the examples at `indices`."""
         return Examples(self.pictures[indices], self.labels[indices])
 
+    def __add__(self, others: "Examples") -> "Examples":
+        """Return these examples followed by the others."""
+        return Examples(
+            np.concatenate((self.pictures, others.pictures)), np.concatenate((self.labels, others.labels))
+        )
+
     @property
     def pixels(self) -> np.ndarray:
         """The pictures as rows, (n, side * side)."""

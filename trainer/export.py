@@ -170,7 +170,12 @@ def provenance(
         "config": dataclasses.asdict(config),
         "dataset": dataset.name,
         "sources": dataset.sources,
-        "examples": {"train": len(train), "validation": len(validation), "test": len(dataset.test)},
+        "examples": {
+            "train": len(train) - config.drawn,
+            "drawn": config.drawn,
+            "validation": len(validation),
+            "test": len(dataset.test),
+        },
         "trained_on": trained_on(),
         "libraries": {"numpy": np.__version__, "pillow": PIL.__version__},
     }

@@ -21,9 +21,11 @@ from trainer.export import export
 from trainer.losses import activate, loss_and_gradient
 from trainer.parameters import Parameters
 from trainer.progress import Progress
+from trainer.strokes import draw_digits
 from trainer.tables import Table, load_table, table_task
 from trainer.train import Task, TrainingState, begin, correct, judge, logits, train
 
+DRAWN = 0x64726177  # sets the drawn digits' chance apart from that of epochs and thresholds
 RECIPE_OF = {"digits": "digits-8x8", "sqrt-mean": "sqrt-mean", "two-classes": "two-classes"}
 
 
@@ -78,6 +80,8 @@ def train_model(
     examples, validation = hold_out(dataset.train, config.validation, config.split_seed)
     if not len(examples):
         raise TrainerError(f"{dataset.name} has no training image left after the validation split")
+    if config.drawn:
+        examples += draw_digits(config.drawn, dataset.geometry, np.random.default_rng((config.seed, DRAWN)))
     if teachers:
         dataset = dataclasses.replace(dataset, sources=dataset.sources | teachers.sources)
     task = digits_task(dataset, examples, validation, config, teachers)
@@ -142,10 +146,7 @@ def choose_split(dataset: Dataset, split: str) -> Examples:
         return dataset.test
     if split == "train":
         return dataset.train
-    return Examples(
-        np.concatenate((dataset.train.pictures, dataset.test.pictures)),
-        np.concatenate((dataset.train.labels, dataset.test.labels)),
-    )
+    return dataset.train + dataset.test
 
 
 def cross_validate(config: TrainingConfig, splits: int) -> list[float]:
