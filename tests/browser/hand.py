@@ -50,7 +50,8 @@ def play_pen(page: Page, strokes: list[list[list[int]]]) -> None:
             for (const [first, ...points] of strokes) {
                 const last = points.at(-1);
                 canvas.dispatchEvent(pen("pointerdown", first));
-                canvas.dispatchEvent(pen("pointermove", last, points.map((each) => pen("pointermove", each))));
+                const between = points.map((point) => pen("pointermove", point));
+                canvas.dispatchEvent(pen("pointermove", last, between));
                 canvas.dispatchEvent(pen("pointerup", last));
             }
         }""",
