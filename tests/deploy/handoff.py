@@ -20,7 +20,8 @@ from tests.drawing import digit_png
 from tests.serving import PROJECT, Server, copy_models, running_service, wait_until
 
 MODEL = "digits-8x8"
-QUICK = ["--epochs", "6", "--seed", "5", "--minimum-accuracy", "0.9"]  # another model, not a better one
+# another model, not a better one
+QUICK = ["--epochs", "6", "--seed", "5", "--minimum-accuracy", "0.9", "--maximum-drop", "1"]
 
 
 class Answer(NamedTuple):
