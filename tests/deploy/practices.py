@@ -238,7 +238,7 @@ def trainer_commands(objects: list[Object]) -> Iterator[str]:
 
 
 def failure_policies(objects: list[Object]) -> Iterator[str]:
-    """Yield rules about exit codes of containers that do not exist."""
+    """Yield rules about containers that do not exist, and Jobs that train what the gate refused again."""
     for pod in pods(objects):
         if pod.owner["kind"] not in ("Job", "CronJob"):
             continue
@@ -249,5 +249,9 @@ def failure_policies(objects: list[Object]) -> Iterator[str]:
             named = rule.get("onExitCodes", {}).get("containerName")
             if named and named not in containers:
                 yield f"{pod.title}: podFailurePolicy names container {named!r}, which does not exist"
+        rules = spec.get("podFailurePolicy", {}).get("rules", [])
+        final = [value for rule in rules if "onExitCodes" in rule for value in rule["onExitCodes"]["values"]]
+        if 2 not in final and spec.get("backoffLimit") != 0:
+            yield f"{pod.title}: the Job tries again after exit code 2, which says that it would end so again"
         if "podFailurePolicy" in spec and pod.spec.get("restartPolicy") != "Never":
             yield f"{pod.title}: podFailurePolicy needs restartPolicy Never"

@@ -52,6 +52,7 @@ def unknown_setting(objects: list[Object]) -> None:
 POD = "spec/template/spec"
 CONTAINER = f"{POD}/containers/0"
 JOB = "spec/jobTemplate/spec"
+TRAINER = "digits-trainer"
 MISMATCH = {"app.kubernetes.io/name": "digit"}
 
 FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
@@ -78,15 +79,15 @@ FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
         "resources.limits has no memory",
     ),
     "no requests": (
-        put("CronJob", f"{JOB}/{CONTAINER[5:]}/resources/requests", {}),
+        put("CronJob", f"{JOB}/{CONTAINER[5:]}/resources/requests", {}, TRAINER),
         "resources.requests has no cpu",
     ),
     "bad name": (put("Service", "metadata/name", "Digits_Service"), "is no DNS label"),
     "bad volume name": (put("Deployment", f"{POD}/volumes/1/name", "tmp_"), "'tmp_' is no DNS label"),
-    "bad cron": (put("CronJob", "spec/schedule", "17 25 * * *"), "is no cron expression"),
+    "bad cron": (put("CronJob", "spec/schedule", "17 25 * * *", TRAINER), "is no cron expression"),
     "image latest": (put("Deployment", f"{CONTAINER}/image", "digits:latest"), "has no fixed version"),
     "image without a tag": (
-        put("CronJob", f"{JOB}/{CONTAINER[5:]}/image", "x/digits-trainer"),
+        put("CronJob", f"{JOB}/{CONTAINER[5:]}/image", "x/digits-trainer", TRAINER),
         "no fixed version",
     ),
     "no readiness": (put("Deployment", f"{CONTAINER}/readinessProbe", REMOVED), "has no readinessProbe"),
@@ -108,12 +109,16 @@ FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
         "has no preStop.sleep",
     ),
     "trainer flag": (
-        put("CronJob", f"{JOB}/{CONTAINER[5:]}/args/2", "--into"),
+        put("CronJob", f"{JOB}/{CONTAINER[5:]}/args/2", "--into", TRAINER),
         "unrecognized arguments: --into",
     ),
     "policy for no container": (
-        put("CronJob", f"{JOB}/podFailurePolicy/rules/1/onExitCodes/containerName", "train"),
+        put("CronJob", f"{JOB}/podFailurePolicy/rules/1/onExitCodes/containerName", "train", TRAINER),
         "names container 'train', which does not exist",
+    ),
+    "a refused model is trained again": (
+        put("CronJob", f"{JOB}/podFailurePolicy/rules/1/onExitCodes/values", [3], TRAINER),
+        "the Job tries again after exit code 2",
     ),
     "service selects nothing": (
         put("Service", "spec/selector", MISMATCH),
@@ -186,7 +191,10 @@ FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
         put("Deployment", f"{POD}/initContainers/0/securityContext/capabilities", REMOVED),
         "container first-models: capabilities are not dropped",
     ),
-    "root": (put("CronJob", f"{JOB}/{POD[5:]}/securityContext/runAsUser", 0), "runAsUser is 0"),
+    "root": (
+        put("CronJob", f"{JOB}/{POD[5:]}/securityContext/runAsUser", 0, TRAINER),
+        "runAsUser is 0",
+    ),
     "no runAsNonRoot": (
         put("Deployment", f"{POD}/securityContext/runAsNonRoot", REMOVED),
         "runAsNonRoot is not true",
@@ -242,8 +250,13 @@ def test_a_planted_fault_is_found(fault: str) -> None:
             "tests/canary",
             "the selector also picks the pods of Deployment/digits-canary",
         ),
+        (
+            put("Job", f"{CONTAINER}/env/0/valueFrom/configMapKeyRef/key", "ROUNDS", "digits-committee"),
+            "tests/training",
+            "has no 'ROUNDS'",
+        ),
     ],
-    ids=["affinity", "scrape annotation", "stable picks the canary"],
+    ids=["affinity", "scrape annotation", "stable picks the canary", "key of a ConfigMap"],
 )  # fmt: skip
 def test_a_fault_in_a_component_is_found(fault: Callable, folder: str, expected: str) -> None:
     objects = render(folder)
