@@ -18,13 +18,12 @@ from service.app import create_app
 from service.config import Settings, SettingsError
 from service.metrics import Metrics
 from service.registry import ModelRegistry
+from tests.deploy.custom_kinds import CUSTOM_GROUPS, custom_complaint, predicting_pod
 from tests.deploy.links import PROBES
 from tests.deploy.rendering import Object, Pod, pods, title
 from trainer.cli import build_parser
 
 KUBERNETES = "1.32"
-# Kinds that a cluster learns from an operator; Kubernetes' own schemas do not know them.
-CUSTOM = {"monitoring.coreos.com/v1", "serving.kserve.io/v1beta1"}
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(|m|k|[MGTPE]|[KMGTPE]i|[eE][+-]?\d+)")
 POWERS = {
@@ -56,10 +55,15 @@ def practice_problems(objects: list[Object]) -> list[str]:
 def schema(objects: list[Object]) -> Iterator[str]:
     """Yield unknown fields, wrong types and versions of the API that were removed."""
     for one in objects:
-        if one["apiVersion"] not in CUSTOM:
+        group = one["apiVersion"].partition("/")[0]
+        if group in CUSTOM_GROUPS:
+            complaint = custom_complaint(one)
+            if not complaint and one["kind"] == "InferenceService":
+                complaint = _schema_complaint(json.dumps(predicting_pod(one)))
+        else:
             complaint = _schema_complaint(json.dumps(one))
-            if complaint:
-                yield f"{title(one)}: {complaint}"
+        if complaint:
+            yield f"{title(one)}: {complaint}"
 
 
 @functools.cache

@@ -58,6 +58,22 @@ MISMATCH = {"app.kubernetes.io/name": "digit"}
 FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
     "unknown field": (put("Deployment", f"{CONTAINER}/livenesProbe", {}), "'livenesProbe' was unexpected"),
     "wrong type": (put("Deployment", "spec/minReadySeconds", "5"), "'5' is not of type"),
+    "unknown field of a monitor": (
+        put("ServiceMonitor", "spec/endpoints/0/intervall", "15s"),
+        "'intervall' was unexpected",
+    ),
+    "wrong type in a monitor": (
+        put("ServiceMonitor", "spec/endpoints/0/interval", 15),
+        "15 is not of type 'string'",
+    ),
+    "unknown field of a rule": (
+        put("PrometheusRule", "spec/groups/2/rules/0/expression", "up"),
+        "'expression' was unexpected",
+    ),
+    "removed version of a custom kind": (
+        put("ServiceMonitor", "apiVersion", "monitoring.coreos.com/v1alpha1"),
+        "has no ServiceMonitor that is known here",
+    ),
     "removed API version": (
         put("PodDisruptionBudget", "apiVersion", "policy/v1beta1"),
         "has no PodDisruptionBudget",
@@ -235,6 +251,26 @@ def test_a_planted_fault_is_found(fault: str) -> None:
     ("fault", "folder", "expected"),
     [
         (
+            put("InferenceService", "spec/predictors", {}),
+            "overlays/kserve",
+            "'predictors' was unexpected",
+        ),
+        (
+            put("InferenceService", "spec/predictor/minReplicas", "two"),
+            "overlays/kserve",
+            "'two' is not of type 'integer'",
+        ),
+        (
+            put("InferenceService", "spec/predictor/minReplica", 2),
+            "overlays/kserve",
+            "'minReplica' was unexpected",
+        ),
+        (
+            put("InferenceService", "spec/predictor/containers/0/ports/0/name", "http"),
+            "overlays/kserve",
+            "readinessProbe asks port 'http1'",
+        ),
+        (
             put("Deployment", f"{POD}/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/0"
                 "/labelSelector/matchLabels", MISMATCH),
             "overlays/dev",
@@ -256,7 +292,10 @@ def test_a_planted_fault_is_found(fault: str) -> None:
             "has no 'ROUNDS'",
         ),
     ],
-    ids=["affinity", "scrape annotation", "stable picks the canary", "key of a ConfigMap"],
+    ids=[
+        *("kserve field", "kserve type", "kserve pod field", "kserve port"),
+        *("affinity", "scrape annotation", "stable picks the canary", "key of a ConfigMap"),
+    ],
 )  # fmt: skip
 def test_a_fault_in_a_component_is_found(fault: Callable, folder: str, expected: str) -> None:
     objects = render(folder)
