@@ -29,7 +29,7 @@ serve: $(VENV)/.serving
 	HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m gunicorn -c python:service.gunicorn_conf service.wsgi:application
 
 test: $(VENV)/.all
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses auto --dist loadfile
 
 train: $(VENV)/.all
 	$(RUN) -m trainer train digits

@@ -52,7 +52,7 @@ def test_the_metadata_says_how_it_was_made(quick_model: Path) -> None:
     assert training["command"].startswith("python -m trainer train digits --hidden 32 --epochs 6")
     assert str(quick_model.parent) not in training["command"]
     assert training["config"]["hidden"] == [32]
-    assert training["examples"] == {"train": 1294, "validation": 144, "test": 359}
+    assert training["examples"] == {"train": 1294, "drawn": 0, "validation": 144, "test": 359}
     assert all(isinstance(layer, Layer) for layer in load(quick_model).layers)
 
 
