@@ -9,9 +9,11 @@ import time
 import uuid
 
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from service.access import require_key
 from service.config import Settings
+from service.headers import SECURITY_HEADERS
 from service.metrics import Metrics
 from service.openapi import create_openapi
 from service.page import create_page
@@ -47,10 +49,8 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> F
         g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         g.started = time.perf_counter()
         metrics.requests_in_flight.inc()
-        connection = request.environ.get("gunicorn.socket")
-        if connection is not None:
-            # gthread waits for a body without end; a client that falls silent would keep a thread.
-            connection.settimeout(settings.read_timeout_seconds)
+        if getattr(request.environ.get("gunicorn.socket"), "too_large", False):
+            raise RequestEntityTooLarge  # the worker did not wait for the rest of the body
 
     require_key(app, settings.api_key_file)
 
@@ -61,7 +61,8 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> F
         route = request.url_rule.rule if request.url_rule else None
         metrics.request_answered(request.method, route, response.status_code, seconds)
         response.headers["X-Request-Id"] = g.request_id
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
         log_request(response, route, seconds)
         return response
 

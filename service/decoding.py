@@ -16,6 +16,8 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image, ImageOps
 
+from service.memory import MEBIBYTE, Gate, GateClosedError
+
 # Anything else (PSD, EPS, FITS, PDF, ...) never reaches its parser: most of Pillow's security
 # fixes of recent years were in formats that nobody photographs digits in.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
@@ -25,6 +27,13 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 WORKING_SIDE = 128
 
 DEFAULT_MAX_PIXELS = 25_000_000  # above the 24 megapixels that telephones send at most by default
+
+# Shared by the threads of a process. A picture that most telephones send passes in any company.
+_GATE = Gate(256 * MEBIBYTE, most_waiting=4, longest_wait_seconds=5.0)
+# Bytes for each pixel while a file is read, measured and rounded up; Pillow keeps colour in four.
+_BYTES_A_PIXEL = {"WEBP": 17, "TIFF": 6}
+SMALL_PIXELS = 200_000  # below, as many as there are threads do no harm
+_PROGRESSIVE_BYTES_A_PIXEL = 7  # of the whole picture: all its coefficients are kept
 
 # What Pillow's parsers raise for broken files, beside OSError.
 DECODER_ERRORS = (
@@ -66,20 +75,39 @@ class BrokenImageError(ImageError):
     """The image is broken or truncated."""
 
 
+class NoMemoryError(ImageError):
+    """Too many large images are being decoded."""
+
+
 def decode(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.ndarray:
     """Return the picture as grey values, (height, width) float32 in [0, 255], upright.
 
     Dark and light are as in the file; the longer side is below 256 pixels. Raises EmptyImageError,
-    UnsupportedFormatError, TooManyPixelsError (before any pixel is decoded) or BrokenImageError.
+    UnsupportedFormatError, TooManyPixelsError (before any pixel is decoded), BrokenImageError, or
+    NoMemoryError, which passes with time.
     """
     if not data:
         raise EmptyImageError("The image has 0 bytes. Send the bytes of an image file.")
     with _translated_errors(), _open(data) as image:
         _check_size(image, max_pixels)
+        pixels = image.width * image.height
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode at 1/2, 1/4 or 1/8
-        image.load()
-        upright = ImageOps.exif_transpose(image)
-        return _grey(upright)
+        with _GATE.hold(_memory_bytes(image, pixels)):
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)
+            return _grey(image)
+
+
+def _memory_bytes(image: Image.Image, pixels: int) -> int:
+    """Return how much memory it takes to read an opened picture, which had `pixels` before `draft`."""
+    if pixels < SMALL_PIXELS:
+        return 0
+    if image.info.get("progressive"):
+        return pixels * _PROGRESSIVE_BYTES_A_PIXEL
+    each = _BYTES_A_PIXEL.get(image.format or "", 5)
+    if image.getexif().get(0x0112, 1) != 1:
+        each += 4  # a turned copy
+    return image.width * image.height * each
 
 
 @contextmanager
@@ -90,6 +118,8 @@ def _translated_errors() -> Iterator[None]:
             yield
     except ImageError:
         raise
+    except GateClosedError as error:
+        raise NoMemoryError("Many large pictures came at once. Send it again a little later.") from error
     except Image.DecompressionBombError as error:
         raise TooManyPixelsError(f"{error} Send a smaller picture.") from error
     except DECODER_ERRORS as error:
@@ -134,27 +164,30 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
 
 def _grey(image: Image.Image) -> np.ndarray:
     """Return (height, width) float32 in [0, 255] of an upright picture of any mode."""
-    if image.mode == "1":
-        image = image.convert("L")
     if image.mode.startswith("I") or image.mode == "F":
-        return _stretched(_reduce(image))
+        return _stretched(_reduce(image, "F"))
     if image.has_transparency_data:
-        return _over_paper(_reduce(image.convert("RGBA")))
-    if image.mode == "P":
-        image = image.convert("RGB")
-    if image.mode == "L":
-        return np.asarray(_reduce(image), np.float32)
-    return _ink_channel(np.asarray(_reduce(image.convert("RGB")), np.float32))
+        return _over_paper(_reduce(image, "RGBA"))
+    if image.mode in ("1", "L"):
+        return np.asarray(_reduce(image, "L"), np.float32)
+    return _ink_channel(np.asarray(_reduce(image, "RGB"), np.float32))
 
 
-def _reduce(image: Image.Image) -> Image.Image:
-    """Return the picture shrunk by a whole factor: every pixel counts, and equally much."""
+def _reduce(image: Image.Image, mode: str) -> Image.Image:
+    """Return the picture in another mode, shrunk by a whole factor: every pixel counts, and equally much."""
     factor = max(image.size) // WORKING_SIDE
     if factor <= 1:
-        return image
-    if image.mode.startswith("I"):
-        image = image.convert("F")
-    return image.reduce((min(factor, image.width), min(factor, image.height)))
+        return image.convert(mode) if image.mode != mode else image
+    across, down = min(factor, image.width), min(factor, image.height)
+    if image.mode == mode and mode != "RGBA":
+        return image.reduce((across, down))
+    # Strip by strip: in a wider mode, or multiplied by its opacity, the whole would be there twice.
+    reduced = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
+    rows = 4 * down
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        reduced.paste(strip.convert(mode).reduce((across, down)), (0, top // down))
+    return reduced
 
 
 def _stretched(image: Image.Image) -> np.ndarray:

@@ -28,8 +28,9 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="digits-metrics-")
 _folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 _folder.mkdir(parents=True, exist_ok=True)
-for _file in _folder.glob("*.db"):
-    _file.unlink()
+for _pattern in ("*.db", "seen-*"):
+    for _file in _folder.glob(_pattern):
+        _file.unlink()
 
 # BLAS counts the machine's cores, not the container's, and the product of one row gains nothing
 # from a second thread.
@@ -38,7 +39,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
-worker_class = "gthread"  # a slow client holds a thread, not a worker
+worker_class = "service.worker.PatientWorker"  # gthread, but a slow client holds a socket alone
 threads = _settings.threads
 preload_app = True
 keepalive = 75  # longer than the 60 s of common load balancers, which reuse connections

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, values
@@ -46,6 +47,12 @@ def forget_worker(slot: int | str) -> None:
 
 if MULTIPROCESS_VARIABLE in os.environ:
     values.ValueClass = values.MultiProcessValue(process_identifier=lambda: _slot)
+
+
+def shared_folder() -> Path | None:
+    """Return the folder that the workers share, None where there is one process alone."""
+    folder = os.environ.get(MULTIPROCESS_VARIABLE)
+    return Path(folder) if folder else None
 
 
 def trained_timestamp(training: Mapping[str, Any]) -> float:
@@ -186,9 +193,9 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return the exposition for Prometheus, summed over all workers where there are several."""
-        folder = os.environ.get(MULTIPROCESS_VARIABLE)
+        folder = shared_folder()
         if not folder:
             return exposition(self.registry)
         registry = CollectorRegistry(support_collectors_without_names=True)
-        MultiProcessCollector(registry, path=folder)
+        MultiProcessCollector(registry, path=str(folder))
         return exposition(registry)
