@@ -110,7 +110,8 @@ class ModelRegistry:
         states = {}
         for path in sorted(self.folder.glob("[!.]*.npz")):
             try:
-                status = path.stat()
+                # A link to nothing is a file that cannot be used, not one that was removed.
+                status = path.stat() if path.exists() else path.lstat()
             except OSError:
                 continue  # gone between listing and looking
             states[path.stem] = FileState(status.st_mtime_ns, status.st_size, status.st_ino)

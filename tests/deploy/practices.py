@@ -18,13 +18,12 @@ from service.app import create_app
 from service.config import Settings, SettingsError
 from service.metrics import Metrics
 from service.registry import ModelRegistry
+from tests.deploy.custom_kinds import CUSTOM_GROUPS, custom_complaint, predicting_pod
 from tests.deploy.links import PROBES
 from tests.deploy.rendering import Object, Pod, pods, title
 from trainer.cli import build_parser
 
 KUBERNETES = "1.32"
-# Kinds that a cluster learns from an operator; Kubernetes' own schemas do not know them.
-CUSTOM = {"monitoring.coreos.com/v1", "serving.kserve.io/v1beta1"}
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(|m|k|[MGTPE]|[KMGTPE]i|[eE][+-]?\d+)")
 POWERS = {
@@ -56,10 +55,15 @@ def practice_problems(objects: list[Object]) -> list[str]:
 def schema(objects: list[Object]) -> Iterator[str]:
     """Yield unknown fields, wrong types and versions of the API that were removed."""
     for one in objects:
-        if one["apiVersion"] not in CUSTOM:
+        group = one["apiVersion"].partition("/")[0]
+        if group in CUSTOM_GROUPS:
+            complaint = custom_complaint(one)
+            if not complaint and one["kind"] == "InferenceService":
+                complaint = _schema_complaint(json.dumps(predicting_pod(one)))
+        else:
             complaint = _schema_complaint(json.dumps(one))
-            if complaint:
-                yield f"{title(one)}: {complaint}"
+        if complaint:
+            yield f"{title(one)}: {complaint}"
 
 
 @functools.cache
@@ -238,7 +242,7 @@ def trainer_commands(objects: list[Object]) -> Iterator[str]:
 
 
 def failure_policies(objects: list[Object]) -> Iterator[str]:
-    """Yield rules about exit codes of containers that do not exist."""
+    """Yield rules about containers that do not exist, and Jobs that train what the gate refused again."""
     for pod in pods(objects):
         if pod.owner["kind"] not in ("Job", "CronJob"):
             continue
@@ -249,5 +253,9 @@ def failure_policies(objects: list[Object]) -> Iterator[str]:
             named = rule.get("onExitCodes", {}).get("containerName")
             if named and named not in containers:
                 yield f"{pod.title}: podFailurePolicy names container {named!r}, which does not exist"
+        rules = spec.get("podFailurePolicy", {}).get("rules", [])
+        final = [value for rule in rules if "onExitCodes" in rule for value in rule["onExitCodes"]["values"]]
+        if 2 not in final and spec.get("backoffLimit") != 0:
+            yield f"{pod.title}: the Job tries again after exit code 2, which says that it would end so again"
         if "podFailurePolicy" in spec and pod.spec.get("restartPolicy") != "Never":
             yield f"{pod.title}: podFailurePolicy needs restartPolicy Never"
