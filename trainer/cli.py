@@ -324,8 +324,8 @@ def _judge(arguments: argparse.Namespace) -> int:
     dataset = load_dataset(arguments.dataset, arguments.data, model.geometry, config.split_seed)
     content = run.judge_again(model, config, dataset)
     name = arguments.artefact.name.removesuffix(".npz")
-    artifact = publish(content, name, arguments.to, arguments.minimum_accuracy)
-    print(artifact_text(artifact, f"published {arguments.to / name}.npz"))
+    images = held_out_images(dataset.name, arguments.data, config.split_seed, dataset)
+    _publish_bytes(content, name, arguments, images)
     return 0
 
 
