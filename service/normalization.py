@@ -59,8 +59,8 @@ def _fit(ink: np.ndarray, box: np.ndarray) -> None:
     The shorter side is centred. A square picture that its digit fills is its own box: a digit of an
     8x8 data set keeps its place.
     """
-    top, bottom = _extent(ink.any(axis=1))
-    left, right = _extent(ink.any(axis=0))
+    top, bottom = _extent(np.any(ink, axis=1))
+    left, right = _extent(np.any(ink, axis=0))
     height, width = bottom - top, right - left
     side = max(height, width)
     if ink.shape == (side, side):
