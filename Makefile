@@ -36,6 +36,7 @@ train: $(VENV)/.all
 
 bench: $(VENV)/.all
 	$(RUN) -m tests.bench_serving
+	$(RUN) -m tests.bench_preprocessing
 	$(RUN) -m tests.bench_training --images 12800
 
 lint: $(VENV)/.all

@@ -264,13 +264,16 @@ def _ink_channel(rgb: np.ndarray, tell: Tell) -> np.ndarray:
 
     Luma, unless one colour channel has a clearly larger standard deviation.
     """
-    if (rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 0] == rgb[..., 2]).all():
-        return rgb[..., 0]
-    greys = rgb @ _CANDIDATES  # (height, width, 4)
-    deviations = greys.std(axis=(0, 1))
+    red, green, blue = np.moveaxis(rgb, 2, 0)
+    if (red == green).all() and (red == blue).all():
+        return np.ascontiguousarray(red)
+    flat = rgb.reshape(-1, 3)
+    centred = flat - flat.mean(axis=0)
+    covariance = centred.T @ centred  # (3, 3), times the number of pixels
+    deviations = np.sqrt(np.einsum("ci,cd,di->i", _CANDIDATES, covariance, _CANDIDATES))
     best = int(deviations.argmax())
     if best and deviations[best] < _CHANNEL_ADVANTAGE * deviations[0]:
         best = 0
     if best:
         tell(f"{_CHANNELS[best]} channel taken: it shows the ink best")
-    return np.ascontiguousarray(greys[..., best])
+    return (flat @ _CANDIDATES[:, best]).reshape(rgb.shape[:2])

@@ -159,3 +159,12 @@ def test_what_is_not_the_digit_is_counted(picture, sentence):
 
 def test_ruled_lines_were_erased():
     assert "ruled lines erased" in told(encode(with_lines()))
+
+
+@pytest.mark.parametrize("light_on_dark", [False, True])
+def test_what_was_tried_and_given_up_is_not_told(light_on_dark):
+    # So tight a crop shows too little paper to follow its light: one level is taken for all of it.
+    bold = draw_digit(1, (60, 60), box=(-0.2, -0.05, 1.4, 1.1), pen=0.3, ink=60, paper=200)
+    shaded = Image.fromarray((np.asarray(bold) * np.linspace(1, 0.93, 60)[:, None]).astype(np.uint8))
+    expected = [TURNED_OVER, *LAST] if light_on_dark else LAST
+    assert told(encode(ImageOps.invert(shaded) if light_on_dark else shaded)) == expected
