@@ -255,17 +255,27 @@ class PatientWorker(ThreadWorker):
     # --- stopping; gunicorn's loop calls these ---
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Accept or not; a worker that stops first takes the connections that are waiting for it."""
-        if not enabled and not self.alive and self._accepting:
-            stop = time.monotonic() + self.settings.drain_seconds
-            while time.monotonic() < stop:
-                self.notify()
-                self.wait_for_and_dispatch_events(timeout=0.1)
-                self.murder_pending()
+        """Accept or not; a worker that stops takes the connections that wait for it, then closes the door.
+
+        Left open until the last answer, the door would collect connections that nobody will accept.
+        """
+        stops = not enabled and not self.alive and self._accepting
+        if stops:
+            self.drain()
+        super().set_accept_enabled(enabled)
+        if stops:
             for listener in self.sockets:
                 while self.accept(listener):
                     pass
-        super().set_accept_enabled(enabled)
+                listener.close()
+
+    def drain(self) -> None:
+        """Go on as before for a while, but for readiness: proxies need a moment to hear of the end."""
+        stop = time.monotonic() + self.settings.drain_seconds
+        while time.monotonic() < stop:
+            self.notify()
+            self.wait_for_and_dispatch_events(timeout=0.1)
+            self.murder_pending()
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Close connections on which no request has begun by `deadline`."""
