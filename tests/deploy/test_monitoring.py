@@ -41,7 +41,7 @@ def panels() -> list[tuple[str, str]]:
 
 
 def test_rules_pass_their_own_tests() -> None:
-    result = run("promtool", "test", "rules", "rules-test.yaml", cwd=COMPONENT)
+    result = run("promtool", "test", "rules", "rules-test.yaml", cwd=COMPONENT, seconds=300)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -94,7 +94,7 @@ def test_saturation_is_measured_against_the_threads_that_a_pod_has() -> None:
     threads = settings.workers * settings.threads
     (saturated,) = (rule for rule in rules() if rule.get("alert") == "DigitsSaturated")
     assert saturated["expr"].endswith(f"> {round(0.8 * threads)}")
-    assert saturated["annotations"]["summary"].endswith(f"of {threads} it can.")
+    assert saturated["annotations"]["summary"].endswith(f"it can answer {threads}.")
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +111,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
         wait_until(lambda: prometheus.value('up{job="digits"}') == 1, "the first scrape")
         ask(server)
         (models / "broken.npz").write_bytes(b"no model")
-        wait_until(
-            lambda: server.metric("digits_model_load_failures_total") >= 2, "both workers refuse the file"
-        )
+        wait_until(lambda: server.metric("digits_model_load_failures_total") == 1, "a worker refuses the file")
         # rate() needs the counters twice
         wait_until(lambda: prometheus.value("sum(rate(http_requests_total[1m]))") > 0, "the second scrape")
         ask(server)
