@@ -6,9 +6,10 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from tests.training import drawn_examples
-from trainer.augmentation import Augmentation, augment, warp
+from trainer.augmentation import Augmentation, _elastic_field, augment, warp
 
 EXAMPLES = drawn_examples(60)
 NOTHING = Augmentation(
@@ -157,3 +158,19 @@ def test_a_picture_that_would_lose_its_ink_stays_as_it_is() -> None:
     away = dataclasses.replace(NOTHING, share=1.0, shift=28.0)
     pictures = augment(dot, np.zeros(20, int), away, np.random.default_rng(0))
     assert (pictures.max(axis=(1, 2)) > 0.3).all()
+
+
+def test_the_elastic_field_has_the_spread_of_one_random_number_a_pixel() -> None:
+    settings = Augmentation(elastic_alpha=37.0, elastic_sigma=5.25)
+    rng = np.random.default_rng(0)
+    field = _elastic_field(2000, 28, settings, rng)
+    smoothed = gaussian_filter(
+        rng.uniform(-1, 1, (500, 28, 28)),
+        (0, settings.elastic_sigma, settings.elastic_sigma),
+        mode="constant",
+    )
+    wanted = settings.elastic_alpha * smoothed
+    for row, column in ((14, 14), (4, 20), (0, 0)):
+        assert field[:, :, row, column].std() == pytest.approx(wanted[:, row, column].std(), rel=0.12)
+    along = np.corrcoef(field[0, :, 14, 10], field[0, :, 14, 15])[0, 1]
+    assert along == pytest.approx(np.corrcoef(wanted[:, 14, 10], wanted[:, 14, 15])[0, 1], abs=0.06)

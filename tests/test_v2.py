@@ -295,7 +295,11 @@ HUGE = {"Inference-Header-Content-Length": "99999"}
             "3 bytes of binary data belong to no input",
         ),
         (b"no gzip", {"Content-Encoding": "gzip"}, "is not gzip"),
-        (gzip.compress(json.dumps(tensor()).encode(), mtime=0)[:-9], {"Content-Encoding": "gzip"}, "cut short"),
+        (
+            gzip.compress(json.dumps(tensor()).encode(), mtime=0)[:-9],
+            {"Content-Encoding": "gzip"},
+            "cut short",
+        ),
     ],
 )
 def test_a_request_outside_the_protocol_gets_400_and_an_error(

@@ -7,12 +7,15 @@ Everything is computed for a whole batch at once in NumPy and works on ink (back
 result still has to walk the serving road (`service.normalization.normalize`), like any picture.
 """
 
+import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
 # A rotated 1 or 7 is soon another digit; they turn half as far (Ciresan et al. 2010, section 2).
 HALF_TURN_LABELS = (1, 7)
+STRIDE = 2  # pixels between the random numbers of the elastic field, which is smooth over five
 BLOCK = 8  # pixels a side of the squares that JPEG compresses by themselves
 FAINT = 0.15  # share of full ink below which serving sees paper (service/ink.py)
 
@@ -95,15 +98,17 @@ def warp(
 def _elastic_field(n: int, side: int, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
     """Return displacements along rows and columns, (2, n, side, side) float32, in pixels.
 
-    Uniform noise in (-1, 1), smoothed and scaled. A byte of chance for each is plenty, because the
-    smoothing averages over hundreds; it costs a quarter of a float's.
+    Uniform noise in (-1, 1), smoothed and scaled. A number for each second pixel either way, and a
+    byte of chance for each number, are plenty, because the smoothing averages over hundreds; with
+    the square root of the stride the field has the spread that one number a pixel would give.
     """
-    noise = np.frombuffer(rng.bytes(2 * n * side * side), np.int8).astype(np.float32)
+    count = side // STRIDE
+    noise = np.frombuffer(rng.bytes(2 * n * count * count), np.int8).astype(np.float32)
     noise += 0.5  # -128 ... 127 has its middle at -0.5
-    smooth = _gaussian_matrix(side, settings.elastic_sigma)
-    left = smooth * np.float32(settings.elastic_alpha / 128) @ noise.reshape(2, n, side, side)
-    # The second product as a single one over all rows: one large is faster than n small.
-    return (left.reshape(-1, side) @ smooth.T).reshape(2, n, side, side)
+    smooth = _gaussian_matrix(side, settings.elastic_sigma, STRIDE) * np.float32(math.sqrt(STRIDE))
+    # The first product as a single one over all rows: one large is faster than n small.
+    across = noise.reshape(-1, count) @ smooth.T * np.float32(settings.elastic_alpha / 128)
+    return (smooth @ across.reshape(-1, count, side)).reshape(2, n, side, side)
 
 
 def _affine_coordinates(
@@ -162,9 +167,13 @@ def _between(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarra
     return start
 
 
-def _gaussian_matrix(side: int, sigma: float) -> np.ndarray:
-    """Return the (side, side) matrix that convolves a column with a Gaussian of `sigma` pixels."""
-    distance = np.arange(side)[:, None] - np.arange(side)
+@lru_cache(maxsize=16)
+def _gaussian_matrix(side: int, sigma: float, stride: int = 1) -> np.ndarray:
+    """Return the (side, side // stride) matrix that convolves a column with a Gaussian.
+
+    sigma: its standard deviation in pixels. stride: pixels between the column's values.
+    """
+    distance = np.arange(side)[:, None] - (np.arange(side // stride) + 0.5) * stride + 0.5
     kernel = np.exp(-0.5 * (np.arange(-3 * side, 3 * side + 1) / sigma) ** 2)
     return (np.exp(-0.5 * (distance / sigma) ** 2) / kernel.sum()).astype(np.float32)
 
