@@ -19,7 +19,6 @@ from service.openapi import create_openapi
 from service.page import create_page
 from service.problems import register_problems
 from service.registry import ModelRegistry
-from service.requests import ImageRequest
 from service.routes import create_routes
 from service.v2 import create_v2
 
@@ -32,7 +31,6 @@ QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few s
 def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Flask:
     """Return the application over its collaborators; it starts nothing and reads no environment."""
     app = Flask("service", static_folder=None)
-    app.request_class = ImageRequest
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_batch_images + 8

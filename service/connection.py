@@ -10,6 +10,7 @@ request in memory and leaves its answer there.
 
 import contextlib
 import socket
+import struct
 import time
 
 from gunicorn.http.errors import LimitRequestHeaders
@@ -128,6 +129,11 @@ class Connection:
         """Tell the client that nothing more will come."""
         with contextlib.suppress(OSError):
             self._client.shutdown(socket.SHUT_WR)
+
+    def abort(self) -> None:
+        """Have `close` reset the connection, or the kernel keeps what the client does not read."""
+        with contextlib.suppress(OSError):
+            self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def close(self) -> None:
         """Close the socket."""

@@ -11,7 +11,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -30,8 +30,9 @@ DEFAULT_MAX_PIXELS = 25_000_000  # above the 24 megapixels that telephones send 
 
 # Shared by the threads of a process. A picture that most telephones send passes in any company.
 _GATE = Gate(256 * MEBIBYTE, most_waiting=4, longest_wait_seconds=5.0)
-# Bytes for each pixel while a file is read, measured and rounded up; Pillow keeps colour in four.
-_BYTES_A_PIXEL = {"WEBP": 17, "TIFF": 6}
+# Bytes for each pixel while a file is read, measured and rounded up. Pillow keeps colour in four; a
+# picture that EXIF turns is there twice, which for PNG is not known before it is read.
+_BYTES_A_PIXEL = {"WEBP": 21, "TIFF": 10}
 SMALL_PIXELS = 200_000  # below, as many as there are threads do no harm
 _PROGRESSIVE_BYTES_A_PIXEL = 7  # of the whole picture: all its coefficients are kept
 
@@ -88,14 +89,20 @@ def decode(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.ndarray:
     """
     if not data:
         raise EmptyImageError("The image has 0 bytes. Send the bytes of an image file.")
-    with _translated_errors(), _open(data) as image:
+    with _translated_errors(), ExitStack() as turn:
+        return _read(data, max_pixels, turn)
+
+
+def _read(data: bytes, max_pixels: int, turn: ExitStack) -> np.ndarray:
+    """Return what `decode` does; the caller ends the turn, when the picture here is gone from memory."""
+    with _open(data) as image:
         _check_size(image, max_pixels)
         pixels = image.width * image.height
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode at 1/2, 1/4 or 1/8
-        with _GATE.hold(_memory_bytes(image, pixels)):
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            return _grey(image)
+        turn.enter_context(_GATE.hold(_memory_bytes(image, pixels)))
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        return _grey(image)
 
 
 def _memory_bytes(image: Image.Image, pixels: int) -> int:
@@ -104,10 +111,7 @@ def _memory_bytes(image: Image.Image, pixels: int) -> int:
         return 0
     if image.info.get("progressive"):
         return pixels * _PROGRESSIVE_BYTES_A_PIXEL
-    each = _BYTES_A_PIXEL.get(image.format or "", 5)
-    if image.getexif().get(0x0112, 1) != 1:
-        each += 4  # a turned copy
-    return image.width * image.height * each
+    return image.width * image.height * _BYTES_A_PIXEL.get(image.format or "", 9)
 
 
 @contextmanager

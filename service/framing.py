@@ -10,6 +10,8 @@ import re
 
 # A request line and headers; proxies commonly allow 8 KiB, browsers with many cookies send 16.
 MAX_HEAD_BYTES = 32 * 1024
+# Chunks of a byte each are no way to send an image, but a way to keep a processor busy.
+MAX_CHUNKS = 50_000
 
 _LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 _CODING = re.compile(rb"^transfer-encoding[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
@@ -31,6 +33,7 @@ class Framing:
     def __init__(self, max_body_bytes: int) -> None:
         self._max_body_bytes = max_body_bytes
         self.head_end = 0
+        self._chunks = 0
         self._position = 0  # where the next chunk begins, once the body is known to be chunked
         self.end = 0
         self.too_large = False
@@ -43,7 +46,8 @@ class Framing:
             return bool(self.end)
         if self._position:
             self._follow_chunks(received)
-            if not self.end and len(received) - self.head_end > self._max_body_bytes:
+            size = len(received) - self.head_end
+            if not self.end and (size > self._max_body_bytes or self._chunks > MAX_CHUNKS):
                 self.too_large, self.end = True, len(received)
         return 0 < self.end <= len(received)
 
@@ -87,6 +91,7 @@ class Framing:
                 return
             else:
                 self._position = line_end + 2 + int(size, 16) + 2
+                self._chunks += 1
 
 
 def _trailers_end(received: bytearray, start: int) -> int:

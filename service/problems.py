@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from service.decoding import (
     BrokenImageError,
@@ -116,7 +116,8 @@ def _http(error: HTTPException) -> Response:
     base = error.get_response()
     detail = HTTP_DETAILS.get(status, error.description or error.name)
     if status == 413:
-        detail = _too_large()
+        own = error.description != RequestEntityTooLarge.description
+        detail = detail if own else f"The body is larger than {request.max_content_length} bytes. Send less."
     g.problem = error.name.lower().replace(" ", "-")
     response = _respond(http_problem(status, detail))
     for name, value in base.headers:
@@ -135,13 +136,6 @@ def _unexpected(error: Exception) -> Response:
     g.problem = "internal-server-error"
     detail = "Something went wrong inside the service. The log has the cause under this request_id."
     return _respond(http_problem(500, detail))
-
-
-def _too_large() -> str:
-    limit, length = request.max_content_length, request.content_length
-    if limit is not None and length is not None and length <= limit:
-        return "The form has too many parts, or text fields that are too long. Send files, and fewer of them."
-    return f"The request body is larger than {limit} bytes. Send a smaller image."
 
 
 def http_problem(status: int, detail: str) -> dict[str, Any]:

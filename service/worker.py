@@ -87,6 +87,8 @@ class PatientWorker(ThreadWorker):
 
     def drop(self, conn: TConn) -> None:
         """Close a connection that the loop has, as it is."""
+        if self.resting[conn] == SENDING:
+            conn.sock.abort()
         self.wake(conn)
         self.close(conn)
 
