@@ -135,7 +135,9 @@ def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
     found["form: find the part"] = microseconds(lambda: parse_form(body.content, body.content_type, 9), calls)
     decoding = microseconds(lambda: decode(image), calls)
     found["decode, reduce, grey"] = decoding
-    found["ink, cleaning, normalisation"] = microseconds(lambda: preprocess(image, geometry), calls) - decoding
+    found["ink, cleaning, normalisation"] = (
+        microseconds(lambda: preprocess(image, geometry), calls) - decoding
+    )
     network = microseconds(lambda: forward(classifier.artifact.layers, pixels), calls)
     found["forward pass"] = network
     found["softmax, novelty"] = microseconds(lambda: classifier.classify(pixels), calls) - network
