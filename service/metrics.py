@@ -88,6 +88,12 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=self.registry,
         )
+        self.requests_waiting = Gauge(
+            "http_requests_waiting",
+            "HTTP requests that have arrived and wait for a thread.",
+            multiprocess_mode="livesum",
+            registry=self.registry,
+        )
         self.preprocessing_duration = Histogram(
             "digits_preprocessing_duration_seconds",
             "Time from the bytes of an image to the pixels a network sees.",

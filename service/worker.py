@@ -47,8 +47,10 @@ class PatientWorker(ThreadWorker):
 
         self.settings = settings
         self.refusals = Refusals(metrics)
+        self.waiting = metrics.requests_waiting
         self.resting: dict[TConn, str] = {}
         self.running: dict[TConn, int] = {}
+        self.counted_waiting = 0
         self.swept = 0.0
         self.probe_pool = ThreadPoolExecutor(1)
         super().init_process()
@@ -135,11 +137,19 @@ class PatientWorker(ThreadWorker):
         elif len(self.running) < self.settings.max_in_flight and self.has_memory():
             conn.sock.take_request()
             self.running[conn] = conn.sock.framing.end
+            self.count_waiting()
             future = self.tpool.submit(self.handle, conn)
         else:
             self.refuse(conn, OVERLOADED)
             return
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
+
+    def count_waiting(self) -> None:
+        """Tell Prometheus how many requests there are beyond those that the threads answer."""
+        waiting = max(0, len(self.running) - self.cfg.threads)
+        if waiting != self.counted_waiting:
+            self.counted_waiting = waiting
+            self.waiting.set(waiting)
 
     def handle(self, conn: TConn) -> bool:
         """Answer a request, in a thread; return whether the connection can take another."""
@@ -155,7 +165,8 @@ class PatientWorker(ThreadWorker):
 
     def finish_request(self, conn: TConn, future: Future) -> None:
         """Take a connection back from a thread."""
-        self.running.pop(conn, None)
+        if self.running.pop(conn, None) is not None:
+            self.count_waiting()
         keep = not future.cancelled() and future.exception() is None and future.result()
         self.leave(conn, keep)
 

@@ -209,7 +209,8 @@ def shutdown(objects: list[Object]) -> Iterator[str]:
     for pod in pods(objects):
         if pod.owner["kind"] not in ("Deployment", "InferenceService"):
             continue
-        graceful = Settings.from_env(_known(environment(pod, objects))).graceful_timeout_seconds
+        current = Settings.from_env(_known(environment(pod, objects)))
+        graceful = current.graceful_timeout_seconds + current.drain_seconds
         for container in pod.spec["containers"]:
             pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
             if not pause:
@@ -217,13 +218,13 @@ def shutdown(objects: list[Object]) -> Iterator[str]:
             if pod.spec.get("terminationGracePeriodSeconds", 30) < pause + graceful + 5:
                 yield (
                     f"{pod.title}: terminationGracePeriodSeconds is less than preStop ({pause}) "
-                    f"+ DIGITS_GRACEFUL_TIMEOUT_SECONDS ({graceful}) + 5"
+                    f"+ DIGITS_GRACEFUL_TIMEOUT_SECONDS and DIGITS_DRAIN_SECONDS ({graceful:g}) + 5"
                 )
 
 
 def _known(variables: dict[str, str]) -> dict[str, str]:
-    wanted = "DIGITS_GRACEFUL_TIMEOUT_SECONDS"
-    return {wanted: variables[wanted]} if variables.get(wanted, "").isdigit() else {}
+    wanted = ("DIGITS_GRACEFUL_TIMEOUT_SECONDS", "DIGITS_DRAIN_SECONDS")
+    return {name: variables[name] for name in wanted if variables.get(name, "").isdigit()}
 
 
 def trainer_commands(objects: list[Object]) -> Iterator[str]:

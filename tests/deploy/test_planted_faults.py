@@ -118,7 +118,8 @@ FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
     ),
     "grace period too short": (
         put("Deployment", f"{POD}/terminationGracePeriodSeconds", 30),
-        "terminationGracePeriodSeconds is less than preStop (5) + DIGITS_GRACEFUL_TIMEOUT_SECONDS (30)",
+        "terminationGracePeriodSeconds is less than preStop (5) + "
+        "DIGITS_GRACEFUL_TIMEOUT_SECONDS and DIGITS_DRAIN_SECONDS (30)",
     ),
     "no pause before the stop": (
         put("Deployment", f"{CONTAINER}/lifecycle", REMOVED),
