@@ -9,6 +9,7 @@ from service.artifact import load, parse
 from service.classifier import Classifier
 from service.decoding import ImageError
 from service.preprocessing import preprocess_grey
+from tests.serving import PROJECT
 from tests.training import QUICK, run_trainer, write_mnist
 from trainer.config import config_from
 from trainer.data import Examples, load_dataset
@@ -31,8 +32,8 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "digits-8x8.npz"
 
 
-def test_a_trained_model_accepts_digits_and_refuses_noise(judged: Path) -> None:
-    classifier = Classifier(load(judged))
+def test_the_shipped_model_accepts_digits_and_refuses_noise() -> None:
+    classifier = Classifier(load(PROJECT / "models" / "digits-8x8.npz"))
     assert accepted(classifier, load_dataset("digits", None).test.pixels) >= 0.95
     rng = np.random.default_rng(0)
     seen = []
