@@ -298,7 +298,10 @@ def test_teachers_of_another_size_are_refused(quick_model: Path, small_mnist: Pa
     assert "sees 8 pixels a side, the data set has 28" in one_line(capsys.readouterr().err)
 
 
-LONG = ("train", "digits", "--hidden", "64", "--epochs", "25", "--minimum-accuracy", "0", "--log-json", "log")
+LONG = (
+    *("train", "digits", "--hidden", "64", "--epochs", "25", "--outliers", "50"),
+    *("--minimum-accuracy", "0", "--log-json", "log"),
+)
 
 
 def wait_for_epochs(folder: Path, count: int) -> None:
