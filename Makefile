@@ -1,16 +1,17 @@
-# make serve | test | train | bench | lint: each creates what it needs first.
+# make serve | test | train | bench | docs | lint: each creates what it needs first.
 PYTHON ?= python3
 PORT ?= 8080
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help serve test train bench lint format clean
+.PHONY: help serve test train bench docs lint format clean
 
 help:
 	@echo "make serve [PORT=9000]   start the service on 127.0.0.1"
 	@echo "make test                run all tests"
 	@echo "make train               train digits-8x8 and publish it to models/"
 	@echo "make bench               print the benchmark tables"
+	@echo "make docs                draw the pictures in docs/ and of the page again; needs Chromium"
 	@echo "make lint                check format, style and types"
 
 # What serving needs is a few wheels; what tests and training need takes longer. Two stamps, so that
@@ -36,7 +37,12 @@ train: $(VENV)/.all
 
 bench: $(VENV)/.all
 	$(RUN) -m tests.bench_serving
+	$(RUN) -m tests.bench_preprocessing
 	$(RUN) -m tests.bench_training --images 12800
+
+docs: $(VENV)/.all
+	$(RUN) -m docs.pictures docs/pictures
+	$(RUN) -m tests.browser.screenshots tests/browser/pictures
 
 lint: $(VENV)/.all
 	$(RUN) -m ruff format --check .

@@ -1,6 +1,6 @@
 """Who may ask: everybody, or those who send the key that a file holds.
 
-DIGITS_API_KEY_FILE -> key -> each request but probes and scrapes must carry it, or gets 401
+DIGITS_API_KEY_FILE -> key -> each request but probes, scrapes and the page itself must carry it, or gets 401
 """
 
 import hmac
@@ -12,6 +12,8 @@ from werkzeug.exceptions import Unauthorized
 
 # Kubernetes' probes and Prometheus ask without a key; a network policy is what guards these.
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
+# A browser cannot send the key with an address; these hold nothing of the models, and the page asks for it.
+OPEN_PAGES = frozenset({"/", "/docs", "/openapi.json", "/static/<name>"})
 
 
 def require_key(app: Flask, key_file: Path | None) -> None:
@@ -25,11 +27,18 @@ def require_key(app: Flask, key_file: Path | None) -> None:
 
     @app.before_request
     def check() -> None:
-        if request.path not in OPEN_PATHS and not hmac.compare_digest(_given(), key):
+        if is_open(request.url_rule.rule if request.url_rule else request.path):
+            return
+        if not hmac.compare_digest(_given(), key):
             raise Unauthorized(
                 "Send the key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.",
                 www_authenticate=WWWAuthenticate("bearer"),
             )
+
+
+def is_open(route: str) -> bool:
+    """Tell whether a route, such as "/static/<name>", answers without the key."""
+    return route in OPEN_PATHS or route in OPEN_PAGES
 
 
 def _given() -> bytes:

@@ -37,6 +37,18 @@ MAX_HEADER_BYTES = 4096
 VERSION_DIGITS = 12
 CLASSES = 10
 
+# What zipfile raises for files that are none, or that lie about their inside; found by fuzzing.
+ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    EOFError,
+    struct.error,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+)
+
 
 class ArtifactError(Exception):
     """The model file cannot be used."""
@@ -170,7 +182,7 @@ def _read_members(content: bytes) -> dict[str, np.ndarray]:
                 entry.filename.removesuffix(".npy"): _read_array(entry.filename, archive.read(entry))
                 for entry in entries
             }
-    except (zipfile.BadZipFile, EOFError, struct.error, NotImplementedError, OSError, RuntimeError) as error:
+    except ZIP_ERRORS as error:
         raise UnreadableArtifactError(f"it is truncated or not an .npz file: {error}") from error
 
 

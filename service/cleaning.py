@@ -7,6 +7,7 @@ pieces -> the digit's own: no specks, frames, neighbours, or things cut by the p
 import numpy as np
 
 from service.components import Components, find_components, find_runs
+from service.steps import Tell, counted, nobody
 
 # In smaller pictures a line is as thick as a stroke.
 MIN_RULED_SIDE = 48
@@ -20,13 +21,19 @@ SPECK_SHARE = 0.03
 NEAR_SHARE = 0.25
 
 
-def erase_lines(darkness: np.ndarray, faint: float) -> np.ndarray:
-    """Return darkness without the ruled lines that cross the picture from side to side."""
+def erase_lines(darkness: np.ndarray, faint: float, tell: Tell = nobody) -> np.ndarray:
+    """Return darkness without the ruled lines that cross the picture from side to side.
+
+    darkness: (height, width) float32. faint: where ink begins. tell: gets what was done.
+    """
     if min(darkness.shape) < MIN_RULED_SIDE:
         return darkness
     mask = darkness > faint / 2  # lines are printed paler than people write
     lines = ruled_lines(mask) | ruled_lines(mask.T).T
-    return np.where(lines, np.float32(0), darkness) if lines.any() else darkness
+    if not lines.any():
+        return darkness
+    tell("ruled lines erased")
+    return np.where(lines, np.float32(0), darkness)
 
 
 def ruled_lines(mask: np.ndarray) -> np.ndarray:
@@ -58,10 +65,13 @@ def long_runs(mask: np.ndarray, length: int) -> np.ndarray:
     return result
 
 
-def digit_pieces(pieces: Components) -> np.ndarray:
-    """Return which pieces belong to the digit, (count,) bool: the largest, and what lies near it."""
-    if not len(pieces.mass) or pieces.mass.max() <= 0:
-        return np.zeros(len(pieces.mass), bool)
+def digit_pieces(pieces: Components, tell: Tell = nobody) -> np.ndarray:
+    """Return which pieces belong to the digit, (count,) bool: the largest, and what lies near it.
+
+    tell: gets what was dropped.
+    """
+    if len(pieces.mass) <= 1 or pieces.mass.max() <= 0:
+        return pieces.mass > 0
     height, width = pieces.labels.shape
     cut = (pieces.top == 0) | (pieces.left == 0) | (pieces.bottom == height) | (pieces.right == width)
     # What the picture's edge cuts is more often a shadow, a finger or the next digit than the digit.
@@ -79,9 +89,29 @@ def digit_pieces(pieces: Components) -> np.ndarray:
     keep = near & (likely >= SPECK_SHARE * likely[main])
     if not cut[main]:
         keep &= ~cut
-    around = (pieces.top < pieces.top[main]) & (pieces.bottom > pieces.bottom[main])
-    around &= (pieces.left < pieces.left[main]) & (pieces.right > pieces.right[main])
-    return keep & ~around
+    keep &= ~surrounding(pieces, main)
+    if not keep.all():
+        _tell_dropped(pieces, keep, main, tell)
+    return keep
+
+
+def _tell_dropped(pieces: Components, keep: np.ndarray, main: int, tell: Tell) -> None:
+    """Tell how many pieces of which kind do not belong to the digit, whose largest is `main`."""
+    around = surrounding(pieces, main)
+    speck = pieces.mass < SPECK_SHARE * pieces.mass[main]
+    for kind, name in ((around, "frame"), (speck & ~around, "speck"), (~speck & ~around, "other piece")):
+        if count := int(np.count_nonzero(kind & ~keep)):
+            tell(f"{counted(count, name)} dropped")
+
+
+def surrounding(pieces: Components, index: int) -> np.ndarray:
+    """Return which pieces' boxes reach beyond that of one piece on all four sides, (count,) bool."""
+    return (
+        (pieces.top < pieces.top[index])
+        & (pieces.bottom > pieces.bottom[index])
+        & (pieces.left < pieces.left[index])
+        & (pieces.right > pieces.right[index])
+    )
 
 
 def is_frame(pieces: Components, index: int) -> bool:

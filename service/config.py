@@ -108,8 +108,23 @@ class Settings:
     max_batch_images: int = _setting(
         "DIGITS_MAX_BATCH_IMAGES", 256, _whole(1, 10_000), "most images in one batch request"
     )
+    max_in_flight: int = _setting(
+        "DIGITS_MAX_IN_FLIGHT",
+        64,
+        _whole(1, 10_000),
+        "most requests that each worker takes at once; more are refused with 503",
+    )
     read_timeout_seconds: float = _setting(
-        "DIGITS_READ_TIMEOUT_SECONDS", 10.0, _seconds(0.1, 600), "longest silence of a client while it sends"
+        "DIGITS_READ_TIMEOUT_SECONDS",
+        10.0,
+        _seconds(0.1, 600),
+        "longest silence of a client in the middle of a request or an answer",
+    )
+    drain_seconds: float = _setting(
+        "DIGITS_DRAIN_SECONDS",
+        0.0,
+        _seconds(0, 600),
+        "time after SIGTERM in which new connections are still taken while /readyz says 503",
     )
     graceful_timeout_seconds: int = _setting(
         "DIGITS_GRACEFUL_TIMEOUT_SECONDS",

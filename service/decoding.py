@@ -1,6 +1,6 @@
 """Bytes of an image file -> grey picture, whatever kind of file people have.
 
-    bytes -> allowed format? -> few enough pixels? -> first frame, decoded small -> upright
+    bytes -> allowed format? -> few enough pixels? -> first frame, decoded small -> reduced -> upright
           -> transparency over paper -> the grey that shows the ink best -> (height, width) float32
 
 Every way a file can be wrong leaves here as an `ImageError` that says what to do.
@@ -11,10 +11,13 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
+
+from service.memory import MEBIBYTE, Gate, GateClosedError
+from service.steps import Tell, nobody
 
 # Anything else (PSD, EPS, FITS, PDF, ...) never reaches its parser: most of Pillow's security
 # fixes of recent years were in formats that nobody photographs digits in.
@@ -25,6 +28,24 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 WORKING_SIDE = 128
 
 DEFAULT_MAX_PIXELS = 25_000_000  # above the 24 megapixels that telephones send at most by default
+
+# What undoes each orientation that a camera may have been held in (EXIF 2.32, tag 274).
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Shared by the threads of a process. A picture that most telephones send passes in any company.
+_GATE = Gate(256 * MEBIBYTE, most_waiting=4, longest_wait_seconds=5.0)
+# Bytes for each pixel while a file is read, measured and rounded up. Pillow keeps colour in four.
+_BYTES_A_PIXEL = {"WEBP": 21, "TIFF": 10}
+SMALL_PIXELS = 200_000  # below, as many as there are threads do no harm
+_PROGRESSIVE_BYTES_A_PIXEL = 7  # of the whole picture: all its coefficients are kept
 
 # What Pillow's parsers raise for broken files, beside OSError.
 DECODER_ERRORS = (
@@ -66,20 +87,48 @@ class BrokenImageError(ImageError):
     """The image is broken or truncated."""
 
 
-def decode(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.ndarray:
+class NoMemoryError(ImageError):
+    """Too many large images are being decoded."""
+
+
+def decode(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, tell: Tell = nobody) -> np.ndarray:
     """Return the picture as grey values, (height, width) float32 in [0, 255], upright.
 
-    Dark and light are as in the file; the longer side is below 256 pixels. Raises EmptyImageError,
-    UnsupportedFormatError, TooManyPixelsError (before any pixel is decoded) or BrokenImageError.
+    Dark and light are as in the file; the longer side is below 256 pixels. tell: gets what was
+    done. Raises EmptyImageError, UnsupportedFormatError, TooManyPixelsError (before any pixel is
+    decoded), BrokenImageError, or NoMemoryError, which passes with time.
     """
     if not data:
         raise EmptyImageError("The image has 0 bytes. Send the bytes of an image file.")
-    with _translated_errors(), _open(data) as image:
+    with _translated_errors(), ExitStack() as waiting:
+        return _read(data, max_pixels, waiting, tell)
+
+
+def _read(data: bytes, max_pixels: int, waiting: ExitStack, tell: Tell) -> np.ndarray:
+    """Return what `decode` does; the caller ends the turn, when the picture here is gone from memory."""
+    with _open(data) as image:
         _check_size(image, max_pixels)
+        size = image.size
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode at 1/2, 1/4 or 1/8
+        waiting.enter_context(_GATE.hold(_memory_bytes(image, size[0] * size[1])))
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        return _grey(upright)
+        small = _reduce(image, _plain_mode(image))
+        if small.size != size:
+            tell(f"reduced from {size[0]} x {size[1]} pixels to {small.width} x {small.height}")
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        if turn is not None:
+            tell("turned upright, as its EXIF data says")
+            small = small.transpose(turn)
+        return _grey(small, tell)
+
+
+def _memory_bytes(image: Image.Image, pixels: int) -> int:
+    """Return how much memory it takes to read an opened picture, which had `pixels` before `draft`."""
+    if pixels < SMALL_PIXELS:
+        return 0
+    if image.info.get("progressive"):
+        return pixels * _PROGRESSIVE_BYTES_A_PIXEL
+    return image.width * image.height * _BYTES_A_PIXEL.get(image.format or "", 9)
 
 
 @contextmanager
@@ -90,6 +139,8 @@ def _translated_errors() -> Iterator[None]:
             yield
     except ImageError:
         raise
+    except GateClosedError as error:
+        raise NoMemoryError("Many large pictures came at once. Send it again a little later.") from error
     except Image.DecompressionBombError as error:
         raise TooManyPixelsError(f"{error} Send a smaller picture.") from error
     except DECODER_ERRORS as error:
@@ -132,74 +183,97 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
         raise BrokenImageError(f"The image has {width} x {height} pixels. Send one with content.")
 
 
-def _grey(image: Image.Image) -> np.ndarray:
-    """Return (height, width) float32 in [0, 255] of an upright picture of any mode."""
-    if image.mode == "1":
-        image = image.convert("L")
-    if image.mode.startswith("I") or image.mode == "F":
-        return _stretched(_reduce(image))
+def _plain_mode(image: Image.Image) -> str:
+    """Return the mode in which a picture can be averaged: L, RGB, RGBA or F."""
+    if image.mode.startswith("I"):
+        return "F"
     if image.has_transparency_data:
-        return _over_paper(_reduce(image.convert("RGBA")))
-    if image.mode == "P":
-        image = image.convert("RGB")
+        return "RGBA"
+    if image.mode == "1":
+        return "L"
+    return image.mode if image.mode in ("L", "F") else "RGB"
+
+
+def _grey(image: Image.Image, tell: Tell) -> np.ndarray:
+    """Return (height, width) float32 in [0, 255] of a picture in a plain mode."""
+    values = np.asarray(image, np.float32)
     if image.mode == "L":
-        return np.asarray(_reduce(image), np.float32)
-    return _ink_channel(np.asarray(_reduce(image.convert("RGB")), np.float32))
+        return values
+    if image.mode == "F":
+        return _stretched(values, tell)
+    return _over_paper(values, tell) if image.mode == "RGBA" else _ink_channel(values, tell)
 
 
-def _reduce(image: Image.Image) -> Image.Image:
-    """Return the picture shrunk by a whole factor: every pixel counts, and equally much."""
+def _reduce(image: Image.Image, mode: str) -> Image.Image:
+    """Return the picture in another mode, shrunk by a whole factor: every pixel counts, and equally much."""
     factor = max(image.size) // WORKING_SIDE
     if factor <= 1:
-        return image
-    if image.mode.startswith("I"):
-        image = image.convert("F")
-    return image.reduce((min(factor, image.width), min(factor, image.height)))
+        return image.convert(mode) if image.mode != mode else image
+    across, down = min(factor, image.width), min(factor, image.height)
+    if image.mode == mode and mode != "RGBA":
+        return image.reduce((across, down))
+    # Strip by strip: in a wider mode, or multiplied by its opacity, the whole would be there twice.
+    reduced = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
+    rows = 4 * down
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        reduced.paste(strip.convert(mode).reduce((across, down)), (0, top // down))
+    return reduced
 
 
-def _stretched(image: Image.Image) -> np.ndarray:
+def _stretched(values: np.ndarray, tell: Tell) -> np.ndarray:
     """Return 16-bit, 32-bit or floating-point values spread over [0, 255].
 
     Pillow's own convert("L") would clip all above 255 to white. The brightest value present
     decides, since files do not say how many of their bits are in use.
     """
-    values = np.nan_to_num(np.asarray(image.convert("F"), np.float32), posinf=0, neginf=0)
+    values = np.nan_to_num(values, posinf=0, neginf=0)
     lowest, highest = float(values.min()), float(values.max())
     if highest <= lowest:
         return np.full(values.shape, 255, np.float32)
+    tell(f"values from {lowest:g} to {highest:g} spread over 0 to 255")
     return (values - lowest) * np.float32(255 / (highest - lowest))
 
 
-def _over_paper(image: Image.Image) -> np.ndarray:
-    """Return an RGBA picture laid on white, or its opacity as ink where that leaves nothing.
+def _over_paper(pixels: np.ndarray, tell: Tell) -> np.ndarray:
+    """Return a picture laid on white, or its opacity as ink where that leaves nothing.
 
-    White ink on nothing, a common canvas export, is invisible on white paper: there the ink
-    lives in the alpha channel alone.
+    pixels: (height, width, 4) float32, red, green, blue, opacity. White ink on
+    nothing, a common canvas export, is invisible on white paper: there the ink lives in the alpha
+    channel alone.
     """
-    pixels = np.asarray(image, np.float32)
     opacity = pixels[:, :, 3:] / 255
-    paper = _ink_channel(pixels[:, :, :3] * opacity + 255 * (1 - opacity))
-    if np.ptp(paper) < 0.25 * np.ptp(pixels[:, :, 3]):
+    laid = pixels[:, :, :3] * opacity + 255 * (1 - opacity)
+    if np.ptp(laid) < 0.25 * np.ptp(pixels[:, :, 3]):
+        tell("opacity taken for ink: its colour does not show on white")
         return 255 - pixels[:, :, 3]
-    return paper
+    if opacity.min() < 1:
+        tell("transparent ground laid on white")
+    return _ink_channel(laid, tell)
 
 
 # Luma and the three channels. A yellow pen shows in blue, a light blue one in red.
+_CHANNELS = ("grey", "red", "green", "blue")
 _CANDIDATES = np.array([[0.299, 1, 0, 0], [0.587, 0, 1, 0], [0.114, 0, 0, 1]], np.float32)
 # Noise is stronger in single channels, so one has to be this much clearer to be preferred.
 _CHANNEL_ADVANTAGE = 1.5
 
 
-def _ink_channel(rgb: np.ndarray) -> np.ndarray:
+def _ink_channel(rgb: np.ndarray, tell: Tell) -> np.ndarray:
     """Return the grey, (height, width), of an (height, width, 3) picture that shows ink best.
 
     Luma, unless one colour channel has a clearly larger standard deviation.
     """
-    if (rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 0] == rgb[..., 2]).all():
-        return rgb[..., 0]
-    greys = rgb @ _CANDIDATES  # (height, width, 4)
-    deviations = greys.std(axis=(0, 1))
+    red, green, blue = np.moveaxis(rgb, 2, 0)
+    if (red == green).all() and (red == blue).all():
+        return np.ascontiguousarray(red)
+    flat = rgb.reshape(-1, 3)
+    centred = flat - flat.mean(axis=0)
+    covariance = centred.T @ centred  # (3, 3), times the number of pixels
+    deviations = np.sqrt(np.einsum("ci,cd,di->i", _CANDIDATES, covariance, _CANDIDATES))
     best = int(deviations.argmax())
-    if deviations[best] < _CHANNEL_ADVANTAGE * deviations[0]:
+    if best and deviations[best] < _CHANNEL_ADVANTAGE * deviations[0]:
         best = 0
-    return np.ascontiguousarray(greys[..., best])
+    if best:
+        tell(f"{_CHANNELS[best]} channel taken: it shows the ink best")
+    return (flat @ _CANDIDATES[:, best]).reshape(rgb.shape[:2])

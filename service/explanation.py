@@ -24,13 +24,16 @@ FOR = (255, 122, 26)  # orange
 AGAINST = (77, 148, 255)  # blue
 
 
-def explain(pixels: np.ndarray, classifier: Classifier, prediction: Prediction) -> dict[str, Any]:
+def explain(
+    pixels: np.ndarray, classifier: Classifier, prediction: Prediction, steps: list[str]
+) -> dict[str, Any]:
     """Return the JSON object that explains one answer.
 
     pixels: (side * side,) float32 in [0, 1]. `picture` is a grey PNG, ink white, and `saliency` an
     RGBA PNG of the same size: orange speaks for the answer, blue for the runner-up, the opacity,
     squared, says how much. Both are base64. `runner_up` is the digit that the answer is compared
-    with; `novelty` above 1 means that the picture is unlike all known shapes of its digit.
+    with; `novelty` above 1 means that the picture is unlike all known shapes of its digit; `steps`
+    are the words of preprocessing for what it did.
     """
     values, runner_up = saliency(pixels, classifier)
     side = classifier.artifact.geometry.side
@@ -39,6 +42,7 @@ def explain(pixels: np.ndarray, classifier: Classifier, prediction: Prediction) 
         "saliency": _png(Image.fromarray(_colours(values).reshape(side, side, 4))),
         "runner_up": runner_up,
         "novelty": prediction.novelty,
+        "steps": steps,
     }
 
 

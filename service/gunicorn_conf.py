@@ -6,6 +6,8 @@ Runs in the master before the application is imported. The application is loaded
 fork, so that the workers share the weights' memory; threads start only after it.
 """
 
+import contextlib
+import ctypes
 import itertools
 import logging
 import os
@@ -28,17 +30,23 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="digits-metrics-")
 _folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 _folder.mkdir(parents=True, exist_ok=True)
-for _file in _folder.glob("*.db"):
-    _file.unlink()
+for _pattern in ("*.db", "seen-*"):
+    for _file in _folder.glob(_pattern):
+        _file.unlink()
 
 # BLAS counts the machine's cores, not the container's, and the product of one row gains nothing
 # from a second thread.
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
+# glibc keeps freed memory for the thread that had it, in blocks as large as any it has seen: after a
+# few large pictures each of the threads would sit on tens of megabytes. Above a mebibyte, it goes back.
+with contextlib.suppress(OSError, AttributeError):  # another C library
+    ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD := -3, 1024 * 1024)
+
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
-worker_class = "gthread"  # a slow client holds a thread, not a worker
+worker_class = "service.worker.PatientWorker"  # gthread, but a slow client holds a socket alone
 threads = _settings.threads
 preload_app = True
 keepalive = 75  # longer than the 60 s of common load balancers, which reuse connections
@@ -61,10 +69,17 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Tell the new process its slot."""
+    """Tell the new process its slot; close its stderr to C libraries.
+
+    libtiff prints what it thinks of a stranger's tags, past the log and so not as JSON.
+    """
     from service.metrics import set_worker_slot
 
     set_worker_slot(worker.slot)
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -22,21 +22,26 @@ class Inference:
         self._max_pixels = settings.max_image_pixels
         self._metrics = metrics
 
-    def prepare(self, image: bytes, classifier: Classifier) -> np.ndarray:
-        """Return the pixels, (side * side,) float32, of an image file; raises an ImageError."""
+    def prepare(self, image: bytes, classifier: Classifier, steps: list[str] | None = None) -> np.ndarray:
+        """Return the pixels, (side * side,) float32, of an image file; raises an ImageError.
+
+        steps: gets what preprocessing did, in words.
+        """
         started = time.perf_counter()
         try:
-            return preprocess(image, classifier.artifact.geometry, self._max_pixels)
+            return preprocess(image, classifier.artifact.geometry, self._max_pixels, steps)
         except ImageError as error:
             self._metrics.rejections.labels(problem_type(type(error)).rpartition("/")[2]).inc()
             raise
         finally:
             self._metrics.preprocessing_duration.observe(time.perf_counter() - started)
 
-    def attempt(self, image: bytes, classifier: Classifier) -> np.ndarray | ImageError:
+    def attempt(
+        self, image: bytes, classifier: Classifier, steps: list[str] | None = None
+    ) -> np.ndarray | ImageError:
         """Return the pixels of an image file, or the error that it met."""
         try:
-            return self.prepare(image, classifier)
+            return self.prepare(image, classifier, steps)
         except ImageError as error:
             return error
 

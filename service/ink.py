@@ -14,7 +14,8 @@ import numpy as np
 from service.cleaning import digit_pieces, erase_lines
 from service.components import find_components
 from service.decoding import ImageError
-from service.paper import even_darkness, ink_darkness, otsu_threshold
+from service.paper import even_darkness, ink_darkness, median, otsu_threshold
+from service.steps import Tell, nobody
 
 # Less contrast than this, of 255, is paper grain or compression, not writing.
 MIN_CONTRAST = 12
@@ -35,27 +36,40 @@ class Levels(NamedTuple):
     full: float
 
 
-def extract_ink(grey: np.ndarray) -> np.ndarray:
+def extract_ink(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
     """Return the ink of the digit, (height, width) float32 in [0, 1], background exactly 0.
 
-    grey: (height, width) float32 in [0, 255], dark on light or light on dark. Raises
-    BlankImageError if nothing stands out from the background.
+    grey: (height, width) float32 in [0, 255], dark on light or light on dark. tell: gets what was
+    done. Raises BlankImageError if nothing stands out from the background.
     """
-    darkness = ink_darkness(grey)
+    darkness, levels = _darkness_and_levels(grey, tell)
+    darkness = erase_lines(darkness, levels.faint, tell)
+    pieces = find_components(darkness > levels.faint, np.where(darkness > levels.solid, darkness, 0))
+    keep = digit_pieces(pieces, tell)
+    if not keep.any():
+        raise BlankImageError("Nothing in the image looks like writing. Send one with a digit on it.")
+    ink = (darkness - levels.faint) * np.float32(1 / (levels.full - levels.faint))
+    ink = np.minimum(np.maximum(ink, 0, out=ink), 1, out=ink)
+    if not keep.all():
+        ink *= np.concatenate(([False], keep))[pieces.labels]
+    return ink
+
+
+def _darkness_and_levels(grey: np.ndarray, tell: Tell) -> tuple[np.ndarray, Levels]:
+    """Return how much darker than its paper each pixel is, and from where on that is ink."""
+    steps: list[str] = []
     try:
+        darkness = ink_darkness(grey, steps.append)
         levels = ink_levels(darkness, MIN_SIGNAL_TO_NOISE)
     except BlankImageError:
         # A tight crop shows too little paper to follow its light: one level for all of it, then. A
         # page that is merely unevenly lit has no two clear levels and stays blank.
-        darkness = even_darkness(grey)
+        steps.clear()
+        darkness = even_darkness(grey, steps.append)
         levels = ink_levels(darkness, MIN_EVEN_SIGNAL_TO_NOISE)
-    darkness = erase_lines(darkness, levels.faint)
-    pieces = find_components(darkness > levels.faint, np.where(darkness > levels.solid, darkness, 0))
-    keep = digit_pieces(pieces)
-    if not keep.any():
-        raise BlankImageError("Nothing in the image looks like writing. Send one with a digit on it.")
-    ink = np.clip((darkness - levels.faint) / (levels.full - levels.faint), 0, 1)
-    return np.where(np.concatenate(([False], keep))[pieces.labels], ink, np.float32(0))
+    for step in steps:
+        tell(step)
+    return darkness, levels
 
 
 def ink_levels(darkness: np.ndarray, signal_to_noise: float) -> Levels:
@@ -63,9 +77,9 @@ def ink_levels(darkness: np.ndarray, signal_to_noise: float) -> Levels:
     solid = otsu_threshold(darkness)
     inked = darkness > solid
     paper, writing = darkness[~inked], darkness[inked]
-    level = float(np.median(paper))
-    noise = 1.4826 * float(np.median(np.abs(paper - level)))
-    full = float(np.median(writing)) if writing.size else level
+    level = median(paper)
+    noise = 1.4826 * median(np.abs(paper - np.float32(level)))
+    full = median(writing) if writing.size else level
     contrast = full - level
     if contrast < max(MIN_CONTRAST, signal_to_noise * noise):
         raise BlankImageError(

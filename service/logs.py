@@ -11,6 +11,14 @@ from typing import Any
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
+_encode = json.JSONEncoder(default=str).encode
+
+# What no line shows is not looked up for each of them: the place in the source, thread and process
+# (docs.python.org/3/howto/logging.html#optimization).
+logging._srcfile = ""
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
 class JsonFormatter(logging.Formatter):
     """Formats a record as one JSON object; what was passed in `extra=` becomes members of it."""
 
@@ -25,7 +33,7 @@ class JsonFormatter(logging.Formatter):
         line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
 def logging_config(level: str) -> dict[str, Any]:

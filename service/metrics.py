@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, values
@@ -48,6 +49,12 @@ if MULTIPROCESS_VARIABLE in os.environ:
     values.ValueClass = values.MultiProcessValue(process_identifier=lambda: _slot)
 
 
+def shared_folder() -> Path | None:
+    """Return the folder that the workers share, None where there is one process alone."""
+    folder = os.environ.get(MULTIPROCESS_VARIABLE)
+    return Path(folder) if folder else None
+
+
 def trained_timestamp(training: Mapping[str, Any]) -> float:
     """Return the start of the day on which a model was trained, in Unix time; 0 if its file does not say."""
     try:
@@ -78,6 +85,12 @@ class Metrics:
         self.requests_in_flight = Gauge(
             "http_requests_in_flight",
             "HTTP requests being answered.",
+            multiprocess_mode="livesum",
+            registry=self.registry,
+        )
+        self.requests_waiting = Gauge(
+            "http_requests_waiting",
+            "HTTP requests that have arrived and wait for a thread.",
             multiprocess_mode="livesum",
             registry=self.registry,
         )
@@ -146,18 +159,32 @@ class Metrics:
             registry=self.registry,
         )
         self._versions: dict[str, str] = {}
+        # To find the child of a label's value takes longer than to count: those in use are kept here.
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._predicted: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def request_answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count one request; `route` is the rule that matched it, None for none."""
-        method = method if method in METHODS else OTHER
-        route = route or OTHER
-        self.requests.labels(method, route, str(status)).inc()
-        self.request_duration.labels(method, route).observe(seconds)
+        key = (method if method in METHODS else OTHER, route or OTHER, status)
+        children = self._answered.get(key)
+        if children is None:
+            method, route, status = key
+            counter = self.requests.labels(method, route, str(status))
+            children = self._answered[key] = (counter, self.request_duration.labels(method, route))
+        counter, histogram = children
+        counter.inc()
+        histogram.observe(seconds)
 
     def predicted(self, model: str, prediction: Prediction) -> None:
         """Count one prediction."""
-        self.predictions.labels(model, str(prediction.digit)).inc()
-        self.confidence.labels(model).observe(prediction.confidence)
+        key = (model, prediction.digit)
+        children = self._predicted.get(key)
+        if children is None:
+            counter = self.predictions.labels(model, str(prediction.digit))
+            children = self._predicted[key] = (counter, self.confidence.labels(model))
+        counter, histogram = children
+        counter.inc()
+        histogram.observe(prediction.confidence)
         if not prediction.accepted:
             self.not_accepted.labels(model).inc()
 
@@ -186,9 +213,9 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return the exposition for Prometheus, summed over all workers where there are several."""
-        folder = os.environ.get(MULTIPROCESS_VARIABLE)
+        folder = shared_folder()
         if not folder:
             return exposition(self.registry)
         registry = CollectorRegistry(support_collectors_without_names=True)
-        MultiProcessCollector(registry, path=folder)
+        MultiProcessCollector(registry, path=str(folder))
         return exposition(registry)

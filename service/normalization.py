@@ -7,6 +7,7 @@ facebookresearch/qmnist), so an MNIST digit comes out unchanged. The service sen
 through, the trainer whole batches of augmented ones: same function, same arithmetic.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -43,51 +44,57 @@ def normalize(inks: np.ndarray, geometry: Geometry) -> np.ndarray:
     inks: (n, height, width), float32 in [0, 1], background exactly 0; each picture must hold
     some ink, or ValueError is raised.
     """
-    tops, heights = _extents(np.any(inks, axis=2))
-    lefts, widths = _extents(np.any(inks, axis=1))
-    sides = np.maximum(heights, widths)  # (n,)
-    rows = _area_weights(_starts(tops, heights, sides, inks), sides, inks.shape[1], geometry)
-    columns = _area_weights(_starts(lefts, widths, sides, inks), sides, inks.shape[2], geometry)
-    boxes = rows @ inks @ columns.transpose(0, 2, 1)  # (n, digit_side, digit_side)
-    peaks = boxes.max(axis=(1, 2))
-    scales = np.where(peaks < FULL_PEAK, 1 / peaks, 1).astype(np.float32)
-    boxes *= scales[:, None, None]
+    boxes = np.empty((len(inks), geometry.digit_side, geometry.digit_side), np.float32)
+    for ink, box in zip(inks, boxes, strict=True):
+        _fit(ink, box)
+    peaks = boxes.max(axis=(1, 2), keepdims=True)
+    if peaks.min() < FULL_PEAK:
+        boxes /= np.where(peaks < FULL_PEAK, peaks, 1)
     return _place(boxes, geometry).reshape(len(inks), -1)
 
 
-def _extents(inked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return first index and length, both (n,), of the inked stretch of each row of (n, length)."""
-    if not inked.any(axis=1).all():
+def _fit(ink: np.ndarray, box: np.ndarray) -> None:
+    """Write what `ink`, (height, width), holds into the square `box`, its longer side filling it.
+
+    The shorter side is centred. A square picture that its digit fills is its own box: a digit of an
+    8x8 data set keeps its place.
+    """
+    top, bottom = _extent(np.any(ink, axis=1))
+    left, right = _extent(np.any(ink, axis=0))
+    height, width = bottom - top, right - left
+    side = max(height, width)
+    if ink.shape == (side, side):
+        down, across = top, left
+    else:
+        down, across = (side - height + 1) // 2, (side - width + 1) // 2
+    rows = _area_weights(down, height, side, len(box))
+    columns = _area_weights(across, width, side, len(box))
+    np.matmul(rows @ ink[top:bottom, left:right], columns.T, out=box)
+
+
+def _extent(inked: np.ndarray) -> tuple[int, int]:
+    """Return where the inked stretch of a row of bools begins and ends, the end exclusive."""
+    indices = inked.nonzero()[0]
+    if not indices.size:
         raise ValueError("a picture without ink cannot be normalised")
-    first = inked.argmax(axis=1)
-    last = inked.shape[1] - 1 - inked[:, ::-1].argmax(axis=1)
-    return first, last - first + 1
+    return int(indices[0]), int(indices[-1]) + 1
 
 
-def _starts(first: np.ndarray, length: np.ndarray, sides: np.ndarray, inks: np.ndarray) -> np.ndarray:
-    """Return where the square boxes begin along one axis, (n,); the shorter side is centred.
+@lru_cache(maxsize=1024)  # of 20 kB at most; a batch of 28x28 pictures needs a few hundred
+def _area_weights(start: int, length: int, side: int, digit_side: int) -> np.ndarray:
+    """Return the matrix, (digit_side, length), that averages a box of `side` pixels into `digit_side`.
 
-    A square picture that its digit fills is its own box: a digit of an 8x8 data set keeps its place.
+    The `length` pixels begin at `start` of the box, the rest of which is empty. Entry (i, j) is the
+    share of output pixel i that input pixel j covers; where the box is as long as the output, the
+    matrix is a piece of the identity and pixels pass bit for bit.
     """
-    starts = first - (sides - length + 1) // 2
-    if inks.shape[1] == inks.shape[2]:
-        starts[sides == inks.shape[1]] = 0
-    return starts
-
-
-def _area_weights(starts: np.ndarray, sides: np.ndarray, length: int, geometry: Geometry) -> np.ndarray:
-    """Return the matrices, (n, digit_side, length), that average `length` pixels into `digit_side`.
-
-    Entry (i, j) is the share of output pixel i that input pixel j covers; where the box is as
-    long as the output, the matrix is a piece of the identity and pixels pass bit for bit.
-    """
-    scales = sides / geometry.digit_side  # (n,) input pixels per output pixel
-    edges = starts[:, None] + np.arange(geometry.digit_side + 1) * scales[:, None]
-    lower = edges[:, :-1, None]
-    upper = edges[:, 1:, None]
-    pixel = np.arange(length)
-    overlap = np.minimum(upper, pixel + 1) - np.maximum(lower, pixel)
-    return (np.maximum(overlap, 0) / scales[:, None, None]).astype(np.float32)
+    scale = side / digit_side  # input pixels per output pixel
+    edges = np.arange(digit_side + 1)[:, None] * scale
+    pixel = np.arange(start, start + length)
+    overlap = np.minimum(edges[1:], pixel + 1) - np.maximum(edges[:-1], pixel)
+    weights = (np.maximum(overlap, 0) / scale).astype(np.float32)
+    weights.flags.writeable = False  # shared by all pictures of this size
+    return weights
 
 
 def _place(boxes: np.ndarray, geometry: Geometry) -> np.ndarray:
@@ -98,14 +105,16 @@ def _place(boxes: np.ndarray, geometry: Geometry) -> np.ndarray:
     """
     if geometry.margin == 0:
         return boxes
-    index = np.arange(geometry.digit_side)
-    mass = boxes.sum(axis=(1, 2), dtype=np.float64)
-    centre_row = boxes.sum(axis=2, dtype=np.float64) @ index / mass
-    centre_column = boxes.sum(axis=1, dtype=np.float64) @ index / mass
-    middle = geometry.side / 2 + 0.5
-    tops = np.clip(np.floor(middle - centre_row), 0, geometry.margin).astype(int)
-    lefts = np.clip(np.floor(middle - centre_column), 0, geometry.margin).astype(int)
+    length = geometry.digit_side
     placed = np.zeros((len(boxes), geometry.side, geometry.side), np.float32)
-    which = np.arange(len(boxes))[:, None, None]
-    placed[which, (tops[:, None] + index)[:, :, None], (lefts[:, None] + index)[:, None, :]] = boxes
+    tops, lefts = (_room_before(boxes.sum(axis=axis, dtype=np.float64), geometry) for axis in (2, 1))
+    for picture, box, top, left in zip(placed, boxes, tops, lefts, strict=True):
+        picture[top : top + length, left : left + length] = box
     return placed
+
+
+def _room_before(sums: np.ndarray, geometry: Geometry) -> list[int]:
+    """Return the pixels of background before each box, from the (n, digit_side) sums along one axis."""
+    centres = sums @ np.arange(geometry.digit_side, dtype=np.float64) / sums.sum(axis=1)
+    room = np.floor(geometry.side / 2 + 0.5 - centres).astype(int).tolist()
+    return [min(max(pixels, 0), geometry.margin) for pixels in room]

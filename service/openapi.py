@@ -13,6 +13,7 @@ from flask import Blueprint, Response, current_app
 
 from service.config import Settings
 from service.decoding import FORMATS
+from service.openapi_access import guard
 from service.openapi_schemas import IMAGE_ERRORS, reference, schemas
 from service.openapi_v2 import v2_paths, v2_schemas
 from service.problems import (
@@ -35,7 +36,7 @@ BODY_TOO_LARGE = 413  # told by its status alone, as are 404 for a path and 405
 def create_openapi(settings: Settings) -> Blueprint:
     """Return the route of the description."""
     openapi = Blueprint("openapi", __name__)
-    document = json.dumps(describe_api(settings), ensure_ascii=False)
+    document = json.dumps(describe_service(settings), ensure_ascii=False)
 
     @openapi.get("/openapi.json")
     def show_openapi() -> Response:
@@ -44,8 +45,14 @@ def create_openapi(settings: Settings) -> Blueprint:
     return openapi
 
 
+def describe_service(settings: Settings) -> JsonObject:
+    """Return the OpenAPI document of a service with these settings, behind a key where they name one."""
+    document = describe_api(settings)
+    return guard(document) if settings.api_key_file else document
+
+
 def describe_api(settings: Settings) -> JsonObject:
-    """Return the OpenAPI document; the limits in its words are those of `settings`."""
+    """Return the OpenAPI document of a service open to all; the limits in its words are `settings`'."""
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -184,8 +191,14 @@ def _prediction_paths(settings: Settings) -> JsonObject:
         "predictBatch",
         "Classify many images",
         ok(reference("Batch"), "An answer for each image in the order sent; an error where one has none.")
-        | problems(MissingImageError, TooManyImagesError, *MODEL_ERRORS, plain=(BODY_TOO_LARGE,)),
-        parameters=[_MODEL_PARAMETER],
+        | problems(
+            MissingImageError,
+            InvalidParameterError,
+            TooManyImagesError,
+            *MODEL_ERRORS,
+            plain=(BODY_TOO_LARGE,),
+        ),
+        parameters=[_MODEL_PARAMETER, _EXPLAIN_PARAMETER],
         requestBody={"required": True, "content": {"multipart/form-data": {"schema": many_files}}},
     )
     return {"/predict": {"post": one}, "/predict/batch": {"post": many}}

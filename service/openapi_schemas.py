@@ -73,8 +73,9 @@ def schemas() -> JsonObject:
                 "picture": png | {"description": "What the network saw, ink white."},
                 "saliency": png
                 | {
-                    "description": "What decided, as large as `picture`: orange for the answer, blue for the "
-                    "runner-up; the squared opacity is the share."
+                    "description": "What decided, as large as `picture`: the gradient of the answer's lead "
+                    "over the runner-up, times the ink. Orange spoke for the answer, blue for the runner-up; "
+                    "the squared opacity is the share."
                 },
                 "runner_up": digit | {"description": "The next likely digit."},
                 "novelty": {
@@ -84,10 +85,9 @@ def schemas() -> JsonObject:
                 "steps": {
                     "type": "array",
                     "items": {"type": "string"},
-                    "description": "What preprocessing did.",
+                    "description": "What was done to the image to get `picture`, in order.",
                 },
-            },
-            optional=("steps",),
+            }
         ),
         "Batch": _object(
             {

@@ -10,29 +10,42 @@ import numpy as np
 from service.decoding import DEFAULT_MAX_PIXELS, decode
 from service.ink import extract_ink
 from service.normalization import Geometry, normalize
-from service.paper import border
+from service.paper import border, median
+from service.steps import Tell, nobody
 
 
-def preprocess(data: bytes, geometry: Geometry, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.ndarray:
+def preprocess(
+    data: bytes,
+    geometry: Geometry,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    steps: list[str] | None = None,
+) -> np.ndarray:
     """Return pixels, (side * side,) float32, ink near 1 and background exactly 0.
 
-    data: the bytes of an image file. Raises an ImageError: EmptyImageError,
+    data: the bytes of an image file. steps: gets what was done to the picture, a sentence for each
+    step, also where an error ended it. Raises an ImageError: EmptyImageError,
     UnsupportedFormatError, TooManyPixelsError, BrokenImageError or BlankImageError.
     """
-    return preprocess_grey(decode(data, max_pixels), geometry)
+    tell = nobody if steps is None else steps.append
+    return preprocess_grey(decode(data, max_pixels, tell), geometry, tell)
 
 
-def preprocess_grey(grey: np.ndarray, geometry: Geometry) -> np.ndarray:
+def preprocess_grey(grey: np.ndarray, geometry: Geometry, tell: Tell = nobody) -> np.ndarray:
     """Return pixels, (side * side,) float32, of a decoded picture.
 
-    grey: (height, width), uint8 or float32 in [0, 255], dark on light or light on dark. Raises
-    BlankImageError.
+    grey: (height, width), uint8 or float32 in [0, 255], dark on light or light on dark. tell: gets
+    what was done. Raises BlankImageError.
     """
     grey = np.asarray(grey, np.float32)
     ready = _already_normal(grey, geometry)
     if ready is not None:
+        tell("ink taken as it is: already cut out, scaled and centred")
         return ready
-    return normalize(extract_ink(grey)[None], geometry)[0]
+    ink = extract_ink(grey, tell)
+    tell(f"cut out and scaled to fit {geometry.digit_side} x {geometry.digit_side} pixels")
+    if geometry.margin:
+        tell(f"centred by its mass in {geometry.side} x {geometry.side}")
+    return normalize(ink[None], geometry)[0]
 
 
 def _already_normal(grey: np.ndarray, geometry: Geometry) -> np.ndarray | None:
@@ -43,7 +56,7 @@ def _already_normal(grey: np.ndarray, geometry: Geometry) -> np.ndarray | None:
     """
     if grey.shape != (geometry.side, geometry.side):
         return None
-    ink = (grey if np.median(border(grey)) < 128 else 255 - grey) / np.float32(255)
+    ink = (grey if median(border(grey)) < 128 else 255 - grey) / np.float32(255)
     if ink.min() > 0 or ink.max() < 0.9:
         return None
     pixels = normalize(ink[None], geometry)[0]

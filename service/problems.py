@@ -8,15 +8,18 @@ An exception's first docstring line is the title and never changes; its message 
 import json
 import logging
 import re
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from service.decoding import (
     BrokenImageError,
     EmptyImageError,
     ImageError,
+    NoMemoryError,
     TooManyPixelsError,
     UnsupportedFormatError,
 )
@@ -48,6 +51,10 @@ class TooManyImagesError(RequestError):
     """There are too many images in one request."""
 
 
+class OverloadedError(RequestError):
+    """The service has as many requests as it can answer."""
+
+
 STATUSES: dict[type[Exception], int] = {
     MissingImageError: 400,
     EmptyImageError: 400,
@@ -59,7 +66,9 @@ STATUSES: dict[type[Exception], int] = {
     UnsupportedContentTypeError: 415,
     BrokenImageError: 422,
     BlankImageError: 422,
+    NoMemoryError: 503,
     NoModelError: 503,
+    OverloadedError: 503,
 }
 
 HTTP_DETAILS = {
@@ -89,6 +98,7 @@ def register_problems(app: Flask) -> None:
     for family in (ImageError, ModelError, RequestError):
         app.register_error_handler(family, _known)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(ParseException, _unreadable)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -106,48 +116,46 @@ def _http(error: HTTPException) -> Response:
     base = error.get_response()
     detail = HTTP_DETAILS.get(status, error.description or error.name)
     if status == 413:
-        limit = request.max_content_length
-        detail = f"The request body is larger than {limit} bytes. Send a smaller image."
-        _drain()
+        own = error.description != RequestEntityTooLarge.description
+        detail = detail if own else f"The body is larger than {request.max_content_length} bytes. Send less."
     g.problem = error.name.lower().replace(" ", "-")
-    response = _respond({"type": "about:blank", "title": error.name, "status": status, "detail": detail})
+    response = _respond(http_problem(status, detail))
     for name, value in base.headers:
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value  # such as Allow
     return response
 
 
+def _unreadable(error: ParseException) -> Response:
+    g.problem = "bad-request"
+    return _respond(http_problem(400, f"The chunks of the body cannot be read ({type(error).__name__})."))
+
+
 def _unexpected(error: Exception) -> Response:
     logger.exception("unexpected error", extra={"request_id": g.get("request_id")})
     g.problem = "internal-server-error"
     detail = "Something went wrong inside the service. The log has the cause under this request_id."
-    return _respond(
-        {"type": "about:blank", "title": "Internal Server Error", "status": 500, "detail": detail}
-    )
+    return _respond(http_problem(500, detail))
+
+
+def http_problem(status: int, detail: str) -> dict[str, Any]:
+    """Return the problem object of an error that HTTP itself knows."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+
+
+def render(problem: dict[str, Any], path: str, request_id: str | None) -> tuple[bytes, str]:
+    """Return body and content type that tell a problem to who asked for `path`."""
+    if path == "/v2" or path.startswith("/v2/"):
+        # The Open Inference Protocol has a form of its own, and its clients show this one member.
+        return json.dumps({"error": problem["detail"]}).encode(), "application/json"
+    return json.dumps({**problem, "request_id": request_id}).encode(), "application/problem+json"
 
 
 def _respond(problem: dict[str, Any]) -> Response:
-    if request.path == "/v2" or request.path.startswith("/v2/"):
-        # The Open Inference Protocol has a form of its own, and its clients show this one member.
-        body, content_type = json.dumps({"error": problem["detail"]}), "application/json"
-    else:
-        body = json.dumps({**problem, "request_id": g.get("request_id")})
-        content_type = "application/problem+json"
+    body, content_type = render(problem, request.path, g.get("request_id"))
     return Response(body, problem["status"], content_type=content_type)
-
-
-DRAIN_BYTES = 64 * 1024 * 1024
-
-
-def _drain() -> None:
-    """Read the rest of a body that is too large, up to a limit.
-
-    A client that is still sending would otherwise see a closed connection instead of the answer.
-    """
-    stream = request.environ["wsgi.input"]
-    left = DRAIN_BYTES
-    try:
-        while left > 0 and (piece := stream.read(min(left, 65536))):
-            left -= len(piece)
-    except OSError:
-        pass  # the client left or fell silent; nobody waits for the answer

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from service.artifact import ArtifactError, load
 from service.classifier import Classifier
+from service.once import Once
 
 logger = logging.getLogger(__name__)
 
@@ -46,16 +47,18 @@ class ModelRegistry:
         default: str,
         on_load: Callable[[str, Classifier | None], None] = lambda name, classifier: None,
         on_failure: Callable[[str], None] = lambda name: None,
+        once: Once | None = None,
     ) -> None:
         """Look into `folder` for models; `default` is the one that answers unless asked otherwise.
 
         on_load is called with a name and its new classifier (None: gone), on_failure with the name
-        of a file that was refused.
+        of a file that was refused, if `once` has not seen that refused by another worker.
         """
         self.folder = folder
         self.default = default
         self._on_load = on_load
         self._on_failure = on_failure
+        self._once = once or Once(None)
         self._classifiers: Mapping[str, Classifier] = {}
         self._seen: dict[str, FileState] = {}
 
@@ -90,7 +93,7 @@ class ModelRegistry:
             if self._seen.get(name) == state:
                 continue
             self._seen[name] = state
-            classifier = self._load(name)
+            classifier = self._load(name, state)
             if classifier:
                 classifiers[name] = classifier
                 self._on_load(name, classifier)
@@ -107,24 +110,26 @@ class ModelRegistry:
         states = {}
         for path in sorted(self.folder.glob("[!.]*.npz")):
             try:
-                status = path.stat()
+                # A link to nothing is a file that cannot be used, not one that was removed.
+                status = path.stat() if path.exists() else path.lstat()
             except OSError:
                 continue  # gone between listing and looking
             states[path.stem] = FileState(status.st_mtime_ns, status.st_size, status.st_ino)
         return states
 
-    def _load(self, name: str) -> Classifier | None:
+    def _load(self, name: str, state: FileState) -> Classifier | None:
         path = self.folder / f"{name}.npz"
         try:
             classifier = Classifier(load(path), name)
             classifier.self_check()
         except ArtifactError as error:
-            kept = name in self._classifiers
-            logger.error(
-                "model refused",
-                extra={"model": name, "file": str(path), "reason": str(error), "old_one_serves": kept},
-            )
-            self._on_failure(name)
+            if self._once.is_first(f"refused {name}", str(state)):
+                kept = name in self._classifiers
+                logger.error(
+                    "model refused",
+                    extra={"model": name, "file": str(path), "reason": str(error), "old_one_serves": kept},
+                )
+                self._on_failure(name)
             return None
         logger.info("model loaded", extra={"model": name, "version": classifier.artifact.version})
         return classifier

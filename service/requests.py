@@ -3,11 +3,10 @@
 request -> the bytes of one image, or of many, or a RequestError that says what to send
 """
 
-import io
-from typing import IO, Any
-
 from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
 
+from service.multipart import MultipartError, Part, TooManyPartsError, parse_form
 from service.problems import (
     InvalidParameterError,
     MissingImageError,
@@ -16,29 +15,25 @@ from service.problems import (
 )
 
 PART = "file"
-
-
-class ImageRequest(Request):
-    """A request whose uploads stay in memory: the body is bounded, and the disk is read-only."""
-
-    def _get_file_stream(self, *args: Any, **kwargs: Any) -> IO[bytes]:
-        return io.BytesIO()
+FORM = "multipart/form-data"
 
 
 def single_image(request: Request) -> bytes:
     """Return the image of a multipart form's part `file`, or of an image/* body."""
-    if request.mimetype == "multipart/form-data":
-        return _parts(request)[0]
+    content_type = request.environ.get("CONTENT_TYPE", "")
+    kind = _kind(content_type)
+    if kind == FORM:
+        return _images(request, content_type)[0]
     data = request.get_data(cache=False)
     if not data:
         raise MissingImageError(
             "The body is empty. Send the image as the part 'file' of a multipart/form-data body, or "
             "its bytes with an image/* content type."
         )
-    if request.mimetype.startswith("image/") or request.mimetype in ("", "application/octet-stream"):
+    if kind.startswith("image/") or kind in ("", "application/octet-stream"):
         return data
     raise UnsupportedContentTypeError(
-        f"The content type is {request.mimetype!r}. Send the image as the part 'file' of a "
+        f"The content type is {kind!r}. Send the image as the part 'file' of a "
         "multipart/form-data body, or its bytes with an image/* content type."
     )
 
@@ -53,24 +48,48 @@ def flag(request: Request, name: str) -> bool:
 
 def many_images(request: Request, limit: int) -> list[bytes]:
     """Return the images of all parts called `file`, in the order sent."""
-    if request.mimetype != "multipart/form-data":
+    content_type = request.environ.get("CONTENT_TYPE", "")
+    if _kind(content_type) != FORM:
         raise MissingImageError("Send the images as parts called 'file' of a multipart/form-data body.")
-    images = _parts(request)
+    images = _images(request, content_type)
     if len(images) > limit:
         raise TooManyImagesError(f"There are {len(images)} images; at most {limit} are taken at once.")
     return images
 
 
-def _parts(request: Request) -> list[bytes]:
-    files = request.files.getlist(PART)
-    if files:
-        return [file.stream.read() for file in files]
-    if PART in request.form:
+def _kind(content_type: str) -> str:
+    """Return the media type of a Content-Type header, without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _images(request: Request, content_type: str) -> list[bytes]:
+    """Return the files called `file`; raises MissingImageError, which says what was there instead."""
+    parts = _parts(request, content_type)
+    images = [part.content for part in parts if part.is_file and part.name == PART]
+    if images:
+        return images
+    if any(part.name == PART for part in parts):
         raise MissingImageError(
             "The part 'file' is text, not a file: it has no file name. With curl: -F file=@picture.png"
         )
-    names = sorted({*request.files, *request.form})
-    found = f"The parts found are: {', '.join(names)}." if names else "No part could be read from the body."
+    names = ", ".join(sorted({part.name for part in parts}))
     raise MissingImageError(
-        f"There is no part called 'file' in the form. {found} With curl: -F file=@picture.png"
+        f"There is no part called 'file' in the form. The parts found are: {names}. "
+        "With curl: -F file=@picture.png"
     )
+
+
+def _parts(request: Request, content_type: str) -> list[Part]:
+    body = request.get_data(cache=False)
+    most, longest = request.max_form_parts or len(body), request.max_form_memory_size or len(body)
+    try:
+        parts = parse_form(body, content_type, most)
+    except TooManyPartsError as error:
+        raise RequestEntityTooLarge(f"{error}; at most {most} are allowed.") from error
+    except MultipartError as error:
+        raise MissingImageError(
+            f"No part could be read from the form: {error}. With curl: -F file=@picture.png"
+        ) from error
+    if any(len(part.content) > longest for part in parts if not part.is_file):
+        raise RequestEntityTooLarge(f"A part without a file name is longer than {longest} bytes.")
+    return parts

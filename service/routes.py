@@ -28,30 +28,30 @@ def create_routes(settings: Settings, models: ModelRegistry, metrics: Metrics) -
     @routes.post("/predict")
     def predict() -> dict[str, Any]:
         classifier = models.get(request.args.get("model"))
-        wanted = flag(request, "explain")
-        pixels = inference.prepare(single_image(request), classifier)
+        steps: list[str] | None = [] if flag(request, "explain") else None
+        pixels = inference.prepare(single_image(request), classifier, steps)
         (prediction,) = inference.classify(pixels[None], classifier)
         g.digit, g.model_version = prediction.digit, classifier.artifact.version
-        body = answer(prediction, classifier)
-        if wanted:
-            body["explanation"] = explain(pixels, classifier, prediction)
-        return body
+        return answer(prediction, classifier, pixels, steps)
 
     @routes.post("/predict/batch")
     def predict_batch() -> dict[str, Any]:
         classifier = models.get(request.args.get("model"))
         g.model_version = classifier.artifact.version
+        explained = flag(request, "explain")
+        images = many_images(request, settings.max_batch_images)
+        steps: list[list[str] | None] = [[] if explained else None for _ in images]
         outcomes = [
-            inference.attempt(image, classifier) for image in many_images(request, settings.max_batch_images)
+            inference.attempt(image, classifier, told) for image, told in zip(images, steps, strict=True)
         ]
         prepared = [outcome for outcome in outcomes if isinstance(outcome, np.ndarray)]
         predictions = iter(inference.classify(np.stack(prepared), classifier) if prepared else [])
         return {
             "predictions": [
-                answer(next(predictions), classifier)
+                answer(next(predictions), classifier, outcome, told)
                 if isinstance(outcome, np.ndarray)
                 else {"error": describe(outcome)}
-                for outcome in outcomes
+                for outcome, told in zip(outcomes, steps, strict=True)
             ]
         }
 
@@ -84,15 +84,20 @@ def create_routes(settings: Settings, models: ModelRegistry, metrics: Metrics) -
     return routes
 
 
-def answer(prediction: Prediction, classifier: Classifier) -> dict[str, Any]:
-    """Return the JSON object for one image."""
-    return {
+def answer(
+    prediction: Prediction, classifier: Classifier, pixels: np.ndarray, steps: list[str] | None
+) -> dict[str, Any]:
+    """Return the JSON object for one image; explained where the steps of preprocessing are given."""
+    body: dict[str, Any] = {
         "digit": prediction.digit,
         "confidence": prediction.confidence,
         "probabilities": prediction.probabilities,
         "accepted": prediction.accepted,
         "model": {"name": classifier.name, "version": classifier.artifact.version},
     }
+    if steps is not None:
+        body["explanation"] = explain(pixels, classifier, prediction, steps)
+    return body
 
 
 def summary(classifier: Classifier) -> dict[str, Any]:

@@ -8,13 +8,18 @@ from collections.abc import Callable
 
 from service.app import create_app
 from service.config import Settings
-from service.metrics import Metrics
+from service.metrics import Metrics, shared_folder
+from service.once import Once
 from service.registry import ModelRegistry
 
 settings = Settings.from_env()
 metrics = Metrics()
 models = ModelRegistry(
-    settings.models_dir, settings.default_model, metrics.model_changed, metrics.model_refused
+    settings.models_dir,
+    settings.default_model,
+    metrics.model_changed,
+    metrics.model_refused,
+    Once(shared_folder()),
 )
 models.refresh()
 application = create_app(settings, models, metrics)

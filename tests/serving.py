@@ -59,6 +59,11 @@ class Server:
                 total += float(value)
         return total
 
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers."""
+        master = self.process.pid
+        return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+
     def stop(self) -> int:
         """Send SIGTERM and return the exit code."""
         self.process.terminate()
@@ -67,15 +72,15 @@ class Server:
 
 @contextlib.contextmanager
 def running_service(
-    folder: Path, wait_for: str = "/readyz", port: int = 0, **environment: str
+    folder: Path, wait_for: str = "/readyz", port: int = 0, log: Path | None = None, **environment: str
 ) -> Iterator[Server]:
     """Start the service with further environment variables and stop it afterwards.
 
     folder: for the log. wait_for: the path that must answer 200 before the test goes on; "" for none.
-    port: 0 for a free one.
+    port: 0 for a free one. log: where stdout and stderr go instead of a file in `folder`.
     """
     port = port or free_port()
-    log = folder / "service.log"
+    log = log or folder / "service.log"
     settings = {"HOST": "127.0.0.1", "PORT": str(port), "WEB_CONCURRENCY": "2"} | environment
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("DIGITS_", "PROMETHEUS_"))}
     with open(log, "wb") as output:
@@ -83,7 +88,8 @@ def running_service(
     server = Server(process, port, log)
     try:
         if wait_for:
-            wait_until(lambda: answers(f"{server.url}{wait_for}"), f"{wait_for}; log:\n", log)
+            readable = log if log.is_file() else None
+            wait_until(lambda: answers(f"{server.url}{wait_for}"), f"{wait_for}; log:\n", readable)
         yield server
     finally:
         if process.poll() is None:

@@ -66,6 +66,13 @@ def test_probes_and_scrapes_need_no_key(client, path):
     assert client.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/models", "/v2/models/tiny", "/nothing", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/static/page.js"])
+def test_the_page_needs_none_to_ask_for_it(client, path):
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/models", "/v2", "/v2/models/tiny", "/nothing", "/static", "/static/../models"]
+)
 def test_everything_else_does(client, path):
     assert client.get(path).status_code == 401

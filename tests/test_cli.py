@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from service.artifact import load
+from tests.serving import MODELS
 from tests.training import (
     QUICK,
     run_trainer,
@@ -101,7 +102,7 @@ def test_mnist_files_make_a_28x28_model_of_the_asked_name(tmp_path: Path, small_
 
 
 def test_the_gate_keeps_a_bad_model_out_and_the_checkpoint(tmp_path: Path, capsys: Output) -> None:
-    assert train("--minimum-accuracy", "0.999") == 1
+    assert train("--minimum-accuracy", "0.999") == 2
     assert "not published: test accuracy 0." in one_line(capsys.readouterr().err)
     assert not (tmp_path / "models").exists()
     assert (tmp_path / "checkpoints" / "digits-8x8.npz").exists()
@@ -120,6 +121,7 @@ def test_the_gate_keeps_a_bad_model_out_and_the_checkpoint(tmp_path: Path, capsy
         (["distill", "digits", "--teachers", "."], 1, "holds no teacher"),
         (["evaluate", "nothing.npz", "digits"], 1, "No such file or directory"),
         (["publish", "nothing.npz", "--to", "models"], 1, "No such file or directory"),
+        (["rollback", "digits-8x8", "--in", "."], 1, "no version is kept, see publish --keep"),
         (["cross-validate", "digits", "--splits", "1"], 2, "at least 2 are needed"),
         (["fetch", "mnist", "--to", "data", "--mirror", "http://127.0.0.1:9"], 1, "could not be fetched"),
     ],
@@ -144,6 +146,9 @@ def test_a_failure_is_one_line_that_says_what_to_do(
         ["train", "digits", "--optimizer", "magic"],
         ["publish", "a.npz"],
         ["distill", "digits"],
+        ["publish", "a.npz", "--to", "models", "--keep", "1"],
+        ["rollback", "../up", "--in", "models"],
+        ["rollback", "digits-8x8"],
     ],
 )
 def test_wrong_usage_is_code_2(words: list[str], capsys: Output) -> None:
@@ -207,6 +212,29 @@ def test_publish_moves_a_file_into_place(quick_model: Path, tmp_path: Path) -> N
     words = ["publish", str(quick_model), "--to", "served", "--minimum-accuracy", "0.1"]
     assert main(words) == 0
     assert (tmp_path / "served" / "digits-8x8.npz").read_bytes() == quick_model.read_bytes()
+
+
+def test_publish_measures_both_models_on_the_same_images(
+    quick_model: Path, tmp_path: Path, capsys: Output
+) -> None:
+    words = ["--to", "served", "--minimum-accuracy", "0.1"]
+    assert main(["publish", str(MODELS / "digits-8x8.npz"), *words]) == 0
+    before = (tmp_path / "served" / "digits-8x8.npz").read_bytes()
+    capsys.readouterr()
+    assert main(["publish", str(quick_model), *words]) == 2
+    assert re.search(r"which serves now, has 0\.9\d+ on the same images", one_line(capsys.readouterr().err))
+    assert (tmp_path / "served" / "digits-8x8.npz").read_bytes() == before
+
+
+def test_publish_tells_a_file_that_is_missing_from_one_that_is_refused(
+    tmp_path: Path, capsys: Output
+) -> None:
+    assert main(["publish", "missing.npz", "--to", "served"]) == 1
+    assert "No such file or directory" in one_line(capsys.readouterr().err)
+    (tmp_path / "broken.npz").write_bytes(b"no model")
+    assert main(["publish", "broken.npz", "--to", "served"]) == 2
+    assert "broken was not published: it is truncated" in one_line(capsys.readouterr().err)
+    assert not (tmp_path / "served").exists()
 
 
 def test_cross_validation_gives_an_error_for_each_split(capsys: Output) -> None:

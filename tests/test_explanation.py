@@ -15,7 +15,7 @@ from service.classifier import Classifier
 from service.explanation import AGAINST, FOR, explain, saliency
 from service.network import forward
 from service.preprocessing import preprocess
-from tests.drawing import digit_png
+from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import MODELS, Server
 
 DIGITS = range(10)
@@ -27,7 +27,7 @@ def opened(text: str) -> Image.Image:
 
 def explained(pixels: np.ndarray, classifier: Classifier) -> dict[str, Any]:
     (prediction,) = classifier.classify(pixels[None])
-    return explain(pixels, classifier, prediction)
+    return explain(pixels, classifier, prediction, [])
 
 
 @pytest.fixture(scope="module", params=sorted(MODELS.glob("*.npz")), ids=lambda path: path.stem)
@@ -112,6 +112,33 @@ def test_explain_true_adds_the_explanation_and_changes_nothing_else(service: Ser
     assert opened(explanation["saliency"]).size == (8, 8)
     assert explanation["runner_up"] == int(np.argsort(plain["probabilities"])[-2])
     assert service.predict(image, model="digits-8x8", explain="false").json() == plain
+
+
+def test_the_answer_says_what_preprocessing_did(service: Server) -> None:
+    explanation = service.predict(digit_png(7), explain="true").json()["explanation"]
+    assert explanation["steps"] == [
+        "cut out and scaled to fit 20 x 20 pixels",
+        "centred by its mass in 28 x 28",
+    ]
+    again = service.predict(base64.b64decode(explanation["picture"]), explain="true").json()["explanation"]
+    assert again["steps"] == ["ink taken as it is: already cut out, scaled and centred"]
+
+
+def test_every_answer_of_a_batch_is_explained_as_if_it_were_alone(service: Server) -> None:
+    images = [digit_png(7), b"no image", encode(draw_digit(4, ink=255, paper=0))]
+    url = f"{service.url}/predict/batch"
+    files = [("file", (f"{index}.png", image)) for index, image in enumerate(images)]
+    seven, broken, four = requests.post(url, params={"explain": "true"}, files=files, timeout=30).json()[
+        "predictions"
+    ]
+    alone = service.predict(images[0], explain="true").json()
+    assert seven["digit"] == alone["digit"] == 7
+    for part in ("picture", "steps", "runner_up"):
+        assert seven["explanation"][part] == alone["explanation"][part]
+    assert set(broken) == {"error"}
+    assert four["explanation"]["steps"][0] == "light ink on dark: turned over"
+    plain = requests.post(url, files=files, timeout=30).json()["predictions"]
+    assert ["explanation" in answer for answer in plain] == [False] * 3
 
 
 @pytest.mark.parametrize("value", ["yes", "1", "", "TRUE"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.network import ACTIVATIONS, Layer, forward, softmax
+from service.network import ACTIVATIONS, Layer, forward, product, softmax
 
 
 def test_forward_of_a_two_layer_network_worked_by_hand():
@@ -65,3 +65,14 @@ def test_rows_of_a_batch_do_not_influence_each_other():
     together = forward(layers, pixels)[-1]
     alone = np.concatenate([forward(layers, row[None])[-1] for row in pixels])
     np.testing.assert_allclose(together, alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize("active", [0, 1, 100, 399, 400])
+def test_a_single_input_gives_what_it_gives_in_a_batch_however_many_zeros_it_has(active):
+    # Large enough that the rows of active inputs are gathered where those are few.
+    rng = np.random.default_rng(3)
+    weights = rng.normal(size=(400, 200)).astype("f4")
+    signal = np.zeros((1, 400), np.float32)
+    signal[0, rng.permutation(400)[:active]] = rng.normal(size=active)
+    together = np.repeat(signal, 2, axis=0) @ weights
+    np.testing.assert_allclose(product(signal, weights), together[:1], rtol=1e-4, atol=1e-4)

@@ -10,10 +10,11 @@ import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from prometheus_client import CollectorRegistry
 
+from service.access import OPEN_PAGES, OPEN_PATHS
 from service.app import create_app
 from service.config import Settings
 from service.metrics import Metrics
-from service.openapi import describe_api
+from service.openapi import describe_api, describe_service
 from service.problems import STATUSES, problem_type
 from service.registry import ModelRegistry
 from tests.serving import PROJECT, Server
@@ -59,6 +60,37 @@ def test_every_problem_type_is_described_under_its_status_and_none_else() -> Non
 def test_every_operation_has_a_name_of_its_own() -> None:
     names = [operation["operationId"] for item in DOCUMENT["paths"].values() for operation in item.values()]
     assert len(set(names)) == len(names)
+
+
+def test_behind_a_key_every_guarded_operation_asks_for_it_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("secret")
+    settings = Settings.from_env({"DIGITS_API_KEY_FILE": str(tmp_path / "key")})
+    document = describe_service(settings)
+    OpenAPIV31SpecValidator(document).validate()
+    assert describe_service(SETTINGS) == DOCUMENT
+    assert {name for each in document["security"] for name in each} == set(
+        document["components"]["securitySchemes"]
+    )
+    app = create_app(settings, ModelRegistry(tmp_path, "none"), Metrics(CollectorRegistry())).test_client()
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            response = app.open(path.replace("{", "").replace("}", ""), method=method)
+            described = operation["responses"].get("401")
+            assert (response.status_code == 401) == bool(described) == ("security" not in operation), path
+            if described:
+                assert response.content_type in described["content"]
+                assert {*response.headers.keys()} >= described["headers"].keys()
+    opened = {
+        path
+        for path, item in document["paths"].items()
+        if "401" not in next(iter(item.values()))["responses"]
+    }
+    assert {path.replace("{", "<").replace("}", ">") for path in opened} == OPEN_PATHS | OPEN_PAGES
+
+
+def test_the_description_says_how_the_saliency_is_made() -> None:
+    saliency = DOCUMENT["components"]["schemas"]["Explanation"]["properties"]["saliency"]
+    assert "gradient" in saliency["description"]
 
 
 def test_generated_requests_are_answered_as_described(service: Server, tmp_path: Path) -> None:

@@ -112,6 +112,15 @@ def test_pixels_are_answered_as_predict_answers_the_images(
     assert_as_predict(service, result, model)
 
 
+def test_each_output_comes_as_it_was_asked_for(client: triton.InferenceServerClient, service: Server) -> None:
+    forms = {"digit": False, "probabilities": True, "accepted": False}
+    outputs = [triton.InferRequestedOutput(name, binary_data=binary) for name, binary in forms.items()]
+    result = client.infer(MODEL, [pixels_input()], outputs=outputs)
+    came = {output["name"]: "data" not in output for output in result.get_response()["outputs"]}
+    assert came == forms
+    assert_as_predict(service, result)
+
+
 @pytest.mark.parametrize("compression", [None, "gzip", "deflate"])
 def test_images_are_answered_as_predict_answers_them(
     client: triton.InferenceServerClient, service: Server, compression: str | None
@@ -289,6 +298,8 @@ HUGE = {"Inference-Header-Content-Length": "99999"}
         (tensor() | {"outputs": [{}]}, {}, "needs a name"),
         (tensor(), HUGE, "the length in bytes of the JSON part"),
         (tensor(), {"Inference-Header-Content-Length": "-1"}, "the length in bytes of the JSON part"),
+        # A tensor without JSON would not say which of the two inputs it is.
+        (b"\0" * 256, {"Inference-Header-Content-Length": "0"}, "the length in bytes of the JSON part"),
         (
             json.dumps(tensor()).encode() + b"abc",
             {"Inference-Header-Content-Length": str(len(json.dumps(tensor())))},
@@ -313,20 +324,22 @@ def test_a_request_outside_the_protocol_gets_400_and_an_error(
 
 
 @pytest.mark.parametrize(
-    ("shape", "raw", "message"),
+    ("datatype", "shape", "raw", "message"),
     [
-        ([1], struct.pack("<I", 5) + b"abc", "ends within an element"),
-        ([1], b"\x01\x00", "ends within a length"),
-        ([2], struct.pack("<I", 3) + b"abc", "holds 1 elements"),
+        ("FP32", [1, 64], b"\0" * 255, r"has 255 bytes; FP32 [1, 64] takes 256"),
+        ("FP32", [1, 64], b"\0" * 260, r"has 260 bytes; FP32 [1, 64] takes 256"),
+        ("BYTES", [1], struct.pack("<I", 5) + b"abc", "ends within an element"),
+        ("BYTES", [1], b"\x01\x00", "ends within a length"),
+        ("BYTES", [2], struct.pack("<I", 3) + b"abc", "holds 1 elements"),
     ],
 )
-def test_bytes_that_end_too_early_are_refused(
-    service: Server, shape: list[int], raw: bytes, message: str
+def test_raw_data_of_the_wrong_size_is_refused(
+    service: Server, datatype: str, shape: list[int], raw: bytes, message: str
 ) -> None:
     described = {
-        "name": "image",
+        "name": "image" if datatype == "BYTES" else "pixels",
         "shape": shape,
-        "datatype": "BYTES",
+        "datatype": datatype,
         "parameters": {"binary_data_size": len(raw)},
     }
     header = json.dumps({"inputs": [described]}).encode()

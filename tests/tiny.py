@@ -62,3 +62,15 @@ def tiny_content(geometry: Geometry = DIGITS_GEOMETRY, seed: int = 0, **changes:
 def tiny_artifact(**changes: Any) -> Artifact:
     """Return a model with random weights, see `tiny_content`."""
     return parse(tiny_content(**changes))
+
+
+def repacked(content: bytes, number: int) -> bytes:
+    """Return a model file that answers like `content` and has another version."""
+    artifact = parse(content)
+    return serialize(
+        artifact.layers,
+        artifact.prototypes,
+        artifact.probe_images,
+        artifact.probe_logits,
+        {**artifact.metadata, "number": number},
+    )

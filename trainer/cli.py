@@ -1,6 +1,9 @@
 """The commands behind `python -m trainer`.
 
-argv -> parser -> one function a command -> exit code (0 done, 1 failed, 2 wrong usage)
+argv -> parser -> one function a command -> exit code
+
+0 done; 1 failed; 2 the same command would end the same way again: wrong usage, or the gate refused
+the model. A Kubernetes Job tries again after a 1 and not after a 2.
 """
 
 import argparse
@@ -22,12 +25,27 @@ from trainer.committee import load_committee
 from trainer.conditions import try_conditions
 from trainer.config import TrainingConfig, add_flags, config_from, load_config, recipe_names
 from trainer.data import load_dataset
-from trainer.errors import TrainerError, UsageError
+from trainer.errors import RefusedError, TrainerError, UsageError
 from trainer.evaluate import evaluate, folder_refusals, generated_refusals
 from trainer.fetch import MNIST_MIRRORS, fetch_mnist
-from trainer.publish import DEFAULT_MINIMUM_ACCURACY, publish
+from trainer.publish import (
+    DEFAULT_MAXIMUM_DROP,
+    DEFAULT_MINIMUM_ACCURACY,
+    Gate,
+    Images,
+    held_out_images,
+    publish,
+)
 from trainer.tables import TABLES
-from trainer.text import artifact_text, conditions_text, evaluation_text, refusals_text, table_text
+from trainer.text import (
+    artifact_text,
+    conditions_text,
+    evaluation_text,
+    refusals_text,
+    table_text,
+    versions_text,
+)
+from trainer.versions import rollback, versions
 
 DATASETS = ("digits", "mnist", "fashion", "folder")
 NON_DIGITS = "non-digits"
@@ -43,7 +61,7 @@ def main(argv: list[str]) -> int:
         # and both cores are kept busy at a higher level (trainer/step.py).
         with threadpoolctl.threadpool_limits(1, "blas"):
             return arguments.command(arguments)
-    except UsageError as error:
+    except (UsageError, RefusedError) as error:
         print(f"trainer: {error}.", file=sys.stderr)
         return 2
     except (TrainerError, ArtifactError) as error:
@@ -115,8 +133,22 @@ def build_parser() -> argparse.ArgumentParser:
 
     gate = commands.add_parser("publish", help="check a model file and move it into place")
     gate.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
+    gate.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder with the data set, to measure on its test images"
+    )
     _add_gate(gate, required=True)
     gate.set_defaults(command=_publish)
+
+    back = commands.add_parser("rollback", help="let the version before serve again")
+    _add_versions(back)
+    back.add_argument(
+        "--version", metavar="VERSION", help="one of those that `versions` lists; default: the one before"
+    )
+    back.set_defaults(command=_rollback)
+
+    listed = commands.add_parser("versions", help="list the versions that a folder keeps of a model")
+    _add_versions(listed)
+    listed.set_defaults(command=_versions)
     return parser
 
 
@@ -165,6 +197,33 @@ def _add_gate(parser: argparse.ArgumentParser, required: bool = False) -> None:
         help=f"test accuracy below which nothing is published; default {DEFAULT_MINIMUM_ACCURACY}",
     )
 
+    parser.add_argument(
+        "--maximum-drop",
+        type=float,
+        default=DEFAULT_MAXIMUM_DROP,
+        metavar="SHARE",
+        help="how far test accuracy may be below that of the model in DIR on the same test images; "
+        f"1: do not compare; default {DEFAULT_MAXIMUM_DROP}",
+    )
+    parser.add_argument(
+        "--keep",
+        type=_kept,
+        default=0,
+        metavar="N",
+        help="keep N versions beside each other, at least 2, for `rollback`; default 0: plain files",
+    )
+
+
+def _kept(text: str) -> int:
+    if not text.isdigit() or int(text) == 1:
+        raise argparse.ArgumentTypeError(f"{text!r} versions; 0, or 2 and more are possible")
+    return int(text)
+
+
+def _add_versions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", type=_name, metavar="NAME", help="the model, for instance digits-8x8")
+    parser.add_argument("--in", dest="folder", type=Path, required=True, metavar="DIR", help="where it lies")
+
 
 def _train(arguments: argparse.Namespace) -> int:
     recipe = arguments.recipe or run.default_recipe(arguments.dataset)
@@ -191,8 +250,8 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.no_publish:
         print(artifact_text(parse(content), f"trained {name}, published nothing"))
     else:
-        artifact = publish(content, name, arguments.to, arguments.minimum_accuracy)
-        print(artifact_text(artifact, f"published {arguments.to / name}.npz"))
+        images = held_out_images(dataset.name, arguments.data, config.split_seed, dataset)
+        _publish_bytes(content, name, arguments, images)
     session.checkpoint.unlink(missing_ok=True)
     return 0
 
@@ -265,8 +324,8 @@ def _judge(arguments: argparse.Namespace) -> int:
     dataset = load_dataset(arguments.dataset, arguments.data, model.geometry, config.split_seed)
     content = run.judge_again(model, config, dataset)
     name = arguments.artefact.name.removesuffix(".npz")
-    artifact = publish(content, name, arguments.to, arguments.minimum_accuracy)
-    print(artifact_text(artifact, f"published {arguments.to / name}.npz"))
+    images = held_out_images(dataset.name, arguments.data, config.split_seed, dataset)
+    _publish_bytes(content, name, arguments, images)
     return 0
 
 
@@ -277,8 +336,37 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 
 def _publish(arguments: argparse.Namespace) -> int:
-    load(arguments.artefact)  # a missing or hostile file gets its clear error before it is read whole
+    arguments.artefact.stat()  # a file that is missing was not refused
     name = arguments.artefact.name.removesuffix(".npz")
-    artifact = publish(arguments.artefact.read_bytes(), name, arguments.to, arguments.minimum_accuracy)
+    try:
+        artifact = load(arguments.artefact)
+    except ArtifactError as error:
+        raise RefusedError(f"{name} was not published: {error}") from error
+    training = artifact.metadata["training"]
+    dataset, split_seed = training.get("dataset"), training.get("config", {}).get("split_seed", 0)
+    if arguments.data and dataset not in DATASETS:
+        raise UsageError(f"{name} was trained on {dataset!r}, which no --data can hold")
+    known = dataset == "digits" or arguments.data
+    images = held_out_images(dataset, arguments.data, split_seed) if known else None
+    _publish_bytes(arguments.artefact.read_bytes(), name, arguments, images)
+    return 0
+
+
+def _publish_bytes(content: bytes, name: str, arguments: argparse.Namespace, images: Images | None) -> None:
+    gate = Gate(arguments.minimum_accuracy, arguments.maximum_drop, images)
+    artifact = publish(content, name, arguments.to, gate, arguments.keep)
     print(artifact_text(artifact, f"published {arguments.to / name}.npz"))
+    if arguments.keep:
+        print(versions_text(versions(arguments.to, name)))
+
+
+def _rollback(arguments: argparse.Namespace) -> int:
+    artifact = rollback(arguments.folder, arguments.name, arguments.version)
+    print(f"rolled back {arguments.folder / arguments.name}.npz to {artifact.version}")
+    print(versions_text(versions(arguments.folder, arguments.name)))
+    return 0
+
+
+def _versions(arguments: argparse.Namespace) -> int:
+    print(versions_text(versions(arguments.folder, arguments.name)))
     return 0

@@ -7,3 +7,7 @@ class TrainerError(Exception):
 
 class UsageError(TrainerError):
     """A command was asked for something it does not offer; the exit code is 2."""
+
+
+class RefusedError(TrainerError):
+    """The gate keeps a model out; the exit code is 2, because the same command would end so again."""

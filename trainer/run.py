@@ -43,7 +43,8 @@ def default_name(dataset: str, recipe: str) -> str:
 
 def command_line(arguments: argparse.Namespace, argv: list[str]) -> str:
     """Return the command for `argv`, less what names this machine or does not change the weights."""
-    skip = {"--data", "--to", "--checkpoint", "--minimum-accuracy", "--report", "--log-json", "--teachers"}
+    skip = {"--data", "--to", "--checkpoint", "--report", "--log-json", "--teachers"}
+    skip |= {"--minimum-accuracy", "--maximum-drop", "--keep"}
     words: list[str] = []
     given = iter(argv)
     for word in given:

@@ -1,6 +1,6 @@
 """What the commands print: figures as tables that line up.
 
-Evaluation, Artifact -> lines of text
+Evaluation, Artifact, versions -> lines of text
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from service.artifact import Artifact
 from trainer.conditions import Outcome
 from trainer.data import CLASSES
 from trainer.evaluate import Evaluation, Refusal
+from trainer.versions import Version
 
 
 def evaluation_text(evaluation: Evaluation, title: str) -> str:
@@ -78,3 +79,12 @@ def table_text(name: str, figures: dict[str, float], epochs: int) -> str:
     lines = [f"{name}: trained for {epochs} epochs, on test rows never seen:"]
     lines += [f"  {title:<24}{value:>10.5g}" for title, value in figures.items()]
     return "\n".join(lines)
+
+
+def versions_text(versions: list[Version]) -> str:
+    """Return the versions that a folder keeps, one a line, the one published last first."""
+    lines = ["  kept           published (UTC)"]
+    for one in versions:
+        mark = "  serves" if one.current else "  served before" if one.previous else ""
+        lines.append(f"  {one.version:<14} {one.published:%Y-%m-%d %H:%M:%S}{mark}")
+    return "\n".join(lines if versions else ["  no version is kept here"])

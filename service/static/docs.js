@@ -21,6 +21,7 @@ function prose(text) {
 }
 
 let schemas = {};
+let guarded = false;
 
 function resolve(schema) {
   return schema.$ref ? schemas[schema.$ref.split("/").at(-1)] : schema;
@@ -112,6 +113,7 @@ function example(method, path, operation) {
   const body = operation.requestBody?.content ?? {};
   const json = body["application/json"]?.example;
   let command = `curl ${method === "post" && !operation.requestBody ? "-X POST " : ""}`;
+  if (guarded && operation.security?.length !== 0) command += "-H 'Authorization: Bearer YOUR-KEY' ";
   if (body["multipart/form-data"]) command += path.endsWith("batch") ? "-F file=@one.png -F file=@two.png " : "-F file=@digit.png ";
   if (json) command += "-d @request.json ";
   return section("With curl", element("pre", { tabindex: "0" }, command + url));
@@ -131,6 +133,7 @@ function show(path, method, operation) {
 async function load() {
   const description = await (await fetch("/openapi.json")).json();
   schemas = description.components.schemas;
+  guarded = Boolean(description.security);
   document.getElementById("summary").textContent = description.info.summary;
   document.getElementById("description").append(...prose(description.info.description));
   const operations = Object.entries(description.paths).flatMap(([path, item]) =>

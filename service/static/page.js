@@ -5,12 +5,15 @@
 // A new question cancels the one before it, so an old answer never overwrites a new one.
 
 import { archive } from "./archive.js";
+import { ask as askService, hasKey, keep } from "./key.js";
 import { Sheet } from "./sheet.js";
 import { toggleTheme } from "./theme.js";
 
 const PAUSE_WHILE_WRITING = 80; // milliseconds
 const PAUSE_BEFORE_ANNOUNCING = 700; // a screen reader should not hear every stroke
 const RETRY = 1500;
+const DOT = 0.1; // strokes within so small a part of the sheet are a dot: nothing to ask about
+const SMALL = 0.3; // here the pen is too thick for what it writes
 
 const $ = (id) => document.getElementById(id);
 const sheet = new Sheet($("canvas"));
@@ -30,9 +33,12 @@ sheet.addEventListener("change", (event) => {
     question?.abort();
     asking = false;
     showEmpty();
+  } else if (sheet.extent < DOT) {
+    if (event.detail.finished) showDot();
   } else if (event.detail.finished) {
     ask();
   } else if (!asking) {
+    $("verdict").ariaBusy = true;
     asking = true; // in the middle of a stroke too, but not for each of its points
     askTimer = setTimeout(ask, PAUSE_WHILE_WRITING);
   }
@@ -42,18 +48,20 @@ async function ask() {
   clearTimeout(askTimer);
   asking = false;
   question?.abort();
-  if (sheet.empty) return;
+  if (sheet.empty || sheet.extent < DOT) return;
+  $("verdict").ariaBusy = true;
   const mine = (question = new AbortController());
   const started = performance.now();
   try {
-        const body = new FormData();
+    const body = new FormData();
     body.append("file", sheet.blob(), fileName());
     const query = new URLSearchParams({ model: $("model").value, explain: "true" });
     if (!$("model").value) query.delete("model"); // the list could not be loaded: the default answers
-    const response = await fetch(`/predict?${query}`, { method: "POST", body, signal: mine.signal });
+    const response = await askService(`/predict?${query}`, { method: "POST", body, signal: mine.signal });
     const answer = await response.json();
     if (mine !== question) return;
     if (response.ok) showAnswer(answer, performance.now() - started);
+    else if (response.status === 401) showLocked();
     else showProblem(answer);
     if (response.status === 503) askAgainLater(mine);
   } catch {
@@ -72,23 +80,25 @@ function askAgainLater(mine) {
 function showAnswer(answer, milliseconds) {
   const { digit, confidence, probabilities, accepted, explanation } = answer;
   const percent = percentage(confidence).replace(">", "over");
-  const time = `${answer.model.name}, ${Math.round(milliseconds)} ms.`;
+  const advice = sheet.extent < SMALL ? " Try writing it larger." : "";
   if (accepted) {
-    verdict("sure", digit, `It is ${named(digit)}`, `${percent} sure. ${time}`, `${digit}, ${percent} sure`);
+    verdict("sure", digit, `It is ${named(digit)}`, `${percent} sure.`, `${digit}, ${percent} sure`);
   } else if (explanation.novelty > 1) {
     const headline = "This does not look like a digit";
-    verdict("stranger", digit, headline, `The nearest would be ${named(digit)}. ${time}`);
+    verdict("stranger", digit, headline, `The nearest would be ${named(digit)}.${advice}`);
   } else {
     const headline = `Not sure: ${named(digit)} or ${named(explanation.runner_up)}?`;
-    verdict("unsure", digit, headline, `${percent} for the ${digit}. ${time}`);
+    verdict("unsure", digit, headline, `${percent} for the ${digit}.${advice}`);
   }
+  $("time").textContent = `${answer.model.name}, ${Math.round(milliseconds)} ms`;
   showBars(probabilities, digit);
   showExplanation(explanation, digit);
   $("extras").hidden = false;
   if (!models.some(({ version }) => version === answer.model.version)) loadModels(); // it was replaced
   const [name, url] = [fileName(), new URL(`/predict?model=${encodeURIComponent(answer.model.name)}`, location)];
   $("file-name").textContent = name;
-  $("curl").textContent = `curl -F ${quoted(`file=@${name}`)} ${quoted(url.href)}`;
+  const header = hasKey() ? "-H 'Authorization: Bearer YOUR-KEY' " : "";
+  $("curl").textContent = `curl ${header}-F ${quoted(`file=@${name}`)} ${quoted(url.href)}`;
 }
 
 function showExplanation(explanation, digit) {
@@ -99,10 +109,8 @@ function showExplanation(explanation, digit) {
   $("saliency").alt = `Heat map: orange spoke for ${digit}, blue for ${explanation.runner_up}`;
   $("for-digit").textContent = digit;
   $("against-digit").textContent = explanation.runner_up;
-  const steps = explanation.steps ?? [];
-  $("steps").replaceChildren(...steps.map((step) => Object.assign(document.createElement("li"), { textContent: step })));
-  $("steps").hidden = !steps.length;
-  $("why").hidden = false;
+  $("steps").replaceChildren(...explanation.steps.map((step) => Object.assign(document.createElement("li"), { textContent: step })));
+  $("why").classList.remove("nothing");
 }
 
 function showProblem(problem) {
@@ -120,16 +128,36 @@ function showEmpty() {
   showNothing();
 }
 
+function showDot() {
+  question?.abort();
+  verdict("dot", "?", "Write it larger", "So far this is hardly more than a dot.");
+  showNothing();
+}
+
+function showLocked() {
+  const wrong = hasKey();
+  keep("");
+  verdict("locked", "–", wrong ? "This is not the key" : "The service asks for a key", "Whoever runs it has one for you.");
+  showNothing();
+  $("key-form").hidden = false;
+  $("models-link").hidden = true; // an address cannot carry the key
+  $("key").focus({ preventScroll: true });
+}
+
 function showNothing() {
   showBars(Array(10).fill(0), null);
-  $("why").hidden = $("extras").hidden = true;
+  $("why").classList.add("nothing"); // its place stays, so that nothing jumps when the answer comes
+  $("extras").hidden = true;
 }
 
 function verdict(state, digit, headline, detail, spoken = `${headline}. ${detail}`) {
   $("verdict").dataset.state = state;
+  $("verdict").ariaBusy = asking; // false once this answers all that was written
   $("digit").textContent = digit;
   $("headline").textContent = headline;
   $("detail").textContent = detail;
+  $("time").textContent = "";
+  $("key-form").hidden = true;
   clearTimeout(announceTimer);
   announceTimer = setTimeout(() => {
     $("announcement").textContent = spoken;
@@ -207,8 +235,16 @@ $("model").addEventListener("change", () => {
   ask();
   showModel();
 });
+$("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  keep($("key").value);
+  $("key").value = "";
+  if (sheet.empty) showEmpty();
+  loadModels();
+  ask();
+});
 addEventListener("keydown", (event) => {
-  if (event.target instanceof HTMLSelectElement) return;
+  if (event.target instanceof HTMLSelectElement || event.target instanceof HTMLInputElement) return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
     event.preventDefault();
     sheet.undo();
@@ -227,9 +263,10 @@ $("labels").append(
 );
 
 async function saveLabelled(digit) {
-  const png = new Uint8Array(await sheet.png().arrayBuffer());
+  const { content, suffix } = sheet.specimen();
   const stamp = new Date().toISOString().replace(/\D/g, "").slice(0, 17); // a name of its own for each
-  download(archive(`${digit}/${stamp}.png`, png), `digit-${digit}-${stamp}.zip`);
+  const bytes = new Uint8Array(await content.arrayBuffer());
+  download(archive(`${digit}/${stamp}.${suffix}`, bytes), `digit-${digit}-${stamp}.zip`);
 }
 
 $("save").addEventListener("click", () => download(sheet.blob(), fileName()));
@@ -255,7 +292,9 @@ let models = [];
 
 async function loadModels() {
   try {
-    const answer = await (await fetch("/models")).json();
+    const response = await askService("/models");
+    if (response.status === 401) return showLocked();
+    const answer = await response.json();
     models = answer.models;
     const names = models.map(({ name }) => name);
     const chosen = names.includes($("model").value) ? $("model").value : answer.default;

@@ -38,6 +38,14 @@ export class Sheet extends EventTarget {
     return !this.#strokes.length && !this.#picture;
   }
 
+  // The larger side of what is written, as a share of the sheet; 1 for a picture.
+  get extent() {
+    if (this.#picture) return 1;
+    const points = this.#strokes.flat();
+    const side = (axis) => Math.max(...points.map((point) => point[axis])) - Math.min(...points.map((point) => point[axis]));
+    return points.length ? Math.max(side(0), side(1)) : 0;
+  }
+
   get file() {
     return this.#picture?.file ?? null;
   }
@@ -68,6 +76,13 @@ export class Sheet extends EventTarget {
   // The picture that is sent: an upload as it is, else black strokes on opaque white.
   blob() {
     return this.#picture ? this.#picture.file : this.png();
+  }
+
+  // What is kept as an example of a digit: a PNG of a size that suffices, or the file itself where the
+  // browser cannot show it.
+  specimen() {
+    if (!this.#picture || this.#picture.bitmap) return { content: this.png(), suffix: "png" };
+    return { content: this.#picture.file, suffix: this.#picture.file.name.match(/\.(\w+)$/)?.[1] ?? "img" };
   }
 
   png() {
@@ -130,8 +145,14 @@ export class Sheet extends EventTarget {
   #move(event) {
     if (event.pointerId !== this.#pointer || !this.#current) return;
     const events = event.getCoalescedEvents?.() ?? [];
-    for (const each of events.length ? events : [event]) this.#current.push(this.#point(each));
+    for (const each of events.length ? events : [event]) this.#extend(this.#point(each));
     this.#changed(false);
+  }
+
+  // A point where the last one was adds nothing, and a line between two such leaves no ink on a canvas.
+  #extend(point) {
+    const last = this.#current.at(-1);
+    if (point[0] !== last[0] || point[1] !== last[1]) this.#current.push(point);
   }
 
   #up(event) {
@@ -159,7 +180,7 @@ export class Sheet extends EventTarget {
     const step = event.shiftKey ? KEY_LEAP : KEY_STEP;
     this.#cursor = this.#cursor.map((value, axis) => Math.min(0.97, Math.max(0.03, value + step * direction[axis])));
     if (this.#current) {
-      this.#current.push([...this.#cursor]);
+      this.#extend([...this.#cursor]);
       this.#changed(false);
     } else {
       this.redraw();

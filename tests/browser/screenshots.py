@@ -13,7 +13,8 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import ARGUMENTS
-from tests.browser.test_page import PHONE, draw, expect_digit
+from tests.browser.hand import draw, expect_digit
+from tests.browser.test_page import PHONE
 from tests.serving import running_service
 
 DESKTOP = {"viewport": {"width": 1120, "height": 790}}

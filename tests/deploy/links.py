@@ -62,11 +62,14 @@ def _overlapping_deployments(objects: list[Object]) -> Iterator[str]:
 
 def references(objects: list[Object]) -> Iterator[str]:
     """Yield names of ConfigMaps, claims and accounts that are not among the objects."""
-    known = {(one["kind"], one["metadata"]["name"]) for one in objects}
+    known = {(one["kind"], one["metadata"]["name"]): one for one in objects}
     for pod in pods(objects):
         for kind, name in _referenced(pod):
             if (kind, name) not in known:
                 yield f"{pod.title}: {kind} {name!r} does not exist"
+        for entry in _entries(pod):
+            if entry["key"] not in known.get(("ConfigMap", entry["name"]), {"data": {}})["data"]:
+                yield f"{pod.title}: ConfigMap {entry['name']!r} has no {entry['key']!r}"
 
 
 def _referenced(pod: Pod) -> Iterator[tuple[str, str]]:
@@ -80,6 +83,14 @@ def _referenced(pod: Pod) -> Iterator[tuple[str, str]]:
     for container in pod.containers:
         for source in container.get("envFrom", []):
             yield "ConfigMap", source["configMapRef"]["name"]
+
+
+def _entries(pod: Pod) -> Iterator[Object]:
+    """Yield {name, key} of each entry of a ConfigMap that becomes a variable."""
+    for container in pod.containers:
+        for variable in container.get("env", []):
+            if "configMapKeyRef" in variable.get("valueFrom", {}):
+                yield variable["valueFrom"]["configMapKeyRef"]
 
 
 def ports(objects: list[Object]) -> Iterator[str]:

@@ -48,7 +48,8 @@ def ask_for_a_while(server: Server, seconds: float) -> None:
     others = [photograph, scribble, b"no picture", encode(draw_digit(1, ink=255))]
     while time.time() < end:
         image = chance.choice(others) if chance.random() < 0.06 else chance.choice(pictures)
-        session.post(f"{server.url}/predict", files={"file": image}, timeout=30)
+        model = {"model": MODEL} if chance.random() < 0.3 else {}
+        session.post(f"{server.url}/predict", params=model, files={"file": image}, timeout=30)
         if chance.random() < 0.02:
             session.post(
                 f"{server.url}/predict/batch", files=[("file", one) for one in pictures[:8]], timeout=30
@@ -61,7 +62,7 @@ def watch(folder: Path) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]
     models = copy_models(folder / "models")
     train = [sys.executable, "-m", "trainer", "train", "digits", "--quiet", *QUICK, "--to", str(folder)]
     subprocess.run([*train, "--checkpoint", str(folder / "checkpoint.npz")], cwd=PROJECT, check=True)
-    settings = {"DIGITS_MODELS_DIR": str(models), "DIGITS_DEFAULT_MODEL": MODEL}
+    settings = {"DIGITS_MODELS_DIR": str(models)}
     panels = json.loads((COMPONENT / "dashboard.json").read_text())["panels"]
     with running_service(folder, **settings) as server, running_prometheus(folder, server.port) as prometheus:
         clients = [threading.Thread(target=ask_for_a_while, args=(server, SECONDS)) for _ in range(6)]

@@ -18,13 +18,12 @@ from service.app import create_app
 from service.config import Settings, SettingsError
 from service.metrics import Metrics
 from service.registry import ModelRegistry
+from tests.deploy.custom_kinds import CUSTOM_GROUPS, custom_complaint, predicting_pod
 from tests.deploy.links import PROBES
 from tests.deploy.rendering import Object, Pod, pods, title
 from trainer.cli import build_parser
 
 KUBERNETES = "1.32"
-# Kinds that a cluster learns from an operator; Kubernetes' own schemas do not know them.
-CUSTOM = {"monitoring.coreos.com/v1", "serving.kserve.io/v1beta1"}
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(|m|k|[MGTPE]|[KMGTPE]i|[eE][+-]?\d+)")
 POWERS = {
@@ -56,10 +55,15 @@ def practice_problems(objects: list[Object]) -> list[str]:
 def schema(objects: list[Object]) -> Iterator[str]:
     """Yield unknown fields, wrong types and versions of the API that were removed."""
     for one in objects:
-        if one["apiVersion"] not in CUSTOM:
+        group = one["apiVersion"].partition("/")[0]
+        if group in CUSTOM_GROUPS:
+            complaint = custom_complaint(one)
+            if not complaint and one["kind"] == "InferenceService":
+                complaint = _schema_complaint(json.dumps(predicting_pod(one)))
+        else:
             complaint = _schema_complaint(json.dumps(one))
-            if complaint:
-                yield f"{title(one)}: {complaint}"
+        if complaint:
+            yield f"{title(one)}: {complaint}"
 
 
 @functools.cache
@@ -205,7 +209,8 @@ def shutdown(objects: list[Object]) -> Iterator[str]:
     for pod in pods(objects):
         if pod.owner["kind"] not in ("Deployment", "InferenceService"):
             continue
-        graceful = Settings.from_env(_known(environment(pod, objects))).graceful_timeout_seconds
+        current = Settings.from_env(_known(environment(pod, objects)))
+        graceful = current.graceful_timeout_seconds + current.drain_seconds
         for container in pod.spec["containers"]:
             pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
             if not pause:
@@ -213,13 +218,13 @@ def shutdown(objects: list[Object]) -> Iterator[str]:
             if pod.spec.get("terminationGracePeriodSeconds", 30) < pause + graceful + 5:
                 yield (
                     f"{pod.title}: terminationGracePeriodSeconds is less than preStop ({pause}) "
-                    f"+ DIGITS_GRACEFUL_TIMEOUT_SECONDS ({graceful}) + 5"
+                    f"+ DIGITS_GRACEFUL_TIMEOUT_SECONDS and DIGITS_DRAIN_SECONDS ({graceful:g}) + 5"
                 )
 
 
 def _known(variables: dict[str, str]) -> dict[str, str]:
-    wanted = "DIGITS_GRACEFUL_TIMEOUT_SECONDS"
-    return {wanted: variables[wanted]} if variables.get(wanted, "").isdigit() else {}
+    wanted = ("DIGITS_GRACEFUL_TIMEOUT_SECONDS", "DIGITS_DRAIN_SECONDS")
+    return {name: variables[name] for name in wanted if variables.get(name, "").isdigit()}
 
 
 def trainer_commands(objects: list[Object]) -> Iterator[str]:
@@ -238,7 +243,7 @@ def trainer_commands(objects: list[Object]) -> Iterator[str]:
 
 
 def failure_policies(objects: list[Object]) -> Iterator[str]:
-    """Yield rules about exit codes of containers that do not exist."""
+    """Yield rules about containers that do not exist, and Jobs that train what the gate refused again."""
     for pod in pods(objects):
         if pod.owner["kind"] not in ("Job", "CronJob"):
             continue
@@ -249,5 +254,9 @@ def failure_policies(objects: list[Object]) -> Iterator[str]:
             named = rule.get("onExitCodes", {}).get("containerName")
             if named and named not in containers:
                 yield f"{pod.title}: podFailurePolicy names container {named!r}, which does not exist"
+        rules = spec.get("podFailurePolicy", {}).get("rules", [])
+        final = [value for rule in rules if "onExitCodes" in rule for value in rule["onExitCodes"]["values"]]
+        if 2 not in final and spec.get("backoffLimit") != 0:
+            yield f"{pod.title}: the Job tries again after exit code 2, which says that it would end so again"
         if "podFailurePolicy" in spec and pod.spec.get("restartPolicy") != "Never":
             yield f"{pod.title}: podFailurePolicy needs restartPolicy Never"

@@ -1,6 +1,7 @@
 """Rules, runbook and dashboard, down to a real Prometheus that scrapes the real service."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +42,10 @@ def panels() -> list[tuple[str, str]]:
 
 
 def test_rules_pass_their_own_tests() -> None:
-    result = run("promtool", "test", "rules", "rules-test.yaml", cwd=COMPONENT)
+    # Each test makes a database of its own; in memory that takes half the time.
+    fast = {"TMPDIR": "/dev/shm"} if os.access("/dev/shm", os.W_OK) else {}
+    environment = os.environ | fast
+    result = run("promtool", "test", "rules", "rules-test.yaml", cwd=COMPONENT, env=environment, seconds=300)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -94,7 +98,7 @@ def test_saturation_is_measured_against_the_threads_that_a_pod_has() -> None:
     threads = settings.workers * settings.threads
     (saturated,) = (rule for rule in rules() if rule.get("alert") == "DigitsSaturated")
     assert saturated["expr"].endswith(f"> {round(0.8 * threads)}")
-    assert saturated["annotations"]["summary"].endswith(f"of {threads} it can.")
+    assert saturated["annotations"]["summary"].endswith(f"it can answer {threads}.")
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +116,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
         ask(server)
         (models / "broken.npz").write_bytes(b"no model")
         wait_until(
-            lambda: server.metric("digits_model_load_failures_total") >= 2, "both workers refuse the file"
+            lambda: server.metric("digits_model_load_failures_total") == 1, "a worker refuses the file"
         )
         # rate() needs the counters twice
         wait_until(lambda: prometheus.value("sum(rate(http_requests_total[1m]))") > 0, "the second scrape")

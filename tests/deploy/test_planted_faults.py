@@ -52,11 +52,28 @@ def unknown_setting(objects: list[Object]) -> None:
 POD = "spec/template/spec"
 CONTAINER = f"{POD}/containers/0"
 JOB = "spec/jobTemplate/spec"
+TRAINER = "digits-trainer"
 MISMATCH = {"app.kubernetes.io/name": "digit"}
 
 FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
     "unknown field": (put("Deployment", f"{CONTAINER}/livenesProbe", {}), "'livenesProbe' was unexpected"),
     "wrong type": (put("Deployment", "spec/minReadySeconds", "5"), "'5' is not of type"),
+    "unknown field of a monitor": (
+        put("ServiceMonitor", "spec/endpoints/0/intervall", "15s"),
+        "'intervall' was unexpected",
+    ),
+    "wrong type in a monitor": (
+        put("ServiceMonitor", "spec/endpoints/0/interval", 15),
+        "15 is not of type 'string'",
+    ),
+    "unknown field of a rule": (
+        put("PrometheusRule", "spec/groups/2/rules/0/expression", "up"),
+        "'expression' was unexpected",
+    ),
+    "removed version of a custom kind": (
+        put("ServiceMonitor", "apiVersion", "monitoring.coreos.com/v1alpha1"),
+        "has no ServiceMonitor that is known here",
+    ),
     "removed API version": (
         put("PodDisruptionBudget", "apiVersion", "policy/v1beta1"),
         "has no PodDisruptionBudget",
@@ -78,15 +95,15 @@ FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
         "resources.limits has no memory",
     ),
     "no requests": (
-        put("CronJob", f"{JOB}/{CONTAINER[5:]}/resources/requests", {}),
+        put("CronJob", f"{JOB}/{CONTAINER[5:]}/resources/requests", {}, TRAINER),
         "resources.requests has no cpu",
     ),
     "bad name": (put("Service", "metadata/name", "Digits_Service"), "is no DNS label"),
     "bad volume name": (put("Deployment", f"{POD}/volumes/1/name", "tmp_"), "'tmp_' is no DNS label"),
-    "bad cron": (put("CronJob", "spec/schedule", "17 25 * * *"), "is no cron expression"),
+    "bad cron": (put("CronJob", "spec/schedule", "17 25 * * *", TRAINER), "is no cron expression"),
     "image latest": (put("Deployment", f"{CONTAINER}/image", "digits:latest"), "has no fixed version"),
     "image without a tag": (
-        put("CronJob", f"{JOB}/{CONTAINER[5:]}/image", "x/digits-trainer"),
+        put("CronJob", f"{JOB}/{CONTAINER[5:]}/image", "x/digits-trainer", TRAINER),
         "no fixed version",
     ),
     "no readiness": (put("Deployment", f"{CONTAINER}/readinessProbe", REMOVED), "has no readinessProbe"),
@@ -101,19 +118,24 @@ FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
     ),
     "grace period too short": (
         put("Deployment", f"{POD}/terminationGracePeriodSeconds", 30),
-        "terminationGracePeriodSeconds is less than preStop (5) + DIGITS_GRACEFUL_TIMEOUT_SECONDS (30)",
+        "terminationGracePeriodSeconds is less than preStop (5) + "
+        "DIGITS_GRACEFUL_TIMEOUT_SECONDS and DIGITS_DRAIN_SECONDS (30)",
     ),
     "no pause before the stop": (
         put("Deployment", f"{CONTAINER}/lifecycle", REMOVED),
         "has no preStop.sleep",
     ),
     "trainer flag": (
-        put("CronJob", f"{JOB}/{CONTAINER[5:]}/args/2", "--into"),
+        put("CronJob", f"{JOB}/{CONTAINER[5:]}/args/2", "--into", TRAINER),
         "unrecognized arguments: --into",
     ),
     "policy for no container": (
-        put("CronJob", f"{JOB}/podFailurePolicy/rules/1/onExitCodes/containerName", "train"),
+        put("CronJob", f"{JOB}/podFailurePolicy/rules/1/onExitCodes/containerName", "train", TRAINER),
         "names container 'train', which does not exist",
+    ),
+    "a refused model is trained again": (
+        put("CronJob", f"{JOB}/podFailurePolicy/rules/1/onExitCodes/values", [3], TRAINER),
+        "the Job tries again after exit code 2",
     ),
     "service selects nothing": (
         put("Service", "spec/selector", MISMATCH),
@@ -186,7 +208,10 @@ FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
         put("Deployment", f"{POD}/initContainers/0/securityContext/capabilities", REMOVED),
         "container first-models: capabilities are not dropped",
     ),
-    "root": (put("CronJob", f"{JOB}/{POD[5:]}/securityContext/runAsUser", 0), "runAsUser is 0"),
+    "root": (
+        put("CronJob", f"{JOB}/{POD[5:]}/securityContext/runAsUser", 0, TRAINER),
+        "runAsUser is 0",
+    ),
     "no runAsNonRoot": (
         put("Deployment", f"{POD}/securityContext/runAsNonRoot", REMOVED),
         "runAsNonRoot is not true",
@@ -227,6 +252,26 @@ def test_a_planted_fault_is_found(fault: str) -> None:
     ("fault", "folder", "expected"),
     [
         (
+            put("InferenceService", "spec/predictors", {}),
+            "overlays/kserve",
+            "'predictors' was unexpected",
+        ),
+        (
+            put("InferenceService", "spec/predictor/minReplicas", "two"),
+            "overlays/kserve",
+            "'two' is not of type 'integer'",
+        ),
+        (
+            put("InferenceService", "spec/predictor/minReplica", 2),
+            "overlays/kserve",
+            "'minReplica' was unexpected",
+        ),
+        (
+            put("InferenceService", "spec/predictor/containers/0/ports/0/name", "http"),
+            "overlays/kserve",
+            "readinessProbe asks port 'http1'",
+        ),
+        (
             put("Deployment", f"{POD}/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/0"
                 "/labelSelector/matchLabels", MISMATCH),
             "overlays/dev",
@@ -242,8 +287,16 @@ def test_a_planted_fault_is_found(fault: str) -> None:
             "tests/canary",
             "the selector also picks the pods of Deployment/digits-canary",
         ),
+        (
+            put("Job", f"{CONTAINER}/env/0/valueFrom/configMapKeyRef/key", "ROUNDS", "digits-committee"),
+            "tests/training",
+            "has no 'ROUNDS'",
+        ),
     ],
-    ids=["affinity", "scrape annotation", "stable picks the canary"],
+    ids=[
+        *("kserve field", "kserve type", "kserve pod field", "kserve port"),
+        *("affinity", "scrape annotation", "stable picks the canary", "key of a ConfigMap"),
+    ],
 )  # fmt: skip
 def test_a_fault_in_a_component_is_found(fault: Callable, folder: str, expected: str) -> None:
     objects = render(folder)

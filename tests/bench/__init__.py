@@ -1,0 +1,1 @@
+"""The parts of the serving benchmark: pictures, references, wrk, memory, profile."""

@@ -1,0 +1,1 @@
+"""What this service is measured against, each written as its own documentation has it."""

@@ -1,0 +1,130 @@
+"""The documents are true: links lead somewhere, commands run, pictures are what is drawn."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from docs.pictures import MNIST_GEOMETRY, pictures, ways
+from service.preprocessing import preprocess
+from tests.drawing import digit_png, draw_digit, encode
+from tests.serving import PROJECT, running_service
+from trainer.cli import build_parser
+
+DOCUMENTS = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]
+OWN_DIGITS = (PROJECT / "docs/own-digits.md").read_text()
+BLACK_TO_WHITE = 255
+PICTURES = dict(pictures())
+
+
+def names(document: Path) -> str:
+    return str(document.relative_to(PROJECT))
+
+
+def written_commands(text: str) -> list[str]:
+    """Return the commands of a document: indented lines, and code in its sentences and tables."""
+    indented = [line.strip().partition("  #")[0] for line in re.findall(r"^ {4}\S.*", text, re.MULTILINE)]
+    return indented + re.findall(r"`((?:\.venv/bin/)?(?:python|make|sh|curl) [^`]+)`", text)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
+def test_every_link_and_picture_is_there(document: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
+def test_every_file_named_is_there(document: Path) -> None:
+    for target in re.findall(r"`((?:service|trainer|tests|deploy|docs)/[\w./-]+)`", document.read_text()):
+        assert (PROJECT / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
+def test_every_command_names_what_exists(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    for command in written_commands(document.read_text()):
+        words = [word for part in command.split("&&")[-1:] for word in shlex.split(part)]
+        words = [word for word in words if not re.match(r"\w+=", word)]
+        if words[0] == "make":
+            assert words[1] in targets, command
+        elif words[:3] == ["python", "-m", "trainer"] or words[0] == ".venv/bin/python":
+            if not {"--help", "-h"} & set(words):
+                build_parser().parse_args(words[3:])  # exits with 2 for a wrong flag
+        elif words[:2] == ["python", "-m"]:
+            module, *arguments = words[2:]
+            assert module == "pytest" or (PROJECT / f"{module.replace('.', '/')}.py").exists(), command
+            assert all((PROJECT / each).exists() for each in arguments if each.startswith("tests/")), command
+
+
+def test_every_document_is_reached_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[^)#]+)\)", DOCUMENTS[0].read_text()))
+    index = set(re.findall(r"\]\(([\w-]+\.md)\)", (PROJECT / "docs/README.md").read_text()))
+    assert "docs/README.md" in linked
+    assert index == {path.name for path in DOCUMENTS[1:]} - {"README.md"}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_pictures_are_those_that_make_docs_draws(name: str) -> None:
+    drawn = np.asarray(PICTURES[name].convert("RGB"), np.float32)
+    kept = np.asarray(Image.open(PROJECT / f"docs/pictures/{name}.png").convert("RGB"), np.float32)
+    assert kept.shape == drawn.shape, "run make docs"
+    # The kept ones have few colours, and libraries round differently; a step that changed shows.
+    assert np.abs(kept - drawn).mean() < 0.015 * BLACK_TO_WHITE, "run make docs"
+
+
+def test_the_eight_ways_look_alike_to_the_network() -> None:
+    first, *others = (preprocess(file, MNIST_GEOMETRY) for file in ways())
+    for other in others:
+        assert np.corrcoef(first, other)[0, 1] > 0.9
+
+
+def test_the_parts_drawn_are_modules() -> None:
+    drawn = (PROJECT / "docs/pictures/parts.svg").read_text()
+    modules = re.findall(r'<tspan class="module">([\w/]+)</tspan>', drawn)
+    assert len(modules) > 20
+    for module in modules:
+        assert any((PROJECT / folder / f"{module}.py").exists() for folder in ("service", "trainer")), module
+
+
+def test_the_commands_for_own_digits_run_as_they_stand(tmp_path: Path) -> None:
+    """Pictures of the page, unpacked, trained on, evaluated and served: each line of the document."""
+    for digit in range(10):
+        for number in range(12):
+            box = (0.2 + 0.01 * number, 0.15, 0.5 + 0.01 * number, 0.6 - 0.01 * number)
+            picture = encode(draw_digit(digit, (120 + number, 120), box, pen=0.06 + 0.004 * number))
+            with zipfile.ZipFile(tmp_path / f"digit-{digit}-{number}.zip", "w") as archive:
+                archive.writestr(f"{digit}/{number}.png", picture)
+    (tmp_path / "some.png").write_bytes(digit_png(7))
+    unpack, train, evaluate, ask = re.findall(r"^ {4}(\S.*)", OWN_DIGITS, re.MULTILINE)
+    run(unpack, tmp_path)
+    assert "published models/mine.npz" in run(f"{train} --quiet", tmp_path)
+    assert "accuracy" in run(evaluate, tmp_path)
+    assert "DIGITS_DEFAULT_MODEL=mine make serve" in OWN_DIGITS
+    settings = {"DIGITS_MODELS_DIR": str(tmp_path / "models"), "DIGITS_DEFAULT_MODEL": "mine"}
+    with running_service(tmp_path, WEB_CONCURRENCY="1", **settings) as server:
+        answer = run(ask.replace("localhost:8080", server.url), tmp_path)
+    assert '"digit":7' in answer.replace(" ", "")
+
+
+def run(command: str, folder: Path) -> str:
+    """Run a line of a document in a folder; `python` is the tests' own."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"PYTHONPATH": str(PROJECT), "PATH": path}
+    result = subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
+    return result.stdout

@@ -1,0 +1,181 @@
+"""Clients that are slow or rude keep nobody else waiting, and are parted with after the stated time."""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.drawing import digit_png
+from tests.serving import Server, running_service, wait_until
+from tests.sockets import connect, exchange, post, split, until_closed
+
+READ_TIMEOUT_SECONDS = 2
+EACH_KIND = 50
+IMAGE = digit_png(7)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Server]:
+    """Few threads, little patience: fifty slow clients of a kind are far more than it could hold."""
+    with running_service(
+        tmp_path_factory.mktemp("slow"),
+        DIGITS_THREADS="4",
+        DIGITS_READ_TIMEOUT_SECONDS=str(READ_TIMEOUT_SECONDS),
+    ) as server:
+        yield server
+
+
+class OpenMany:
+    """Opens connections and closes them when the test is over."""
+
+    def __init__(self, closing: contextlib.ExitStack) -> None:
+        self._closing = closing
+
+    def __call__(self, server: Server, count: int, beginning: bytes = b"") -> list[socket.socket]:
+        connections = [self._closing.enter_context(connect(server)) for _ in range(count)]
+        for connection in connections:
+            connection.sendall(beginning)
+        return connections
+
+
+@pytest.fixture
+def open_many() -> Iterator[OpenMany]:
+    with contextlib.ExitStack() as closing:
+        yield OpenMany(closing)
+
+
+@contextlib.contextmanager
+def dripping(connections: list[socket.socket]) -> Iterator[None]:
+    """Send a byte into each connection five times a second, so that none is ever silent."""
+    done = threading.Event()
+
+    def drip() -> None:
+        while not done.wait(0.2):
+            for connection in connections:
+                with contextlib.suppress(OSError):
+                    connection.send(b"a")
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def ask(server: Server, times: int = 20) -> None:
+    """Have normal clients be answered, every time."""
+    for _ in range(times):
+        response = requests.post(f"{server.url}/predict", files={"file": IMAGE}, timeout=10)
+        assert response.json()["digit"] == 7
+
+
+def test_two_hundred_slow_clients_keep_nobody_waiting_and_are_closed(server, open_many):
+    in_head = open_many(server, EACH_KIND, b"POST /predict HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+    in_body = open_many(server, EACH_KIND, post(IMAGE)[:-300])
+    silent = open_many(server, EACH_KIND)
+    stalled = open_many(server, EACH_KIND, post(IMAGE)[:-300])
+    with dripping(in_head + in_body):
+        ask(server)
+        for kind in (in_head, in_body, stalled):
+            for data in until_closed(kind, 5 * READ_TIMEOUT_SECONDS):
+                (answer,) = split(data, closed=True)
+                assert answer.status == 408
+                assert "took too long" in answer.problem["detail"]
+        assert set(until_closed(silent, 5 * READ_TIMEOUT_SECONDS)) == {b""}
+    ask(server, 1)
+
+
+def open_sockets(server: Server) -> int:
+    """Return how many sockets the workers have open."""
+    found = 0
+    for pid in server.workers():
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                found += os.readlink(descriptor).startswith("socket:")
+    return found
+
+
+def test_clients_that_never_read_their_answers_keep_nobody_waiting_and_are_closed(server):
+    request = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    before = open_sockets(server)
+    with contextlib.ExitStack() as closing:
+        for _ in range(EACH_KIND):
+            connection = closing.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", server.port))
+            connection.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                connection.send(request * 200)  # many megabytes of answers, for a window of four kilobytes
+        wait_until(lambda: open_sockets(server) >= before + EACH_KIND, "all connections")
+        ask(server)
+        wait_until(lambda: open_sockets(server) <= before, "all closed", seconds=5 * READ_TIMEOUT_SECONDS)
+    ask(server, 1)
+
+
+def test_clients_that_hang_up_halfway_leave_nothing_behind(server):
+    for _ in range(100):
+        with connect(server) as connection:
+            connection.sendall(post(IMAGE)[:-300])
+    ask(server)
+    wait_until(lambda: server.metric("http_requests_in_flight") == 1, "only the scrape in flight")
+
+
+def test_a_client_that_is_told_to_close_and_stays_delays_nobody(server, open_many):
+    lingering = open_many(server, 20, post(b"x", Connection="close"))
+    ask(server)
+    for data in until_closed(lingering, 10):
+        (answer,) = split(data, closed=True)
+        assert answer.status == 415
+
+
+def test_a_connection_that_was_used_may_rest_longer_than_one_that_said_nothing(server, open_many):
+    with requests.Session() as session:
+        session.get(f"{server.url}/livez", timeout=10)
+        silent = open_many(server, 1)
+        until_closed(silent, 5 * READ_TIMEOUT_SECONDS)
+        pooled = session.get_adapter(server.url).poolmanager.connection_from_url(server.url)
+        before = pooled.num_connections
+        session.get(f"{server.url}/livez", timeout=10)
+        assert pooled.num_connections == before
+
+
+def test_a_request_in_many_pieces_is_answered_like_one_in_one(server):
+    whole = post(IMAGE, Connection="close")
+    pieces = [whole[start : start + 97] for start in range(0, len(whole), 97)]
+    (answer,) = exchange(server, *pieces)
+    assert answer.status == 200
+
+
+def test_requests_sent_ahead_are_answered_in_order(server):
+    answers = exchange(
+        server,
+        post(IMAGE) + post(b"x") + post(digit_png(3)) + b"GET /livez HTTP/1.1\r\nHost: x\r\n"
+        b"Connection: close\r\n\r\n",
+    )
+    assert [answer.status for answer in answers] == [200, 415, 200, 200]
+
+
+def test_a_client_that_waits_for_a_word_before_it_sends_its_body_gets_it(server):
+    with connect(server) as connection:
+        request = post(IMAGE, Expect="100-continue", Connection="close")
+        connection.sendall(request[: -len(IMAGE)])
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(IMAGE)
+        assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+def test_more_connections_than_a_worker_takes_push_out_the_oldest(tmp_path, open_many):
+    with running_service(
+        tmp_path, WEB_CONCURRENCY="1", GUNICORN_CMD_ARGS="--worker-connections 40"
+    ) as server:
+        silent = open_many(server, 60)
+        ask(server, 3)
+        silent[0].settimeout(5)
+        assert silent[0].recv(1) == b""
