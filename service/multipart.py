@@ -13,9 +13,9 @@ from typing import NamedTuple
 MAX_HEADER_BYTES = 8192  # of one part; browsers send some 150
 MAX_BOUNDARY_BYTES = 200  # RFC 2046 has 70, some clients more
 
-# ; key=token or ; key="quoted, with \" inside"
+# ; key=token or ; key="quoted, with \" inside", or as browsers write it: ; key="C:\", escaping nothing
 _PARAMETER = re.compile(
-    r';[ \t]*([\w*-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^;"\s]*))[ \t]*(?=;|$)', re.ASCII
+    r';[ \t]*([\w*-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*|[^"]*)"|([^;"\s]*))[ \t]*(?=;|$)', re.ASCII
 )
 _ESCAPED = re.compile(r'\\(["\\])')
 _CONTINUATION = re.compile(r"\r\n[ \t]+")

@@ -8,6 +8,7 @@ from typing import Any
 from service.decoding import (
     BrokenImageError,
     EmptyImageError,
+    NoMemoryError,
     TooManyPixelsError,
     UnsupportedFormatError,
 )
@@ -22,6 +23,7 @@ IMAGE_ERRORS = (
     UnsupportedFormatError,
     BrokenImageError,
     BlankImageError,
+    NoMemoryError,
 )
 
 

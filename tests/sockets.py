@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.serving import Server
@@ -28,6 +29,12 @@ class Answer(NamedTuple):
 def connect(server: Server, timeout: float = 20) -> socket.socket:
     """Return a connection to the server."""
     return socket.create_connection(("127.0.0.1", server.port), timeout=timeout)
+
+
+def open_connections(server: Server) -> int:
+    """Return how many established connections the server has, as the kernel lists them."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(line[1].endswith(f":{server.port:04X}") and line[3] == "01" for line in lines)
 
 
 def exchange(server: Server, *pieces: bytes) -> list[Answer]:

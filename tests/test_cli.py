@@ -193,7 +193,7 @@ def test_evaluate_knows_the_splits(quick_model: Path, split: str, images: int, c
 def test_evaluate_draws_pictures(quick_model: Path, tmp_path: Path) -> None:
     assert main(["evaluate", str(quick_model), "digits", "--pictures", "out"]) == 0
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["confusion.png", "digits.png", "mistakes.png", "reliability.png"]
+    assert names == ["confusion.png", "coverage.png", "digits.png", "mistakes.png", "reliability.png"]
     for name in names:
         with Image.open(tmp_path / "out" / name) as image:
             assert image.width > 300
@@ -274,7 +274,7 @@ def test_a_report_is_one_page_with_everything_in_it(tmp_path: Path) -> None:
     page = (tmp_path / "report" / "report.html").read_text()
     pictures = sorted(path.stem for path in (tmp_path / "report").glob("*.png"))
     assert pictures == [
-        *("augmented", "balance", "confusion", "curves", "digits"),
+        *("augmented", "balance", "confusion", "coverage", "curves", "digits"),
         *("mistakes", "reliability", "samples", "weights"),
     ]
     assert page.count("data:image/png;base64,") == len(pictures)
@@ -326,7 +326,10 @@ def test_teachers_of_another_size_are_refused(quick_model: Path, small_mnist: Pa
     assert "sees 8 pixels a side, the data set has 28" in one_line(capsys.readouterr().err)
 
 
-LONG = ("train", "digits", "--hidden", "64", "--epochs", "25", "--minimum-accuracy", "0", "--log-json", "log")
+LONG = (
+    *("train", "digits", "--hidden", "64", "--epochs", "25", "--outliers", "50"),
+    *("--minimum-accuracy", "0", "--log-json", "log"),
+)
 
 
 def wait_for_epochs(folder: Path, count: int) -> None:

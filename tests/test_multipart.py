@@ -51,6 +51,8 @@ def test_content_is_kept_byte_for_byte_even_where_it_resembles_a_boundary(conten
         "form-data; name=\"file\"; filename*=utf-8''%e2%82%ac.png",
         'form-data; name="file"; filename="drei äöü.png"',
         'form-data; name="file";\r\n filename="a.png"',
+        'form-data; filename="C:\\"; name="file"',
+        'form-data; name="file"; filename="\\"',
     ],
 )
 def test_a_file_is_known_by_its_file_name_however_it_is_written(disposition):

@@ -7,14 +7,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import requests
 
 from service.artifact import parse, save
 from tests.drawing import digit_png
 from tests.serving import Server, running_service, wait_until
-from tests.sockets import connect, post, read_all, split
+from tests.sockets import connect, open_connections, post, read_all, split
 from tests.tiny import tiny_content
 
 IMAGE = digit_png(7)
@@ -87,7 +86,7 @@ def test_without_a_drain_sigterm_still_loses_no_request_that_was_begun(tmp_path)
         halves = [connect(server) for _ in range(20)]
         for connection in halves:
             connection.sendall(post(IMAGE)[:-500])
-        wait_until(lambda: len(open_connections(server)) >= 20, "the halves")
+        wait_until(lambda: open_connections(server) >= 20, "the halves")
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         for connection in halves:
@@ -98,13 +97,6 @@ def test_without_a_drain_sigterm_still_loses_no_request_that_was_begun(tmp_path)
                 assert answer.status == 200
                 assert answer.headers["connection"] == "close"
         assert server.process.wait(30) == 0
-
-
-def open_connections(server: Server) -> list[str]:
-    """Return the established connections to the server's port, as the kernel lists them."""
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    own = f":{server.port:04X}"
-    return [line for line in lines if line.split()[1].endswith(own) and line.split()[3] == "01"]
 
 
 def test_an_idle_connection_does_not_hold_the_end_up(tmp_path):

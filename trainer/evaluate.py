@@ -19,6 +19,7 @@ from trainer.outliers import KINDS, make_outlier
 from trainer.strokes import draw_digits
 
 CALIBRATION_BINS = 15
+EACH = 300  # generated non-digits of each kind
 GENERATED = 0x6E6F6E65  # sets these non-digits apart from those of training
 SET_ASIDE = 0.01  # the share of the least certain answers that a person might look at
 
@@ -116,11 +117,12 @@ class Refusal(NamedTuple):
     refused: float
 
 
-def generated_refusals(classifier: Classifier, each: int = 300, seed: int = 1) -> dict[str, Refusal]:
-    """Return by kind how many of `each` generated non-digits are refused; other ones for each seed.
+def generated_refusals(classifier: Classifier, each: int | None = None, seed: int = 1) -> dict[str, Refusal]:
+    """Return by kind how many of `each` generated non-digits (EACH) are refused; other ones for each seed.
 
     They are of the kinds that the judge was taught with, but not the same pictures.
     """
+    each = each or EACH
     geometry, rng = classifier.artifact.geometry, np.random.default_rng((seed, GENERATED))
     digits = draw_digits(200, geometry, rng)
     refusals = {}

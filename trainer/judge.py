@@ -45,12 +45,21 @@ def fit_judge(
     outliers = Examples(pixels.reshape(-1, geometry.side, geometry.side), np.zeros(len(pixels), int))
     count = min(DIGITS_PER_OUTLIER * config.outliers, len(digits))
     known = digits.take(rng.permutation(len(digits))[:count]) + draw_digits(count // 8, geometry, rng)
-    plain = known.take(np.arange(0, len(known), 3))
-    shown = [(plain, 0), (distorted(known, geometry, config, rng), 0), (outliers, 1)]
-    shown += [(distorted(outliers, geometry, config, rng), 1) for _ in range(2)]
-    inputs = np.concatenate([_inputs(layers, examples.pixels) for examples, _ in shown])
-    targets = np.concatenate([np.full((len(examples), 1), target) for examples, target in shown])
-    return _fit(inputs, targets.astype(np.float32), config)
+    copies = max(2, round(3 * config.outliers / len(known)))  # more of few
+    shown = [(known, 0, copies), (outliers, 1, 2)]
+    rows = sum(len(examples) * (1 + number) for examples, _, number in shown)
+    width = judge_inputs(pixels[:1], forward(layers, pixels[:1])[:-1]).shape[1]
+    # A hundred and fifty thousand rows: in float16, which is fine enough, they take 400 MB.
+    inputs, targets = np.empty((rows, width), np.float16), np.empty((rows, 1), np.float32)
+    start = 0
+    for examples, target, number in shown:
+        for copy in range(1 + number):
+            seen = distorted(examples, geometry, config, rng) if copy else examples
+            end = start + len(seen)
+            _look(layers, seen.pixels, inputs[start:end])
+            targets[start:end] = target
+            start = end
+    return _fit(inputs, targets, config)
 
 
 def distorted(
@@ -65,12 +74,11 @@ def distorted(
     return Examples(np.concatenate(pixels).reshape(examples.pictures.shape), examples.labels)
 
 
-def _inputs(layers: Sequence[Layer], pixels: np.ndarray) -> np.ndarray:
-    """Return what the judge sees of pixels; float16, because a hundred thousand rows take much memory."""
-    parts = np.array_split(pixels, -(-len(pixels) // PART))
-    return np.concatenate(
-        [judge_inputs(part, forward(layers, part)[:-1]).astype(np.float16) for part in parts]
-    )
+def _look(layers: Sequence[Layer], pixels: np.ndarray, inputs: np.ndarray) -> None:
+    """Write what the judge sees of pixels into inputs, row by row."""
+    for start in range(0, len(pixels), PART):
+        part = pixels[start : start + PART]
+        inputs[start : start + PART] = judge_inputs(part, forward(layers, part)[:-1])
 
 
 def _fit(inputs: np.ndarray, targets: np.ndarray, config: TrainingConfig) -> list[Layer]:

@@ -20,7 +20,7 @@ from trainer.batches import make_batch
 from trainer.config import TrainingConfig
 from trainer.data import CLASSES, Examples
 from trainer.errors import TrainerError
-from trainer.evaluate import CALIBRATION_BINS, Evaluation
+from trainer.evaluate import CALIBRATION_BINS, Evaluation, coverage_errors
 
 BLUE, ORANGE, GREEN, GREY, INK = "#2563a8", "#d9782d", "#3a8f5c", "#9aa3ad", "#1f2933"
 WRONG_SHOWN = 50
@@ -48,6 +48,7 @@ def evaluation_figures(
         "digits": digits_figure(evaluation),
         "mistakes": mistakes_figure(examples, probabilities),
         "reliability": reliability_figure(examples.labels, probabilities),
+        "coverage": coverage_figure(examples.labels, probabilities),
     }
 
 
@@ -211,6 +212,32 @@ def reliability_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     lower.set_yscale("log")
     lower.set_ylabel("pictures")
     lower.set_xlabel("confidence")
+    return figure
+
+
+def coverage_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
+    """Return the error of the surest answers against the share of answers that is kept."""
+    errors = 100 * coverage_errors(labels, probabilities)
+    kept = 100 * np.arange(1, len(errors) + 1) / len(errors)
+    figure = _figure(6.4, 3.8)
+    axes = _plain(figure.subplots())
+    axes.plot(kept, errors, color=BLUE)
+    # Below a handful of answers one mistake more or less is a cliff; the left end shows nothing else.
+    axes.set_xlim(90, 100.15)
+    right_end = errors[kept >= 90]
+    axes.set_ylim(0, max(1.25 * right_end.max(), 0.1))
+    for share, name, place in (
+        (100, "all", (-6, 6)),
+        (99, "surest 99 %", (-8, -14)),
+        (95, "surest 95 %", (-8, 8)),
+    ):
+        error = errors[max(round(share / 100 * len(errors)), 1) - 1]
+        axes.plot([share], [error], "o", color=ORANGE, markersize=6)
+        axes.annotate(
+            f"{name}: {error:.2f} %", (share, error), place, textcoords="offset points", ha="right", color=INK
+        )
+    axes.set_xlabel("answers kept, the surest first, %")
+    axes.set_ylabel("wrong among them, %")
     return figure
 
 

@@ -72,6 +72,11 @@ ANSWERS = [
     Section(
         "reliability", "Can its confidence be believed?", "On the line, 80 % sure means right in 80 of 100."
     ),
+    Section(
+        "coverage",
+        "What is gained by asking a person about the least certain answers",
+        "Read from the right: the more of them are set aside, the fewer of the others are wrong.",
+    ),
     Section("weights", "What the first layer looks for", "Blue: ink wanted; orange: ink unwanted."),
 ]
 

@@ -310,7 +310,7 @@ function showModel() {
   if (!model) return;
   const { name, version, parameters, input, metrics } = model;
   const facts = [`${name}, version ${version}`, `sees ${input.width} × ${input.height} pixels`, `${parameters.toLocaleString("en")} weights`];
-  if (metrics.accuracy) facts.push(`${(100 * metrics.accuracy).toFixed(2)} % right on ${metrics.images.toLocaleString("en")} test images`);
+  if (metrics.accuracy && metrics.images) facts.push(`${(100 * metrics.accuracy).toFixed(2)} % right on ${metrics.images.toLocaleString("en")} test images`);
   $("about").textContent = facts.join(" · ");
 }
 

@@ -23,6 +23,7 @@ from tests.browser.hand import (
 )
 from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import Server, free_port, running_service
+from trainer.cli import main
 from trainer.data import load_dataset
 
 PHONE = {
@@ -246,6 +247,9 @@ def test_the_trainer_reads_what_corrections_saved(page: Page, tmp_path: Path) ->
             archive.extractall(tmp_path / "mine")
     dataset = load_dataset("folder", tmp_path / "mine", MNIST_GEOMETRY)
     assert sorted([*dataset.train.labels, *dataset.test.labels]) == list(range(10))
+    quick = ["--recipe", "own-digits", "--epochs", "1", "--no-publish", "--quiet"]
+    checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.npz")]
+    assert main(["train", "folder", "--data", str(tmp_path / "mine"), *quick, *checkpoint]) == 0
 
 
 def test_light_and_dark_follow_the_system_until_one_is_chosen(page: Page) -> None:

@@ -102,6 +102,7 @@ def test_a_doubt_names_both_digits(locked_page: Page) -> None:
     page = locked_page
     unlock(page)
     page.locator("#model").select_option("cautious")
+    expect(page.locator("#about")).to_contain_text("cautious, version")
     upload(page, digit_png(7))
     expect(page.locator("#verdict")).to_have_attribute("data-state", "unsure")
     digit, runner_up = (page.locator(f"#{name}-digit").text_content() for name in ("for", "against"))
