@@ -11,6 +11,7 @@ import ctypes
 import itertools
 import logging
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -26,7 +27,8 @@ except SettingsError as error:
 
 # Where the workers share their metrics; prometheus_client looks when it is imported. What an earlier
 # run left there would be counted again.
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+_folder_is_ours = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+if _folder_is_ours:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="digits-metrics-")
 _folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 _folder.mkdir(parents=True, exist_ok=True)
@@ -101,3 +103,9 @@ def child_exit(server: Any, worker: Any) -> None:
     from service.metrics import forget_worker
 
     forget_worker(worker.slot)
+
+
+def on_exit(server: Any) -> None:
+    """Leave nothing behind: a temporary folder of metrics goes with the master that made it."""
+    if _folder_is_ours:
+        shutil.rmtree(_folder, ignore_errors=True)
