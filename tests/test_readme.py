@@ -83,7 +83,8 @@ def test_every_make_target_named_exists():
     assert set(re.findall(r"make ([a-z]+)", README)) - {"it"} <= targets
 
 
-def test_the_shell_loop_is_called_as_it_wants_to_be():
-    script = (PROJECT / "tests/clients/folder_to_csv.sh").read_text()
-    (usage,) = re.findall(r"sh folder_to_csv\.sh (\S+) \S+ > digits\.csv", script)
-    assert f"sh tests/clients/folder_to_csv.sh {usage} FOLDER > digits.csv" in README
+@pytest.mark.parametrize("name", ["folder_to_csv.sh", "folder_in_batches.sh"])
+def test_the_shell_loops_are_called_as_they_want_to_be(name: str):
+    script = (PROJECT / "tests/clients" / name).read_text()
+    (usage,) = re.findall(rf"sh {name} (\S+) \S+ > digits\.csv", script)
+    assert f"sh tests/clients/{name} {usage} FOLDER > digits.csv" in README
