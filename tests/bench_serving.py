@@ -3,7 +3,7 @@
     python -m tests.bench_serving            all of it, some 15 minutes; --help for shorter runs
 
     seven servers, two workers each -> wrk, in turns, round after round -> medians of the ratios
-    this service alone              -> batches, saliency, growth over many requests, profile by stage
+    this service alone              -> batches, saliency, slow clients, overload, growth, profile
 
 Needs `wrk` (Debian package wrk). The references are installed into .venv-bench/ the first time. Absolute
 figures belong to one machine and one hour; ratios travel.
@@ -23,6 +23,7 @@ from tests.bench.extras import batch_factor, growth, saliency_cost
 from tests.bench.load import Load, measure, need_wrk
 from tests.bench.pictures import form, pictures, raw, write_script
 from tests.bench.servers import ONE_THREAD, SERVERS, SERVICE, Running, prepare, running
+from tests.bench.stress import beside_slow_clients, killed_worker, overload
 from tests.serving import PROJECT
 
 FEW, USUAL, MANY = 1, 8, 64  # clients
@@ -183,6 +184,9 @@ def main() -> None:
             service = next(server for server in servers if server.name == SERVICE)
             print(batch_factor(service, folder, asked.seconds, asked.rounds), flush=True)
             print(saliency_cost(service, folder, asked.seconds, asked.rounds), flush=True)
+            print(beside_slow_clients(service, folder, 2 * asked.seconds), flush=True)
+            print(overload(service, folder, asked.seconds), flush=True)
+            print(killed_worker(service), flush=True)
         if asked.requests:
             with running(SERVERS[SERVICE], form(next(iter(pictures().values())))) as service:
                 print(growth(service, folder, asked.requests), flush=True)
