@@ -1,5 +1,6 @@
 """The README's tables are those of the code."""
 
+import ast
 import dataclasses
 import re
 from pathlib import Path
@@ -71,6 +72,39 @@ def test_the_errors_quoted_are_those_in_the_models(name):
     accuracy = load(MODELS / f"{name}.npz").metadata["metrics"]["test"]["accuracy"]
     (quoted,) = [cells[1] for cells in rows("what") if f"models/{name}.npz" in cells[2]]
     assert quoted == f"{100 * (1 - accuracy):.2f}"
+
+
+def names_of_tests(module: Path) -> set[str]:
+    """Return the names of a module's tests, those of a class as Class::test."""
+    body = ast.parse(module.read_text()).body
+    classes = {node.name: node.body for node in body if isinstance(node, ast.ClassDef)}
+    return {node.name for node in body if isinstance(node, ast.FunctionDef)} | {
+        f"{name}::{node.name}"
+        for name, inside in classes.items()
+        for node in inside
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def test_every_guarantee_names_tests_that_exist():
+    for guarantee, how, proof in rows("guarantee"):
+        assert guarantee
+        assert how
+        named = re.findall(r"`?(tests/\w+\.py)::([\w:]+)`?", proof)
+        assert named, guarantee
+        for module, test in named:
+            assert test in names_of_tests(PROJECT / module), test
+
+
+def test_the_limits_of_the_guarantees_are_the_defaults():
+    defaults = {field.metadata["variable"]: field.default for field in dataclasses.fields(Settings)}
+    shown = [
+        text for row in rows("guarantee") for text in re.findall(r"`?(DIGITS_\w+)` \(([\d.]+)( \w+)?", row[1])
+    ]
+    assert len(shown) == 6
+    for variable, number, unit in shown:
+        factor = {"": 1, " MiB": 2**20, " million": 10**6}[unit]
+        assert float(number) * factor == defaults[variable], variable
 
 
 def test_every_link_leads_somewhere():
