@@ -61,7 +61,7 @@ def test_every_command_names_what_exists(document: Path) -> None:
         words = [word for word in words if not re.match(r"\w+=", word)]
         if words[0] == "make":
             assert words[1] in targets, command
-        elif words[:3] == ["python", "-m", "trainer"] and words[3:] or words[0] == ".venv/bin/python":
+        elif (words[:3] == ["python", "-m", "trainer"] and words[3:]) or words[0] == ".venv/bin/python":
             if not {"--help", "-h"} & set(words):
                 build_parser().parse_args(words[3:])  # exits with 2 for a wrong flag
         elif words[:2] == ["python", "-m"]:
