@@ -1,5 +1,6 @@
 """The documents are true: links lead somewhere, commands run, pictures are what is drawn."""
 
+import dataclasses
 import json
 import os
 import re
@@ -14,8 +15,11 @@ import numpy as np
 import pytest
 import requests
 from PIL import Image
+from prometheus_client import CollectorRegistry
 
 from docs.pictures import MNIST_GEOMETRY, pictures, ways
+from service.config import Settings
+from service.metrics import Metrics
 from service.preprocessing import preprocess
 from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import COMMAND, MODELS, PROJECT, running_service, wait_until
@@ -70,6 +74,16 @@ def test_every_command_names_what_exists(document: Path) -> None:
             there = path.with_suffix(".py").exists() or (path / "__main__.py").exists()
             assert there or module == "pytest", command
             assert all((PROJECT / each).exists() for each in arguments if each.startswith("tests/")), command
+
+
+def test_every_setting_and_metric_named_is_one() -> None:
+    known = {field.metadata["variable"] for field in dataclasses.fields(Settings)}
+    registry = CollectorRegistry()
+    Metrics(registry)
+    known |= {metric.name + ("_total" if metric.type == "counter" else "") for metric in registry.collect()}
+    named = set(re.findall(r"`((?:DIGITS|digits|http)_\w+)`", OPERATING))
+    assert len(named) > 12
+    assert named <= known
 
 
 def test_every_document_is_reached_from_the_readme() -> None:
