@@ -16,10 +16,11 @@ help:
 	@echo "make audit               ask pypi.org for known vulnerabilities of what the service installs"
 
 # What serving needs is a few wheels; what tests and training need takes longer. Two stamps, so that
-# `make serve` does not wait for the latter.
+# `make serve` does not wait for the latter. --no-compile: Python compiles what is imported, which is little
+# of it, when it is imported.
 $(VENV)/.serving: service/requirements.txt
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r service/requirements.txt
+	$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check -r service/requirements.txt
 	@touch $@
 
 $(VENV)/.all: requirements.txt service/requirements.txt trainer/requirements.txt
