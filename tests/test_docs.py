@@ -59,7 +59,9 @@ def test_every_command_names_what_exists(document: Path) -> None:
                 build_parser().parse_args(words[3:])  # exits with 2 for a wrong flag
         elif words[:2] == ["python", "-m"]:
             module, *arguments = words[2:]
-            assert module == "pytest" or (PROJECT / f"{module.replace('.', '/')}.py").exists(), command
+            file = PROJECT / module.replace(".", "/")
+            runs = module == "pytest" or file.with_suffix(".py").exists() or (file / "__main__.py").exists()
+            assert runs, command
             assert all((PROJECT / each).exists() for each in arguments if each.startswith("tests/")), command
 
 
