@@ -38,7 +38,7 @@ Results = dict[tuple[str, int], list[Round]]  # by upload and clients
 def arguments() -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement (2)")
+    parser.add_argument("--seconds", type=int, default=2, help="of each measurement (2)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (3)")
     parser.add_argument("--clients", type=int, nargs="+", default=[FEW, USUAL, MANY], help="(1 8 64)")
     parser.add_argument("--requests", type=int, default=200_000, help="for the growth; 0 leaves it out")
@@ -172,7 +172,7 @@ def main() -> None:
     asked = arguments()
     need_wrk()
     prepare(list(SERVERS.values()))
-    print(f"Two workers each, {asked.rounds} rounds of {asked.seconds:g} s in turns, medians.")
+    print(f"Two workers each, {asked.rounds} rounds of {asked.seconds} s in turns, medians.")
     print("Under the name of a reference: requests a second of this service, divided by its.\n")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -78,7 +78,8 @@ def test_two_hundred_slow_clients_keep_nobody_waiting_and_are_closed(server, ope
     in_head = open_many(server, EACH_KIND, b"POST /predict HTTP/1.1\r\nHost: x\r\nX-Slow: ")
     in_body = open_many(server, EACH_KIND, post(IMAGE)[:-300])
     silent = open_many(server, EACH_KIND)
-    stalled = open_many(server, EACH_KIND, post(IMAGE)[:-300])
+    # So much at first that on the whole they were quick enough for a minute: it is the silence that counts.
+    stalled = open_many(server, EACH_KIND, post(IMAGE + bytes(250_000))[:-300])
     with dripping(in_head + in_body):
         ask(server)
         for kind in (in_head, in_body, stalled):

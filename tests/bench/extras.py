@@ -63,11 +63,11 @@ def growth(service: Running, folder: Path, requests: int) -> str:
     """Return how the memory grows over so many requests, the first tenth left out as warming up."""
     script = write_script(folder / "growth.lua", form(_small()))
     counts, sizes, done = [], [], 0.0
-    seconds = 1.0
+    seconds = 1
     while done < requests:
         load = measure(service, script, CLIENTS, seconds)
         done += load.rate * seconds
-        seconds = max(1.0, requests / GROWTH_SAMPLES / load.rate)
+        seconds = max(1, round(requests / GROWTH_SAMPLES / load.rate))
         if done >= requests / 10:
             counts.append(done)
             sizes.append(service.memory_megabytes())

@@ -88,7 +88,8 @@ def overload(service: Running, folder: Path, seconds: float) -> str:
     body = form(next(iter(pictures().values())))
     script = write_script(folder / "overload.lua", body)
     capacity = measure(service, script, 8, seconds).rate
-    command = ["wrk", "-t1", f"-c{TOO_MANY}", f"-d{seconds + 1:g}s", "-s", str(script)]
+    seconds = max(2, round(seconds))
+    command = ["wrk", "-t1", f"-c{TOO_MANY}", f"-d{seconds}s", "-s", str(script)]
     flood = subprocess.Popen([*command, f"{service.url}/predict"], stdout=subprocess.PIPE, text=True)
     latencies: dict[int, list[float]] = {200: [], 503: []}
     time.sleep(0.5)
@@ -100,12 +101,12 @@ def overload(service: Running, folder: Path, seconds: float) -> str:
     recovery = _until_well(service)
     text = flood.communicate()[0]
     total, refused = _count(text, "requests in"), _count(text, "Non-2xx or 3xx responses:")
-    accepted = (total - refused) / (seconds + 1)
+    accepted = (total - refused) / seconds
     slowest = _percentile(latencies[200] or [float("nan")], 0.99)
     quickest = statistics.median(latencies[503] or [float("nan")])
     return (
         f"overload, {TOO_MANY} clients at once: {accepted:,.0f} answered/s ({accepted / capacity:.2f} of the "
-        f"rate with 8), p99 {slowest:,.0f} ms; {refused / (seconds + 1):,.0f} refused/s, "
+        f"rate with 8), p99 {slowest:,.0f} ms; {refused / seconds:,.0f} refused/s, "
         f"p50 {quickest:.0f} ms; well again after {recovery:.2f} s"
     )
 

@@ -7,7 +7,7 @@
     seeds -> atheris mutates -> the application itself, no sockets -> an answer below 500 within two seconds
 
 It stops at the first input that gets a 5xx, an exception, two seconds of processor time or a
-gibibyte of memory, and writes that input to a file: it belongs into tests/images/hostile/ then.
+gibibyte of memory, and writes that input to a file: it belongs into tests/hostile/ then.
 """
 
 import json
