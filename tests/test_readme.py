@@ -1,5 +1,6 @@
 """The README's tables are those of the code."""
 
+import ast
 import dataclasses
 import re
 from pathlib import Path
@@ -110,6 +111,39 @@ def test_the_handing_over_is_told_as_it_was_measured():
     )
 
 
+def names_of_tests(module: Path) -> set[str]:
+    """Return the names of a module's tests, those of a class as Class::test."""
+    body = ast.parse(module.read_text()).body
+    classes = {node.name: node.body for node in body if isinstance(node, ast.ClassDef)}
+    return {node.name for node in body if isinstance(node, ast.FunctionDef)} | {
+        f"{name}::{node.name}"
+        for name, inside in classes.items()
+        for node in inside
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def test_every_guarantee_names_tests_that_exist():
+    for guarantee, how, proof in rows("guarantee"):
+        assert guarantee
+        assert how
+        named = re.findall(r"`?(tests/\w+\.py)::([\w:]+)`?", proof)
+        assert named, guarantee
+        for module, test in named:
+            assert test in names_of_tests(PROJECT / module), test
+
+
+def test_the_limits_of_the_guarantees_are_the_defaults():
+    defaults = {field.metadata["variable"]: field.default for field in dataclasses.fields(Settings)}
+    shown = [
+        text for row in rows("guarantee") for text in re.findall(r"`?(DIGITS_\w+)` \(([\d.]+)( \w+)?", row[1])
+    ]
+    assert len(shown) == 6
+    for variable, number, unit in shown:
+        factor = {"": 1, " MiB": 2**20, " million": 10**6}[unit]
+        assert float(number) * factor == defaults[variable], variable
+
+
 def test_every_link_leads_somewhere():
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (PROJECT / target).exists(), target
@@ -120,7 +154,8 @@ def test_every_make_target_named_exists():
     assert set(re.findall(r"make ([a-z]+)", README)) - {"it"} <= targets
 
 
-def test_the_shell_loop_is_called_as_it_wants_to_be():
-    script = (PROJECT / "tests/clients/folder_to_csv.sh").read_text()
-    (usage,) = re.findall(r"sh folder_to_csv\.sh (\S+) \S+ > digits\.csv", script)
-    assert f"sh tests/clients/folder_to_csv.sh {usage} FOLDER > digits.csv" in README
+@pytest.mark.parametrize("name", ["folder_to_csv.sh", "folder_in_batches.sh"])
+def test_the_shell_loops_are_called_as_they_want_to_be(name: str):
+    script = (PROJECT / "tests/clients" / name).read_text()
+    (usage,) = re.findall(rf"sh {name} (\S+) \S+ > digits\.csv", script)
+    assert f"sh tests/clients/{name} {usage} FOLDER > digits.csv" in README
