@@ -21,7 +21,7 @@ DESKTOP = {"viewport": {"width": 1120, "height": 735}}  # down to the answer's e
 PICTURES = {
     "page-light.png": (3, DESKTOP),
     "page-dark.png": (8, DESKTOP | {"color_scheme": "dark"}),
-    "page-phone.png": (5, PHONE | {"device_scale_factor": 2}),
+    "page-phone.png": (5, PHONE | {"device_scale_factor": 2, "viewport": {"width": 390, "height": 970}}),
 }
 
 
