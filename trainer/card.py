@@ -9,6 +9,7 @@ from typing import Any
 
 from service.artifact import Artifact
 from trainer.data import CLASSES
+from trainer.evaluate import figures_of_twin
 from trainer.judge import REFUSED_SHARE
 
 
@@ -36,7 +37,7 @@ A multilayer perceptron that names the handwritten digit in a {side} x {side} pi
 
 ## How good it is
 
-{_figures(metrics)}
+{_whose(artifact)}{_figures(metrics)}
 
 | digit | {" | ".join(str(digit) for digit in range(CLASSES))} |
 |---|{"---|" * CLASSES}
@@ -73,9 +74,23 @@ Set `SOURCE_DATE_EPOCH` to a moment on {training["trained_on"]} to get the same 
 
 def _fitted(training: dict[str, Any]) -> str:
     """Return what the network was fitted on, in words."""
-    text = f"{training['examples']['train']:,} images of `{training['dataset']}`"
+    images = training["examples"].get("refit", training["examples"]["train"])
+    text = f"{images:,} images of `{training['dataset']}`"
     drawn = training["examples"].get("drawn", 0)
     return f"{text} and {drawn:,} digits drawn by `trainer/strokes.py`" if drawn else text
+
+
+def _whose(artifact: Artifact) -> str:
+    """Return the paragraph that says that figures, temperature and thresholds are those of a twin."""
+    twins = figures_of_twin(artifact)
+    if not twins:
+        return ""
+    examples = artifact.metadata["training"]["examples"]
+    return f"""This network has learnt the held-out images as well, so they cannot tell how good it is. The
+figures for {" and ".join(twins)} are those of its twin, which was trained in the same way, but on
+{examples["train"]:,} images only. Temperature and thresholds were chosen with the twin too.
+
+"""
 
 
 def _refusal(artifact: Artifact) -> str:

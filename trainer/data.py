@@ -21,6 +21,7 @@ from service.preprocessing import preprocess, preprocess_grey
 from trainer.errors import TrainerError, UsageError
 
 CLASSES = 10
+SPLIT_OFF = ("digits", "folder")  # data sets that bring no test images of their own
 IMAGES_MAGIC = 0x00000803  # unsigned bytes, three dimensions
 LABELS_MAGIC = 0x00000801  # unsigned bytes, one dimension
 MAX_IDX_BYTES = 1 << 30
@@ -50,7 +51,7 @@ class Examples:
     @property
     def pixels(self) -> np.ndarray:
         """The pictures as rows, (n, side * side)."""
-        return self.pictures.reshape(len(self.pictures), -1)
+        return self.pictures.reshape(len(self.pictures), math.prod(self.pictures.shape[1:]))
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class Dataset:
     train: Examples
     test: Examples
     sources: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def everything(self) -> Examples:
+        """All that a network may learn which need not be measured: not what came as test images."""
+        return self.train + self.test if self.name in SPLIT_OFF else self.train
 
 
 def load_dataset(

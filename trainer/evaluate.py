@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from service.artifact import Artifact
 from service.classifier import Classifier
 from service.decoding import EmptyImageError, ImageError, UnsupportedFormatError
 from service.preprocessing import preprocess
-from trainer.data import CLASSES, Examples
+from trainer.data import CLASSES, SPLIT_OFF, Examples
 from trainer.errors import TrainerError
 from trainer.outliers import KINDS, make_outlier
 from trainer.strokes import draw_digits
@@ -59,6 +60,14 @@ class Evaluation:
         names = ("images", "accuracy", "macro_f1", "cross_entropy", "calibration_error", "accepted")
         figures = {name: getattr(self, name) for name in (*names, "surest_error")}
         return figures | {"f1": self.f1.tolist(), "confusion": self.confusion.tolist()}
+
+
+def figures_of_twin(artifact: Artifact) -> tuple[str, ...]:
+    """Return for which images a model's figures are those of its twin, as it has learnt them itself."""
+    training = artifact.metadata["training"]
+    if "refit" not in training.get("examples", {}):
+        return ()
+    return ("test", "validation") if training["dataset"] in SPLIT_OFF else ("validation",)
 
 
 def evaluate(classifier: Classifier, examples: Examples) -> Evaluation:
