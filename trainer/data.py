@@ -158,16 +158,17 @@ def read_idx(path: Path, magic: int, sources: dict[str, str] | None = None) -> n
 
 
 def _load_folder(data: Path, geometry: Geometry, split_seed: int) -> Dataset:
-    """Read `data`/<label>/<any name>, every image preprocessed as an upload would be."""
+    """Read `data`/<label>/<any name> and `data`/<label>_<any name>, preprocessed as uploads would be."""
     files = [
         (file, label)
         for label in range(CLASSES)
-        for file in sorted((data / str(label)).glob("*"))
+        for file in sorted([*(data / str(label)).glob("*"), *data.glob(f"{label}_*")])
         if file.is_file() and not file.name.startswith(".")
     ]
     if len(files) < MIN_FOLDER_IMAGES:
         raise TrainerError(
-            f"{data} holds {len(files)} images in folders named 0 ... 9, such as {data / '7' / 'a.png'}; "
+            f"{data} holds {len(files)} images in folders named 0 ... 9, such as {data / '7' / 'a.png'}, or "
+            f"with names such as 7_a.png; "
             f"at least {MIN_FOLDER_IMAGES} are needed, for training, validation and test"
         )
     digest = hashlib.sha256()

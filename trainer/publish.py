@@ -77,7 +77,7 @@ def publish(content: bytes, name: str, folder: Path, gate: Gate, keep: int = 0) 
     """
     artifact = check(content, name, gate, serving(folder, name))
     files = {
-        f"{name}.md": _card(artifact, name, len(content)),
+        f"{name}.md": _card(artifact, name, len(content), folder / f"{name}.notes.md"),
         f"{name}.npz.sha256": f"{artifact.sha256}  {name}.npz\n".encode(),
         f"{name}.npz": content,  # last: it is what the service looks at
     }
@@ -94,9 +94,11 @@ def publish(content: bytes, name: str, folder: Path, gate: Gate, keep: int = 0) 
     return artifact
 
 
-def _card(artifact: Artifact, name: str, size: int) -> bytes:
+def _card(artifact: Artifact, name: str, size: int, notes: Path) -> bytes:
+    """Return the model card, with what a person wrote about this model in `notes`, if anything."""
     try:
-        return model_card(artifact, name, size).encode()
+        written = notes.read_text() if notes.exists() else ""
+        return model_card(artifact, name, size, written).encode()
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise RefusedError(
             f"{name} was not published: its metadata lacks something that the model card shows "
