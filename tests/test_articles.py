@@ -21,6 +21,8 @@ def small(command: str) -> list[str]:
     words = ["--epochs", "1"]
     if "cross-validate" in command:
         return [*words, "--splits", "2", "--hidden", "8"]
+    if "digits-8x8" in command:
+        words += ["--outliers", "100"]
     if "512,512" in command:
         words += ["--hidden", "32,32"]
     return [*words, "--quiet"]

@@ -327,7 +327,7 @@ def test_teachers_of_another_size_are_refused(quick_model: Path, small_mnist: Pa
 
 
 LONG = (
-    *("train", "digits", "--hidden", "64", "--epochs", "25", "--outliers", "50"),
+    *("train", "digits", "--hidden", "64", "--epochs", "25", "--outliers", "50", "--refit"),
     *("--minimum-accuracy", "0", "--log-json", "log"),
 )
 
@@ -367,9 +367,9 @@ def test_a_signal_leaves_a_checkpoint_to_resume_from(
 def test_kill_9_at_random_moments_costs_nothing_but_time(tmp_path: Path, uninterrupted: bytes) -> None:
     seed = random.randrange(1 << 30)
     moments = random.Random(seed)
-    for _ in range(2):
+    for epochs in (1, 1, 26):  # the last one falls into the training on all images, or later
         with running_trainer(*LONG, "--quiet", "--resume", cwd=tmp_path) as process:
-            wait_for_epochs(tmp_path, 1)
+            wait_for_epochs(tmp_path, epochs)
             time.sleep(moments.uniform(0, 0.6))
             process.kill()
     done = run_trainer(*LONG, "--resume", cwd=tmp_path)

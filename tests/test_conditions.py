@@ -1,5 +1,6 @@
 """What a model bears: other light and pens, non-digits by kind, and what is left when the unsure go."""
 
+import io
 import json
 from pathlib import Path
 
@@ -102,6 +103,29 @@ def test_a_folder_of_non_digits_is_counted_by_folder(tmp_path: Path, capsys: Out
     assert refusals == {"blank": (1, 1), "digits": (1, 0), "stripes": (1, 1)}
     assert main(["evaluate", str(MNIST_MODEL), "non-digits", "--data", str(tmp_path)]) == 0
     assert "together                       3     66.67 %" in capsys.readouterr().out
+
+
+def test_pictures_in_one_file_are_counted_by_array(tmp_path: Path, capsys: Output) -> None:
+    digit = np.asarray(Image.open(io.BytesIO(digit_png(3))).convert("L"))
+    blank, stripes = np.full_like(digit, 255), np.tile(np.uint8([0, 255]), (len(digit), digit.shape[1] // 2))
+    np.savez(
+        tmp_path / "some.npz", mixed=np.stack((digit, blank)), striped=stripes[None], labels=np.arange(3)
+    )
+    words = ["evaluate", str(MNIST_MODEL), "non-digits", "--data", str(tmp_path / "some.npz"), "--json"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["some, mixed"] == {"images": 2, "refused": 0.5}
+    assert found["some, striped"] == {"images": 1, "refused": 1.0}
+    assert "some, labels" not in found
+
+
+def test_a_file_without_pictures_ends_with_one_line(tmp_path: Path, capsys: Output) -> None:
+    np.savez(tmp_path / "labels.npz", labels=np.arange(3))
+    (tmp_path / "broken.npz").write_bytes(b"PK")
+    for name, complaint in (("labels", "holds no pictures"), ("broken", "a folder or an .npz is expected")):
+        words = ["evaluate", str(MNIST_MODEL), "non-digits", "--data", str(tmp_path / f"{name}.npz")]
+        assert main(words) == 1
+        assert complaint.lower() in capsys.readouterr().err.lower()
 
 
 def test_a_folder_without_images_ends_with_one_line(tmp_path: Path, capsys: Output) -> None:

@@ -127,6 +127,16 @@ def test_a_folder_of_images_walks_the_serving_road(tmp_path: Path) -> None:
     assert dataset.train.pictures.min() == 0
 
 
+def test_names_may_say_the_digit_instead_of_folders(tmp_path: Path) -> None:
+    fill_folder(tmp_path / "folders")
+    (tmp_path / "names").mkdir()
+    for file in (tmp_path / "folders").glob("*/*"):
+        file.rename(tmp_path / "names" / f"{file.parent.name}_by-somebody-{file.name}")
+    (tmp_path / "names" / "README.md").write_text("no picture")
+    dataset = load_dataset("folder", tmp_path / "names", DIGITS_GEOMETRY)
+    assert np.bincount(dataset.everything.labels).tolist() == [2] * 10
+
+
 def test_a_folder_with_a_broken_image_names_it(tmp_path: Path) -> None:
     fill_folder(tmp_path)
     (tmp_path / "3" / "bad.png").write_bytes(b"no picture")

@@ -34,6 +34,13 @@ def test_the_card_quotes_the_file(name):
     assert artifact.metadata["training"]["command"] in card
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_holds_what_was_measured_elsewhere_of_this_very_version(name):
+    notes = (MODELS / f"{name}.notes.md").read_text()
+    assert f"Of version `{load(MODELS / f'{name}.npz').version}`" in notes
+    assert notes.strip() in (MODELS / f"{name}.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("name", "parameters", "error"), [("digits-8x8", 100_000, 0.03), ("mnist-28x28", 1_350_000, 0.006)]
 )

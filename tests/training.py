@@ -20,7 +20,7 @@ from trainer.data import IMAGES_MAGIC, LABELS_MAGIC, Examples, prepare
 # A training of digits that takes about a second and publishes whatever comes out.
 QUICK = (
     *("--hidden", "32", "--epochs", "6", "--averaging", "0", "--learning-rate", "0.01"),
-    *("--outliers", "100", "--minimum-accuracy", "0", "--maximum-drop", "1", "--quiet"),
+    *("--outliers", "100", "--minimum-accuracy", "0", "--maximum-drop", "1", "--quiet", "--no-refit"),
 )
 
 

@@ -2,24 +2,27 @@
 
     Artifact -> NAME.md
 
-All figures come from the file's metadata; tests/test_model.py compares them.
+All figures come from the file's metadata; tests/test_model.py compares them. What people add about one
+model, in NAME.notes.md beside it, is taken into its card.
 """
 
 from typing import Any
 
 from service.artifact import Artifact
 from trainer.data import CLASSES
+from trainer.evaluate import figures_of_twin
 from trainer.judge import REFUSED_SHARE
 
 
-def model_card(artifact: Artifact, name: str, size: int) -> str:
-    """Return the page for a model file of `size` bytes, in Markdown."""
+def model_card(artifact: Artifact, name: str, size: int, notes: str = "") -> str:
+    """Return the page for a model file of `size` bytes, in Markdown; notes: more sections for it."""
     training = artifact.metadata["training"]
     metrics = artifact.metadata["metrics"]
     config = training["config"]
     side = artifact.geometry.side
     shape = " - ".join(str(length) for length in (side**2, *(layer.biases.size for layer in artifact.layers)))
     examples = training["examples"]
+    whose = "its twin " if "test" in figures_of_twin(artifact) else ""
     libraries = ", ".join(f"{library} {version}" for library, version in training["libraries"].items())
     return f"""# {name}
 
@@ -31,12 +34,12 @@ A multilayer perceptron that names the handwritten digit in a {side} x {side} pi
 | version | `{artifact.version}` (first 12 digits of the file's SHA-256) |
 | file | `{name}.npz`, {size:,} bytes |
 | trained | {training["trained_on"]}, on {_fitted(training)} |
-| chosen by | {examples["validation"]:,} held-out training images |
-| tested on | {examples["test"]:,} images that took no part in any choice |
+| {whose}chosen by | {examples["validation"]:,} held-out training images |
+| {whose}tested on | {examples["test"]:,} images that took no part in any choice |
 
 ## How good it is
 
-{_figures(metrics)}
+{_whose(artifact)}{_figures(metrics)}
 
 | digit | {" | ".join(str(digit) for digit in range(CLASSES))} |
 |---|{"---|" * CLASSES}
@@ -50,7 +53,7 @@ over. Several digits in one picture, letters and printed numbers are outside of 
 Probabilities are softmax(logits / {artifact.temperature:g}); the temperature was fitted on held-out images.
 {_refusal(artifact)}
 
-## How to make it again
+{notes and notes.strip() + chr(10) * 2}## How to make it again
 
     {training["command"]}
 
@@ -73,9 +76,23 @@ Set `SOURCE_DATE_EPOCH` to a moment on {training["trained_on"]} to get the same 
 
 def _fitted(training: dict[str, Any]) -> str:
     """Return what the network was fitted on, in words."""
-    text = f"{training['examples']['train']:,} images of `{training['dataset']}`"
+    images = training["examples"].get("refit", training["examples"]["train"])
+    text = f"{images:,} images of `{training['dataset']}`"
     drawn = training["examples"].get("drawn", 0)
     return f"{text} and {drawn:,} digits drawn by `trainer/strokes.py`" if drawn else text
+
+
+def _whose(artifact: Artifact) -> str:
+    """Return the paragraph that says that figures, temperature and thresholds are those of a twin."""
+    twins = figures_of_twin(artifact)
+    if not twins:
+        return ""
+    examples = artifact.metadata["training"]["examples"]
+    return f"""This network has learnt the held-out images as well, so they cannot tell how good it is. The
+figures for {" and ".join(twins)} are those of its twin, which was trained in the same way, but on
+{examples["train"]:,} images only. Temperature and thresholds were chosen with the twin too.
+
+"""
 
 
 def _refusal(artifact: Artifact) -> str:

@@ -26,7 +26,7 @@ from trainer.conditions import try_conditions
 from trainer.config import TrainingConfig, add_flags, config_from, load_config, recipe_names
 from trainer.data import load_dataset
 from trainer.errors import RefusedError, TrainerError, UsageError
-from trainer.evaluate import evaluate, folder_refusals, generated_refusals
+from trainer.evaluate import evaluate, figures_of_twin, generated_refusals, picture_refusals
 from trainer.fetch import MNIST_MIRRORS, fetch_mnist
 from trainer.publish import (
     DEFAULT_MAXIMUM_DROP,
@@ -155,7 +155,10 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_dataset(parser: argparse.ArgumentParser, names: tuple[str, ...] = DATASETS) -> None:
     parser.add_argument("dataset", choices=names, metavar="DATASET", help=", ".join(names))
     parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="folder with the files of mnist, fashion or folder"
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder with the files of mnist, fashion or folder; of non-digits also an .npz of pictures",
     )
 
 
@@ -242,17 +245,17 @@ def _train(arguments: argparse.Namespace) -> int:
     dataset = load_dataset(arguments.dataset, arguments.data, split_seed=config.split_seed)
     folder = getattr(arguments, "teachers", None)
     teachers = load_committee(folder, dataset.geometry) if folder else None
-    content, state = run.train_model(dataset, config, session, teachers)
+    trained = run.train_model(dataset, config, session, teachers)
     if arguments.report:
         from trainer.report import write_report  # matplotlib is slow to import
 
-        write_report(arguments.report, content, dataset, config, state.history)
+        write_report(arguments.report, trained.measured, dataset, config, trained.state.history)
     if arguments.no_publish:
-        print(artifact_text(parse(content), f"trained {name}, published nothing"))
+        print(artifact_text(parse(trained.content), f"trained {name}, published nothing"))
     else:
         images = held_out_images(dataset.name, arguments.data, config.split_seed, dataset)
-        _publish_bytes(content, name, arguments, images)
-    session.checkpoint.unlink(missing_ok=True)
+        _publish_bytes(trained.content, name, arguments, images)
+    session.forget()
     return 0
 
 
@@ -277,6 +280,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     dataset = load_dataset(arguments.dataset, arguments.data, artifact.geometry, split_seed)
     examples = run.choose_split(dataset, arguments.split)
     title = f"{arguments.artefact} on {arguments.dataset}, {arguments.split}"
+    if "test" in figures_of_twin(artifact) and dataset.name == artifact.metadata["training"]["dataset"]:
+        title += " (learnt in training: how good it is on others, its card says)"
     if arguments.distorted:
         outcomes = try_conditions(classifier, examples)
         figures: dict[str, Any] = {name: one._asdict() for name, one in outcomes.items()}
@@ -292,10 +297,10 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate_non_digits(arguments: argparse.Namespace, classifier: Classifier) -> int:
-    """Print the shares of non-digits that are refused: those in a folder, or generated ones."""
-    folder = arguments.data
-    refusals = folder_refusals(classifier, folder) if folder else generated_refusals(classifier)
-    title = f"{arguments.artefact} on {'images of' if folder else 'generated'} non-digits"
+    """Print the shares of non-digits that are refused: those in a folder or file, or generated ones."""
+    data = arguments.data
+    refusals = picture_refusals(classifier, data) if data else generated_refusals(classifier)
+    title = f"{arguments.artefact} on {'images of' if data else 'generated'} non-digits"
     figures = {kind: one._asdict() for kind, one in refusals.items()}
     _print(arguments, classifier, figures, refusals_text(refusals, title))
     return 0

@@ -36,6 +36,10 @@ class Committee:
             self._answered[key] = fresh
         return self._answered[key].astype(np.float32)
 
+    def forget(self) -> None:
+        """Forget the answers: batches of the same keys will hold other digits."""
+        self._answered.clear()
+
     def answers(self, pixels: np.ndarray, temperature: float) -> np.ndarray:
         """Return the mean of the teachers' softmax(logits / temperature), (n, 10) float32.
 

@@ -88,6 +88,9 @@ class TrainingConfig:
         16000, "pictures of what is no digit, for the judge that refuses such; 0 for no judge", lowest=0
     )
     judge_units: int = _setting(96, "units of the judge's hidden layer", lowest=1)
+    refit: bool = _setting(
+        False, "publish a second network, trained on all images, with the figures of the first"
+    )
     seed: int = _setting(0, "decides first weights, order and distortion", lowest=0)
     split_seed: int = _setting(
         0, "decides which images are held out, for validation and (digits, folder) for the test", lowest=0
@@ -102,8 +105,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         for item in dataclasses.fields(cls):
             if item.name == "augmentation":
                 continue
+            flag = f"--{item.name.replace('_', '-')}"
+            if isinstance(item.default, bool):
+                group.add_argument(
+                    flag, action=argparse.BooleanOptionalAction, default=None, help=item.metadata["help"]
+                )
+                continue
             group.add_argument(
-                f"--{item.name.replace('_', '-')}",
+                flag,
                 type=_parser(cls, item),
                 choices=item.metadata.get("choices"),
                 metavar=None if item.metadata.get("choices") else item.name.rpartition("_")[2].upper(),
@@ -189,7 +198,7 @@ def _checked(item: dataclasses.Field, kind: Any, value: Any) -> Any:
         return value
     if kind is float and isinstance(value, int):
         value = float(value)
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
         raise UsageError(f"{name} is {value!r}; a value of type {kind.__name__} is expected")
     choices = limits.get("choices")
     if choices and value not in choices:

@@ -21,6 +21,7 @@ from service.preprocessing import preprocess, preprocess_grey
 from trainer.errors import TrainerError, UsageError
 
 CLASSES = 10
+SPLIT_OFF = ("digits", "folder")  # data sets that bring no test images of their own
 IMAGES_MAGIC = 0x00000803  # unsigned bytes, three dimensions
 LABELS_MAGIC = 0x00000801  # unsigned bytes, one dimension
 MAX_IDX_BYTES = 1 << 30
@@ -50,7 +51,7 @@ class Examples:
     @property
     def pixels(self) -> np.ndarray:
         """The pictures as rows, (n, side * side)."""
-        return self.pictures.reshape(len(self.pictures), -1)
+        return self.pictures.reshape(len(self.pictures), math.prod(self.pictures.shape[1:]))
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class Dataset:
     train: Examples
     test: Examples
     sources: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def everything(self) -> Examples:
+        """All that a network may learn which need not be measured: not what came as test images."""
+        return self.train + self.test if self.name in SPLIT_OFF else self.train
 
 
 def load_dataset(
@@ -152,16 +158,17 @@ def read_idx(path: Path, magic: int, sources: dict[str, str] | None = None) -> n
 
 
 def _load_folder(data: Path, geometry: Geometry, split_seed: int) -> Dataset:
-    """Read `data`/<label>/<any name>, every image preprocessed as an upload would be."""
+    """Read `data`/<label>/<any name> and `data`/<label>_<any name>, preprocessed as uploads would be."""
     files = [
         (file, label)
         for label in range(CLASSES)
-        for file in sorted((data / str(label)).glob("*"))
+        for file in sorted([*(data / str(label)).glob("*"), *data.glob(f"{label}_*")])
         if file.is_file() and not file.name.startswith(".")
     ]
     if len(files) < MIN_FOLDER_IMAGES:
         raise TrainerError(
-            f"{data} holds {len(files)} images in folders named 0 ... 9, such as {data / '7' / 'a.png'}; "
+            f"{data} holds {len(files)} images in folders named 0 ... 9, such as {data / '7' / 'a.png'}, or "
+            f"with names such as 7_a.png; "
             f"at least {MIN_FOLDER_IMAGES} are needed, for training, validation and test"
         )
     digest = hashlib.sha256()

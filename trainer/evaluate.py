@@ -4,16 +4,18 @@ labels, probabilities -> Evaluation (accuracy, F1, confusion, cross-entropy, cal
 pictures of what is no digit -> share refused, by kind
 """
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from service.artifact import Artifact
 from service.classifier import Classifier
 from service.decoding import EmptyImageError, ImageError, UnsupportedFormatError
-from service.preprocessing import preprocess
-from trainer.data import CLASSES, Examples
+from service.preprocessing import preprocess, preprocess_grey
+from trainer.data import CLASSES, SPLIT_OFF, Examples
 from trainer.errors import TrainerError
 from trainer.outliers import KINDS, make_outlier
 from trainer.strokes import draw_digits
@@ -59,6 +61,14 @@ class Evaluation:
         names = ("images", "accuracy", "macro_f1", "cross_entropy", "calibration_error", "accepted")
         figures = {name: getattr(self, name) for name in (*names, "surest_error")}
         return figures | {"f1": self.f1.tolist(), "confusion": self.confusion.tolist()}
+
+
+def figures_of_twin(artifact: Artifact) -> tuple[str, ...]:
+    """Return for which images a model's figures are those of its twin, as it has learnt them itself."""
+    training = artifact.metadata["training"]
+    if "refit" not in training.get("examples", {}):
+        return ()
+    return ("test", "validation") if training["dataset"] in SPLIT_OFF else ("validation",)
 
 
 def evaluate(classifier: Classifier, examples: Examples) -> Evaluation:
@@ -131,6 +141,44 @@ def generated_refusals(classifier: Classifier, each: int | None = None, seed: in
         accepted = sum(one.accepted for one in classifier.classify(pixels))
         refusals[kind] = Refusal(each, 1 - accepted / each)
     return refusals
+
+
+def picture_refusals(classifier: Classifier, path: Path) -> dict[str, Refusal]:
+    """Return how many pictures of what is no digit are refused, those in a folder or in an .npz file."""
+    return folder_refusals(classifier, path) if path.is_dir() else array_refusals(classifier, path)
+
+
+def array_refusals(classifier: Classifier, path: Path) -> dict[str, Refusal]:
+    """Return how many pictures in an .npz file are refused, by array: (n, height, width) uint8.
+
+    Other arrays, such as labels, are passed over; a picture that the service answers with an error is
+    refused as well. Raises TrainerError if there is no picture.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise TrainerError(f"{path} cannot be read: {error}. A folder or an .npz is expected") from error
+    stacks = {name: one for name, one in arrays.items() if one.ndim == 3 and one.dtype == np.uint8}
+    if not any(map(len, stacks.values())):
+        raise TrainerError(f"{path} holds no pictures: (n, height, width) of bytes are expected")
+    return {
+        f"{path.stem}, {name}": Refusal(
+            len(stack), float(np.mean([_refused(classifier, one) for one in stack]))
+        )
+        for name, stack in stacks.items()
+        if len(stack)
+    }
+
+
+def _refused(classifier: Classifier, grey: np.ndarray) -> bool:
+    """Tell whether a grey picture, (height, width) uint8, is not accepted, or not answered at all."""
+    try:
+        pixels = preprocess_grey(grey, classifier.artifact.geometry)
+    except ImageError:
+        return True
+    (prediction,) = classifier.classify(pixels[None])
+    return not prediction.accepted
 
 
 def folder_refusals(classifier: Classifier, folder: Path) -> dict[str, Refusal]:

@@ -1,6 +1,7 @@
 """Trained parameters -> model file: what serving needs beside the weights, fitted and packed.
 
 Parameters -> fold the input offset -> temperature -> judge -> probes -> thresholds -> bytes
+Parameters of a network trained on all images, its twin's file -> judge -> bytes
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ from service.network import Layer, forward, softmax
 from service.normalization import Geometry
 from service.preprocessing import preprocess_grey
 from trainer.config import TrainingConfig
-from trainer.data import Dataset, Examples, hold_out
+from trainer.data import SPLIT_OFF, Dataset, Examples, hold_out
 from trainer.errors import UsageError
 from trainer.evaluate import evaluate
 from trainer.judge import REFUSED_SHARE, distorted, fit_judge
@@ -38,12 +39,24 @@ def export(
 ) -> bytes:
     """Return the bytes of the model file, with temperature, judge and thresholds fitted.
 
-    They are fitted on `validation`; where it is empty, on a part of `train` that the judge is not
-    shown. The test pictures are classified once, for the metadata.
+    train: what the network was trained on, without drawn digits. They are fitted on `validation`;
+    where it is empty, on a part of `train` that the judge is not shown. The test pictures are
+    classified once, for the metadata.
     """
     layers = fold_offset(parameters, config.input_offset)
     made = provenance(config, dataset, train, validation, command)
-    return pack(layers, config, dataset, train.take(np.arange(len(train) - config.drawn)), validation, made)
+    return pack(layers, config, dataset, train, validation, made)
+
+
+def export_refit(parameters: Parameters, config: TrainingConfig, dataset: Dataset, twin: Artifact) -> bytes:
+    """Return the bytes of the model file of a network trained on all images of the data set.
+
+    twin: the file of the network that was trained in the same way on fewer images and measured.
+    """
+    layers = fold_offset(parameters, config.input_offset)
+    made = dict(twin.metadata["training"])
+    made["examples"] = made["examples"] | {"refit": len(dataset.everything)}
+    return pack_refit(layers, config, dataset, twin, made)
 
 
 def export_again(model: Artifact, config: TrainingConfig, dataset: Dataset) -> bytes:
@@ -51,11 +64,19 @@ def export_again(model: Artifact, config: TrainingConfig, dataset: Dataset) -> b
 
     model: trained on `dataset`. config: its own, perhaps with another judge.
     """
-    train, validation = hold_out(dataset.train, config.validation, config.split_seed)
     made = dict(model.metadata["training"])
+    refit = "refit" in made["examples"]
+    if refit and config.outliers != made["config"].get("outliers"):
+        raise UsageError(
+            "the model was trained on all images, so none is left to choose the limit of another judge by. "
+            f"Train it again: {made['command']} --outliers {config.outliers}"
+        )
     if config.outliers != made["config"].get("outliers", config.outliers):
         made["command"] += f" --outliers {config.outliers}"
     made |= {"config": dataclasses.asdict(config), "libraries": libraries()}
+    if refit:
+        return pack_refit(model.layers, config, dataset, model, made)
+    train, validation = hold_out(dataset.train, config.validation, config.split_seed)
     return pack(model.layers, config, dataset, train, validation, made)
 
 
@@ -98,6 +119,30 @@ def pack(
     return content()
 
 
+def pack_refit(
+    layers: Sequence[Layer], config: TrainingConfig, dataset: Dataset, twin: Artifact, made: Mapping[str, Any]
+) -> bytes:
+    """Return the bytes of the model file of layers trained on all images; `made` says how.
+
+    Whatever can only be known from images that a network has not learnt comes from its twin:
+    temperature, thresholds, figures. The judge alone is fitted anew, to these layers and all their
+    images. Its limit stays the twin's, and is an honest one: a probability that digits new to network
+    and judge exceed as often as they should. A limit chosen here would be that of digits which the
+    network knows by heart, and refuse too many others.
+    """
+    judge = fit_judge(layers, dataset.everything, dataset.geometry, config)
+    probe_pixels = np.stack([preprocess_grey(probe, dataset.geometry) for probe in twin.probe_images])
+    metadata = dict(twin.metadata) | {"training": made}
+
+    def content() -> bytes:
+        return serialize(layers, judge, twin.probe_images, forward(layers, probe_pixels)[-1], metadata)
+
+    if dataset.name not in SPLIT_OFF:  # these test images are still new to the network
+        tested = evaluate(Classifier(parse(content())), dataset.test)
+        metadata["metrics"] = twin.metadata["metrics"] | {"test": tested.figures()}
+    return content()
+
+
 def fold_offset(parameters: Parameters, offset: float) -> list[Layer]:
     """Return layers that take pixels as they are: (x - o) W + b = x W + (b - o sum(W))."""
     first, *rest = parameters.layers
@@ -106,13 +151,17 @@ def fold_offset(parameters: Parameters, offset: float) -> list[Layer]:
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature with the lowest cross-entropy (Guo et al. 2017), to three digits."""
-    rows = np.arange(len(labels))
-    candidates = np.geomspace(0.25, 4, 161)
-    losses = [
-        -np.log(np.maximum(softmax(logits.astype(np.float64), one)[rows, labels], 1e-30)).mean()
-        for one in candidates
-    ]
+    """Return the temperature with the lowest cross-entropy (Guo et al. 2017), to three digits.
+
+    The targets are as Platt (1999) has them, (n + 1) / (n + 2) for being right: a few examples without
+    a mistake are no reason to be certain.
+    """
+    rows, candidates = np.arange(len(labels)), np.geomspace(0.25, 4, 161)
+    target = (len(labels) + 1) / (len(labels) + 2)
+    losses = []
+    for candidate in candidates:
+        right = np.clip(softmax(logits.astype(np.float64), candidate)[rows, labels], 1e-12, 1 - 1e-12)
+        losses.append(-np.mean(target * np.log(right) + (1 - target) * np.log(1 - right)))
     return round(float(candidates[int(np.argmin(losses))]), 3)
 
 
@@ -163,7 +212,7 @@ def provenance(
         "dataset": dataset.name,
         "sources": dataset.sources,
         "examples": {
-            "train": len(train) - config.drawn,
+            "train": len(train),
             "drawn": config.drawn,
             "validation": len(validation),
             "test": len(dataset.test),

@@ -14,9 +14,9 @@ from service.classifier import Classifier
 from service.normalization import Geometry
 from trainer import versions
 from trainer.card import model_card
-from trainer.data import Dataset, Examples, load_dataset
+from trainer.data import SPLIT_OFF, Dataset, Examples, load_dataset
 from trainer.errors import RefusedError, TrainerError
-from trainer.evaluate import evaluate
+from trainer.evaluate import evaluate, figures_of_twin
 
 DEFAULT_MINIMUM_ACCURACY = 0.95
 # One of the 359 test images of the 8x8 digits, or fifty of MNIST's ten thousand.
@@ -31,17 +31,22 @@ class Gate:
 
     minimum_accuracy: share of the test images it must get right. maximum_drop: how much of that it
     may lose against the model that serves now, on the same images; 1 asks for no comparison.
-    test_images: returns the test images in a geometry, to measure both models on; where it is None,
-    what the files say of themselves is compared, if they speak of the same images.
+    test_images: returns the test images in a geometry, to measure both models on; where it is None, or
+    the model has learnt them too, what the files say of themselves is compared, if they speak of the
+    same images.
     """
 
     minimum_accuracy: float = DEFAULT_MINIMUM_ACCURACY
     maximum_drop: float = DEFAULT_MAXIMUM_DROP
     test_images: Images | None = None
 
+    def measures(self, artifact: Artifact) -> bool:
+        """Tell whether there are test images that are new to a model."""
+        return self.test_images is not None and "test" not in figures_of_twin(artifact)
+
     def accuracy(self, artifact: Artifact) -> float | None:
         """Return the share of the test images that a model gets right; None where nobody knows."""
-        if self.test_images:
+        if self.measures(artifact) and self.test_images:
             return evaluate(Classifier(artifact), self.test_images(artifact.geometry)).accuracy
         test = artifact.metadata["metrics"].get("test")
         accuracy = test.get("accuracy") if isinstance(test, dict) else None
@@ -72,7 +77,7 @@ def publish(content: bytes, name: str, folder: Path, gate: Gate, keep: int = 0) 
     """
     artifact = check(content, name, gate, serving(folder, name))
     files = {
-        f"{name}.md": _card(artifact, name, len(content)),
+        f"{name}.md": _card(artifact, name, len(content), folder / f"{name}.notes.md"),
         f"{name}.npz.sha256": f"{artifact.sha256}  {name}.npz\n".encode(),
         f"{name}.npz": content,  # last: it is what the service looks at
     }
@@ -89,9 +94,11 @@ def publish(content: bytes, name: str, folder: Path, gate: Gate, keep: int = 0) 
     return artifact
 
 
-def _card(artifact: Artifact, name: str, size: int) -> bytes:
+def _card(artifact: Artifact, name: str, size: int, notes: Path) -> bytes:
+    """Return the model card, with what a person wrote about this model in `notes`, if anything."""
     try:
-        return model_card(artifact, name, size).encode()
+        written = notes.read_text() if notes.exists() else ""
+        return model_card(artifact, name, size, written).encode()
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise RefusedError(
             f"{name} was not published: its metadata lacks something that the model card shows "
@@ -131,7 +138,8 @@ def check(content: bytes, name: str, gate: Gate, running: Artifact | None = None
 
 def _compare(name: str, accuracy: float, artifact: Artifact, running: Artifact, gate: Gate) -> None:
     before = gate.accuracy(running)
-    if before is None or not (gate.test_images or _tested_on(artifact) == _tested_on(running)):
+    comparable = gate.measures(running) or _tested_on(artifact) == _tested_on(running)
+    if before is None or not comparable:
         raise RefusedError(
             f"{name} was not published: {running.version}, which serves now, was measured on other test "
             "images. Say where those of the new model are with --data DIR, or give --maximum-drop 1"
@@ -151,5 +159,5 @@ def _tested_on(artifact: Artifact) -> tuple[object, ...]:
     data = {file: digest for file, digest in sources.items() if not file.startswith("teacher ")}
     name = training.get("dataset")
     # MNIST brings its own test images; of the others, the seed says which were held out.
-    split_seed = training.get("config", {}).get("split_seed", 0) if name in ("digits", "folder") else None
+    split_seed = training.get("config", {}).get("split_seed", 0) if name in SPLIT_OFF else None
     return name, data, split_seed

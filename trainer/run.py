@@ -7,18 +7,19 @@ import argparse
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from service.artifact import Artifact
+from service.artifact import Artifact, parse
 from trainer.batches import digits_task
 from trainer.checkpoint import read_checkpoint, write_checkpoint
 from trainer.committee import Committee
 from trainer.config import TrainingConfig
 from trainer.data import Dataset, Examples, hold_out, load_dataset
 from trainer.errors import TrainerError, UsageError
-from trainer.export import export, export_again
+from trainer.export import export, export_again, export_refit
 from trainer.losses import activate, loss_and_gradient
 from trainer.parameters import Parameters
 from trainer.progress import Progress
@@ -71,24 +72,64 @@ class Session:
     quiet: bool = False
     log: Path | None = None
 
+    @property
+    def again(self) -> "Session":
+        """The session of the second training, on all images, with a checkpoint of its own."""
+        checkpoint = self.checkpoint.with_name(f"{self.checkpoint.stem}-refit.npz")
+        return dataclasses.replace(self, name=f"{self.name}, all images", checkpoint=checkpoint)
+
+    def forget(self) -> None:
+        """Remove the checkpoints of a training that is done."""
+        for one in (self, self.again):
+            one.checkpoint.unlink(missing_ok=True)
+
+
+class Trained(NamedTuple):
+    """What a training made.
+
+    content: the bytes of the model file. measured: those of the network whose figures count, which is
+    another one after a refit. state: how the training of that one went.
+    """
+
+    content: bytes
+    measured: bytes
+    state: TrainingState
+
 
 def train_model(
     dataset: Dataset, config: TrainingConfig, session: Session, teachers: Committee | None = None
-) -> tuple[bytes, TrainingState]:
-    """Train on a data set and return the bytes of the model file, and how training went.
+) -> Trained:
+    """Train on a data set, and again on all of it where the configuration says so.
 
-    A checkpoint is written before the first and after every epoch. Raises TrainerError.
+    A checkpoint is written before the first and after every epoch of either training. Raises
+    TrainerError.
     """
+    if config.refit and config.patience:
+        raise UsageError("refit leaves no held-out examples for patience to judge by: set --patience 0")
     examples, validation = hold_out(dataset.train, config.validation, config.split_seed)
     if not len(examples):
         raise TrainerError(f"{dataset.name} has no training image left after the validation split")
-    if config.drawn:
-        examples += draw_digits(config.drawn, dataset.geometry, np.random.default_rng((config.seed, DRAWN)))
     if teachers:
         dataset = dataclasses.replace(dataset, sources=dataset.sources | teachers.sources)
-    task = digits_task(dataset, examples, validation, config, teachers)
+    task = digits_task(dataset, with_drawn(examples, dataset, config), validation, config, teachers)
     state = run_task(task, config, session, dataset.sources)
-    return export(state.best, config, dataset, examples, validation, session.command), state
+    measured = export(state.best, config, dataset, examples, validation, session.command)
+    if not config.refit:
+        return Trained(measured, measured, state)
+    if teachers:
+        teachers.forget()
+    everything, nothing = with_drawn(dataset.everything, dataset, config), validation.take(np.arange(0))
+    task = digits_task(dataset, everything, nothing, config, teachers)
+    final = run_task(task, config, session.again, dataset.sources)
+    return Trained(export_refit(final.best, config, dataset, parse(measured)), measured, state)
+
+
+def with_drawn(examples: Examples, dataset: Dataset, config: TrainingConfig) -> Examples:
+    """Return the examples followed by the drawn digits that the configuration asks for."""
+    if not config.drawn:
+        return examples
+    rng = np.random.default_rng((config.seed, DRAWN))
+    return examples + draw_digits(config.drawn, dataset.geometry, rng)
 
 
 def judge_again(model: Artifact, config: TrainingConfig, dataset: Dataset) -> bytes:
@@ -167,16 +208,16 @@ def choose_split(dataset: Dataset, split: str) -> Examples:
 def cross_validate(config: TrainingConfig, splits: int) -> list[float]:
     """Return the test error, 0 to 1, on each of several random splits of digits, one network each.
 
-    Nothing is chosen on the held-out fifths; each network ends where its recipe ends.
+    Each network learns all of the other four fifths. Nothing is chosen on the held-out one; training
+    ends where the recipe ends.
     """
     errors = []
     for split in tqdm(range(splits), desc="splits", unit=" split"):
         dataset = load_dataset("digits", None, split_seed=split)
-        examples, validation = hold_out(dataset.train, config.validation, config.split_seed)
         one = dataclasses.replace(config, split_seed=split)
-        task = digits_task(dataset, examples, validation, one)
+        task = digits_task(dataset, dataset.train, dataset.test.take(np.arange(0)), one)
         state = train(begin(one, task.inputs, task.outputs), task, one)
-        tested = digits_task(dataset, examples, dataset.test, one)
+        tested = digits_task(dataset, dataset.train, dataset.test, one)
         errors.append(1 - judge(state.best, tested, one)["validation_accuracy"])
     return errors
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from service.artifact import Artifact
 from trainer.conditions import Outcome
 from trainer.data import CLASSES
-from trainer.evaluate import Evaluation, Refusal
+from trainer.evaluate import Evaluation, Refusal, figures_of_twin
 from trainer.versions import Version
 
 
@@ -69,8 +69,9 @@ def artifact_text(artifact: Artifact, title: str) -> str:
     ]
     for name in ("validation", "test"):
         if name in metrics:
-            error = 100 * (1 - metrics[name]["accuracy"])
-            lines.append(f"  {name + ' error':<18} {error:.2f} % of {metrics[name]['images']:,} images")
+            error, images = 100 * (1 - metrics[name]["accuracy"]), metrics[name]["images"]
+            whose = ", its twin's" if name in figures_of_twin(artifact) else ""
+            lines.append(f"  {name + ' error':<18} {error:.2f} % of {images:,} images{whose}")
     return "\n".join(lines)
 
 
