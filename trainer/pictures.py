@@ -207,8 +207,7 @@ def reliability_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     figure = _figure(5.6, 5.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     _plain(upper).plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfectly calibrated")
-    # The error bar is that of a share of so many pictures (one standard error).
-    spread = np.sqrt(np.maximum(accuracy * (1 - accuracy), 0) / counts[filled])
+    spread = np.abs(_share_interval(accuracy, counts[filled]) - accuracy)
     upper.errorbar(meant, accuracy, spread, fmt="o-", color=BLUE, capsize=3, label="this model")
     upper.set_ylim(0, 1.03)
     upper.set_ylabel("share right")
@@ -225,6 +224,16 @@ def reliability_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     return figure
 
 
+def _share_interval(shares: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return lower and upper ends, (2, n), of what each share of so many pictures may stand for.
+
+    Wilson 1927, one standard error: unlike the usual formula, one picture of one is not certainty.
+    """
+    middle = (shares + 0.5 / counts) / (1 + 1 / counts)
+    half = np.sqrt(shares * (1 - shares) / counts + 0.25 / counts**2) / (1 + 1 / counts)
+    return np.stack((middle - half, middle + half))
+
+
 def coverage_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     """Return the error of the surest answers against the share of answers that is kept."""
     errors = 100 * coverage_errors(labels, probabilities)
@@ -237,7 +246,7 @@ def coverage_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     right_end = errors[kept >= 90]
     axes.set_ylim(0, max(1.25 * right_end.max(), 0.1))
     for share, name, place in (
-        (100, "all", (-6, 6)),
+        (100, "all", (0, 20)),
         (99, "surest 99 %", (-10, 6)),
         (95, "surest 95 %", (-8, 8)),
     ):
