@@ -1,10 +1,10 @@
-# make serve | test | train | bench | docs | lint: each creates what it needs first.
+# make serve | test | train | bench | docs | lint | audit: each creates what it needs first.
 PYTHON ?= python3
 PORT ?= 8080
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help serve test train bench docs lint format clean
+.PHONY: help serve test train bench docs lint audit format clean
 
 help:
 	@echo "make serve [PORT=9000]   start the service on 127.0.0.1"
@@ -12,13 +12,15 @@ help:
 	@echo "make train               train digits-8x8 and publish it to models/"
 	@echo "make bench               print the benchmark tables"
 	@echo "make docs                draw the pictures in docs/ and of the page again; needs Chromium"
-	@echo "make lint                check format, style and types"
+	@echo "make lint                check format, style, types and security"
+	@echo "make audit               ask pypi.org for known vulnerabilities of what the service installs"
 
 # What serving needs is a few wheels; what tests and training need takes longer. Two stamps, so that
-# `make serve` does not wait for the latter.
+# `make serve` does not wait for the latter. --no-compile: Python compiles what is imported, which is little
+# of it, when it is imported.
 $(VENV)/.serving: service/requirements.txt
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r service/requirements.txt
+	$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check -r service/requirements.txt
 	@touch $@
 
 $(VENV)/.all: requirements.txt service/requirements.txt trainer/requirements.txt
@@ -49,10 +51,17 @@ lint: $(VENV)/.all
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+	$(RUN) -m bandit --quiet --recursive service trainer
+
+# Apart from `lint`: it asks pypi.org which versions are known to be vulnerable, and fails where it gets no answer.
+audit:
+	@test -x .venv-audit/bin/pip-audit || $(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-audit.txt
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip -r service/requirements.txt
 
 format: $(VENV)/.all
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) .venv-audit .pytest_cache .ruff_cache .mypy_cache

@@ -88,7 +88,7 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> F
         if getattr(request.environ.get("gunicorn.socket"), "too_large", False):
             raise RequestEntityTooLarge  # the worker did not wait for the rest of the body
 
-    require_key(app, settings.api_key_file)
+    require_key(app, settings)
 
     @app.after_request
     def finish(response: Response) -> Response:

@@ -71,15 +71,23 @@ def _key_file(text: str) -> Path:
     raise ValueError("the path of a readable file that holds a key")
 
 
+def _key(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a key, which is not empty")
+    return text.strip()
+
+
 def _host(text: str) -> str:
     if not text or any(character.isspace() for character in text):
         raise ValueError("an address to listen on, such as 127.0.0.1 or 0.0.0.0")
     return text
 
 
-def _setting(variable: str, default: Any, parse: Callable[[str], Any], help: str) -> Any:
+def _setting(
+    variable: str, default: Any, parse: Callable[[str], Any], help: str, secret: bool = False
+) -> Any:
     metadata = {"variable": variable, "parse": parse, "help": help}
-    return dataclasses.field(default=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True)
@@ -134,6 +142,9 @@ class Settings:
     )
     api_key_file: Path | None = _setting(
         "DIGITS_API_KEY_FILE", None, _key_file, "file with the key that requests must carry"
+    )
+    api_key: str | None = _setting(
+        "DIGITS_API_KEY", None, _key, "the key itself, where there is no such file", secret=True
     )
     log_level: str = _setting(
         "DIGITS_LOG_LEVEL",

@@ -56,7 +56,7 @@ DECODER_ERRORS = (
     IndexError,
     KeyError,
     EOFError,
-    OverflowError,
+    ArithmeticError,
     NotImplementedError,
     AttributeError,
     AssertionError,

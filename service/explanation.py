@@ -32,7 +32,7 @@ def explain(
     pixels: (side * side,) float32 in [0, 1]. `picture` is a grey PNG, ink white, and `saliency` an
     RGBA PNG of the same size: orange speaks for the answer, blue for the runner-up, the opacity,
     squared, says how much. Both are base64. `runner_up` is the digit that the answer is compared
-    with; `novelty` above 1 means that the picture is unlike all known shapes of its digit; `steps`
+    with; `novelty` above 1 means that the picture looks like something else than a digit; `steps`
     are the words of preprocessing for what it did.
     """
     values, runner_up = saliency(pixels, classifier)

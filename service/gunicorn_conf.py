@@ -11,6 +11,7 @@ import ctypes
 import itertools
 import logging
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -26,7 +27,8 @@ except SettingsError as error:
 
 # Where the workers share their metrics; prometheus_client looks when it is imported. What an earlier
 # run left there would be counted again.
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+_folder_is_ours = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+if _folder_is_ours:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="digits-metrics-")
 _folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 _folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +55,7 @@ keepalive = 75  # longer than the 60 s of common load balancers, which reuse con
 timeout = 30  # a worker whose main loop is silent this long is replaced
 graceful_timeout = _settings.graceful_timeout_seconds
 control_socket_disable = True
-_memory = "/dev/shm"  # noqa: S108 - the heartbeat file is unlinked as soon as it is open
+_memory = "/dev/shm"  # noqa: S108 - the heartbeat file is unlinked as soon as it is open  # nosec B108
 worker_tmp_dir = _memory if os.access(_memory, os.W_OK) else None  # on a disk a heartbeat can block
 accesslog = None  # the application logs each request itself
 loglevel = _settings.log_level
@@ -101,3 +103,9 @@ def child_exit(server: Any, worker: Any) -> None:
     from service.metrics import forget_worker
 
     forget_worker(worker.slot)
+
+
+def on_exit(server: Any) -> None:
+    """Leave nothing behind: a temporary folder of metrics goes with the master that made it."""
+    if _folder_is_ours:
+        shutil.rmtree(_folder, ignore_errors=True)

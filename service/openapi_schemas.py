@@ -82,7 +82,7 @@ def schemas() -> JsonObject:
                 "runner_up": digit | {"description": "The next likely digit."},
                 "novelty": {
                     "type": "number",
-                    "description": "Above 1: unlike all known shapes of its digit, so not accepted.",
+                    "description": "Above 1: looks like something else than a digit, so not accepted.",
                 },
                 "steps": {
                     "type": "array",

@@ -1,4 +1,4 @@
-"""What preprocessing costs, beside Pillow's decoding of the same file.
+"""What preprocessing costs, beside Pillow's decoding of the same file; and what an explanation adds.
 
     python -m tests.bench_preprocessing
 
@@ -18,7 +18,11 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the service has it; counts only b
 import numpy as np
 from PIL import Image
 
+from service.artifact import load
+from service.classifier import Classifier
+from service.config import PROJECT
 from service.decoding import WORKING_SIDE
+from service.explanation import explain
 from service.normalization import MNIST_GEOMETRY
 from service.preprocessing import preprocess
 from tests.drawing import draw_digit, encode
@@ -73,6 +77,16 @@ def medians(data: bytes) -> tuple[float, float]:
     return statistics.median(times[0]), statistics.median(times[1])
 
 
+def explanation_seconds() -> float:
+    """Return the median seconds that `?explain=true` adds to an answer of the larger shipped model."""
+    classifier = Classifier(load(PROJECT / "models/mnist-28x28.npz"))
+    pixels = preprocess(encode(draw_digit(DIGIT)), MNIST_GEOMETRY)
+    (prediction,) = classifier.classify(pixels[None])
+    return statistics.median(
+        seconds(lambda: explain(pixels, classifier, prediction, [])) for _ in range(20 * MIN_ROUNDS)
+    )
+
+
 def main() -> None:
     """Print the table."""
     print("| picture | Pillow's decoding | preprocessing in all | beyond decoding |")
@@ -80,6 +94,7 @@ def main() -> None:
     for name, data in pictures().items():
         alone, whole = medians(data)
         print(f"| {name} | {alone * 1e6:,.0f} µs | {whole * 1e6:,.0f} µs | {(whole - alone) * 1e6:,.0f} µs |")
+    print(f"\n`?explain=true` adds {explanation_seconds() * 1e3:.2f} ms.")
 
 
 if __name__ == "__main__":

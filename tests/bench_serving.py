@@ -1,15 +1,17 @@
-"""Requests per second of the service, beside a Flask application that only reads the upload.
+"""The serving benchmark: this service beside six others, in the same run and in turns.
 
-    python -m tests.bench_serving
+    python -m tests.bench_serving            all of it, some 15 minutes; --help for shorter runs
 
-    two servers on gunicorn, two workers each -> wrk, in turns -> median ratios, p50, p99
+    seven servers, two workers each -> wrk, in turns, round after round -> medians of the ratios
+    this service alone              -> batches, saliency, slow clients, overload, growth, profile
 
-Needs `wrk` (Debian package wrk). Absolute figures belong to one machine and one hour; ratios travel.
+Needs `wrk` (Debian package wrk). The references are installed into .venv-bench/ the first time. Absolute
+figures belong to one machine and one hour; ratios travel.
 """
 
+import argparse
 import contextlib
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -17,104 +19,180 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from flask import Flask, request
+from tests.bench.extras import batch_factor, growth, saliency_cost
+from tests.bench.load import Load, measure, need_wrk
+from tests.bench.pictures import form, pictures, raw, write_script
+from tests.bench.servers import ONE_THREAD, SERVERS, SERVICE, Running, prepare, running
+from tests.bench.stress import beside_slow_clients, killed_worker, overload
+from tests.serving import PROJECT
 
-from tests.drawing import draw_digit, encode
-from tests.serving import PROJECT, answers, free_port, running_service, wait_until
+FEW, USUAL, MANY = 1, 8, 64  # clients
+LARGE = "12 MP JPEG"  # sixty-four at once are more bytes than a worker holds: it would rightly refuse some
+RAW = "28x28 PNG, raw body"
+README = PROJECT / "README.md"
 
-CLIENTS = 8
-SECONDS = 4
-ROUNDS = 3
-BOUNDARY = "digits-benchmark"
-UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+Round = dict[str, Load]  # by server
+Results = dict[tuple[str, int], list[Round]]  # by upload and clients
 
 
-def reference() -> Flask:
-    """Return an application that reads the upload and always answers the same."""
-    app = Flask("reference")
+def arguments() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement (2)")
+    parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (3)")
+    parser.add_argument("--clients", type=int, nargs="+", default=[FEW, USUAL, MANY], help="(1 8 64)")
+    parser.add_argument("--requests", type=int, default=200_000, help="for the growth; 0 leaves it out")
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
+    return parser.parse_args()
 
-    @app.post("/predict")
-    def predict() -> dict[str, int]:
-        request.files["file"].read()
-        return {"digit": 0}
 
-    @app.get("/readyz")
-    def readyz() -> dict[str, str]:
-        return {"status": "ready"}
+def scripts(folder: Path) -> dict[str, tuple[Path, Path]]:
+    """Return by upload the script for the service and the one for the others, which take forms alone."""
+    found = {}
+    for number, (name, image) in enumerate(pictures().items()):
+        as_form = write_script(folder / f"form{number}.lua", form(image))
+        found[name] = (as_form, as_form)
+        if number == 0:
+            found[RAW] = (write_script(folder / "raw.lua", raw(image)), as_form)
+    return found
 
-    return app
+
+def compare(servers: list[Running], folder: Path, asked: argparse.Namespace) -> Results:
+    """Measure all servers in turns, with every upload and number of clients."""
+    results: Results = {}
+    for name, (ours, theirs) in scripts(folder).items():
+        for clients in asked.clients:
+            if name == LARGE and clients > USUAL:
+                continue
+            results[name, clients] = [
+                {
+                    server.name: measure(
+                        server, ours if server.name == SERVICE else theirs, clients, asked.seconds
+                    )
+                    for server in servers
+                }
+                for _ in range(asked.rounds)
+            ]
+    return results
+
+
+def median(rounds: list[Round], field: str, name: str = SERVICE) -> float:
+    """Return the median over the rounds of one figure of a server."""
+    return statistics.median(getattr(each[name], field) for each in rounds)
+
+
+def comparison(results: Results) -> str:
+    """Return the table of ratios; above 1, this service answers more requests a second."""
+    others = [name for name in SERVERS if name != SERVICE]
+    lines = [
+        f"| upload | clients | requests/s | p50, ms | p99, ms | {' | '.join(others)} |",
+        f"|---|{'---:|' * (4 + len(others))}",
+    ]
+    for (name, clients), rounds in results.items():
+        ratios = [
+            statistics.median(each[SERVICE].rate / max(each[other].rate, 0.01) for each in rounds)
+            for other in others
+        ]
+        lines.append(
+            f"| {name} | {clients} | {median(rounds, 'rate'):,.0f} | {median(rounds, 'p50'):.1f} "
+            f"| {median(rounds, 'p99'):.1f} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |"
+        )
+    return "\n".join(lines)
+
+
+def peers(servers: list[Running], results: Results, resting: dict[str, float]) -> str:
+    """Return the table of what each server takes beside time."""
+    small, clients = max(results, key=lambda case: (case[0] == next(iter(results))[0], case[1] == USUAL))
+    lines = [
+        "| server | first answer, s | memory at rest, MB | after the load, MB "
+        f"| processor time, µs a {small} | busiest worker's share of it |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for server in servers:
+        rounds = results[small, clients]
+        busiest = max(each[server.name].shares[0] for each in rounds)
+        lines.append(
+            f"| {server.name} | {server.started:.2f} | {resting[server.name]:.0f} "
+            f"| {server.memory_megabytes():.0f} | {median(rounds, 'processor', server.name):,.0f} "
+            f"| {100 * busiest:.0f} % |"
+        )
+    return "\n".join(lines)
+
+
+def spread(results: Results) -> str:
+    """Return how unevenly the two workers of this service shared the work at worst."""
+    shares = [
+        (each[SERVICE].shares[0], name, clients)
+        for (name, clients), rounds in results.items()
+        for each in rounds
+        if clients > FEW
+    ]
+    if not shares:
+        return "spread over workers: one client, one connection, one worker"
+    share, name, clients = max(shares)
+    return (
+        f"spread over workers: in the most uneven of {len(shares)} runs with several clients the busier "
+        f"worker did {100 * share:.0f} % of the work ({name}, {clients} clients)"
+    )
 
 
 @contextlib.contextmanager
-def running_reference() -> Iterator[str]:
-    """Start the reference on gunicorn as the service is, and yield its address."""
-    url = f"127.0.0.1:{free_port()}"
-    options = ["-b", url, "-w", "2", "-k", "gthread", "--threads", "16", "--no-control-socket"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", *options, "tests.bench_serving:reference()"],
-        cwd=PROJECT,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until(lambda: answers(f"http://{url}/readyz"), "the reference")
-        yield f"http://{url}"
-    finally:
-        process.terminate()
-        process.wait()
+def all_running() -> Iterator[list[Running]]:
+    """Start every server, one after the other."""
+    body = form(next(iter(pictures().values())))
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(running(server, body)) for server in SERVERS.values()]
 
 
-def write_script(folder: Path, name: str, image: bytes) -> Path:
-    """Write the Lua script that has wrk post an image as a form."""
-    head = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    )
-    (folder / f"{name}.body").write_bytes(head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode())
-    script = folder / f"{name}.lua"
-    script.write_text(
-        'wrk.method = "POST"\n'
-        f'wrk.headers["Content-Type"] = "multipart/form-data; boundary={BOUNDARY}"\n'
-        f'wrk.body = io.open("{folder / name}.body", "rb"):read("*a")\n'
-    )
-    return script
+def profile() -> str:
+    """Return the table of one request's stages, made in a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.profile"]
+    environment = {"PATH": "/usr/bin:/bin", **ONE_THREAD}
+    return subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
-def measure(url: str, script: Path) -> tuple[float, float, float]:
-    """Return requests per second, and the median and 99th percentile of the latency in ms."""
-    command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{SECONDS}s", "--latency", "-s", script, f"{url}/predict"]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in text:
-        raise SystemExit(f"bench: {url} answered with errors:\n{text}")
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])  # type: ignore[index]
-    p50, p99 = (
-        float(value) * UNITS[unit]
-        for value, unit in re.findall(r"^\s+(?:50|99)%\s+([\d.]+)(us|ms|s)", text, re.MULTILINE)
+def write_readme(table: str, readme: Path = README) -> None:
+    """Put the rows of the comparison for the usual number of clients where the README has them."""
+    head, rows = table.splitlines()[:2], [line for line in table.splitlines() if f"| {USUAL} |" in line]
+    text, count = re.subn(
+        r"^\| upload \|.*\n\|[-:| ]+\|\n(?:\|.*\n)+",
+        lambda _: "\n".join([*head, *rows]) + "\n",
+        readme.read_text(),
+        flags=re.MULTILINE,
     )
-    return rate, p50, p99
+    if count != 1:
+        raise SystemExit(f"bench: {readme.name} has {count} tables that begin with 'upload'; 1 is expected")
+    readme.write_text(text)
 
 
 def main() -> None:
-    """Print the table."""
-    if not shutil.which("wrk"):
-        raise SystemExit("bench: wrk is not installed. Get it with: apt-get install wrk")
-    images = {
-        "28 x 28 PNG": encode(draw_digit(7, (28, 28))),
-        "600 x 600 JPEG": encode(draw_digit(7, (600, 600)), "JPEG", quality=90),
-    }
-    print(f"{CLIENTS} clients, two workers, {ROUNDS} rounds of {SECONDS} s in turns, medians.\n")
-    print("| upload | service, requests/s | of a Flask that only reads it | p50, ms | p99, ms |")
-    print("|---|---:|---:|---:|---:|")
-    with (
-        tempfile.TemporaryDirectory() as temporary,
-        running_service(Path(temporary)) as service,
-        running_reference() as other,
-    ):
-        for number, (name, image) in enumerate(images.items()):
-            script = write_script(Path(temporary), f"image{number}", image)
-            rounds = [(measure(service.url, script), measure(other, script)) for _ in range(ROUNDS)]
-            rate, p50, p99 = (statistics.median(mine[i] for mine, _ in rounds) for i in range(3))
-            ratio = statistics.median(mine[0] / theirs[0] for mine, theirs in rounds)
-            print(f"| {name} | {rate:,.0f} | {ratio:.2f} | {p50:.1f} | {p99:.1f} |", flush=True)
+    """Print the tables."""
+    asked = arguments()
+    need_wrk()
+    prepare(list(SERVERS.values()))
+    print(f"Two workers each, {asked.rounds} rounds of {asked.seconds:g} s in turns, medians.")
+    print("Under the name of a reference: requests a second of this service, divided by its.\n")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        with all_running() as servers:
+            resting = {server.name: server.memory_megabytes() for server in servers}
+            results = compare(servers, folder, asked)
+            table = comparison(results)
+            print(f"{table}\n\n{peers(servers, results, resting)}\n\n{spread(results)}", flush=True)
+            service = next(server for server in servers if server.name == SERVICE)
+            print(batch_factor(service, folder, asked.seconds, asked.rounds), flush=True)
+            print(saliency_cost(service, folder, asked.seconds, asked.rounds), flush=True)
+            print(beside_slow_clients(service, folder, 2 * asked.seconds), flush=True)
+            print(overload(service, folder, asked.seconds), flush=True)
+            print(killed_worker(service), flush=True)
+        if asked.requests:
+            with running(SERVERS[SERVICE], form(next(iter(pictures().values())))) as service:
+                print(growth(service, folder, asked.requests), flush=True)
+    print(f"\n{profile()}")
+    if asked.readme:
+        write_readme(table)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""With a key in a file, only those who send it are answered."""
+"""With a key, only those who send it are answered."""
 
 import io
 import re
@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
 
+from service.access import key_of
 from service.app import create_app
 from service.artifact import save
 from service.config import Settings
@@ -19,13 +20,16 @@ from tests.tiny import tiny_content
 KEY = "s3cret-clé"
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> FlaskClient:
+@pytest.fixture(params=["a file", "the environment"])
+def client(tmp_path: Path, request: pytest.FixtureRequest) -> FlaskClient:
     (tmp_path / "key").write_text(f"{KEY}\n")
     save(tmp_path / "tiny.npz", tiny_content())
-    settings = Settings.from_env(
-        {"DIGITS_API_KEY_FILE": str(tmp_path / "key"), "DIGITS_DEFAULT_MODEL": "tiny"}
-    )
+    key = {
+        "a file": ("DIGITS_API_KEY_FILE", str(tmp_path / "key")),
+        "the environment": ("DIGITS_API_KEY", KEY),
+    }
+    settings = Settings.from_env(dict([key[request.param]]) | {"DIGITS_DEFAULT_MODEL": "tiny"})
+    assert KEY not in repr(settings)
     models = ModelRegistry(tmp_path, "tiny")
     models.refresh()
     return create_app(settings, models, Metrics(CollectorRegistry())).test_client()
@@ -76,3 +80,20 @@ def test_the_page_needs_none_to_ask_for_it(client, path):
 )
 def test_everything_else_does(client, path):
     assert client.get(path).status_code == 401
+
+
+def test_the_key_is_compared_in_constant_time(client, monkeypatch):
+    compared = []
+
+    def compare(given: bytes, wanted: bytes) -> bool:
+        compared.append((given, wanted))
+        return False
+
+    monkeypatch.setattr("service.access.hmac.compare_digest", compare)
+    assert ask(client, **{"X-API-Key": "wrong"}).status_code == 401
+    assert compared == [(b"wrong", KEY.encode())]  # and its word is the last
+    assert ask(client, **{"X-API-Key": KEY.encode().decode("latin-1")}).status_code == 401
+
+
+def test_without_a_setting_there_is_no_key():
+    assert key_of(Settings()) is None

@@ -15,6 +15,7 @@ from tests.serving import Server
 
 CLIENTS = Path(__file__).parent / "clients"
 PACKAGES = {"curl": "curl", "jq": "jq", "node": "nodejs"}
+SMALL = [encode(draw_digit(digit, (56, 56))) for digit in range(10)]
 ONE_PICTURE = {
     "predict.sh": ["sh"],
     "predict.mjs": ["node"],
@@ -62,19 +63,42 @@ def test_a_client_fails_with_the_reason(service: Server, tmp_path: Path, client:
     assert "The image has no ink to classify." in result.stdout + result.stderr
 
 
-def test_a_folder_becomes_a_table(service: Server, tmp_path: Path) -> None:
+FOLDER_LOOPS = {"folder_to_csv.sh": [], "folder_in_batches.sh": ["3"]}
+
+
+@pytest.mark.parametrize("client", FOLDER_LOOPS)
+def test_a_folder_becomes_a_table(service: Server, tmp_path: Path, client: str) -> None:
     folder = tmp_path / "my pictures"
     folder.mkdir()
-    for digit in (1, 4, 7):
+    for digit in (1, 4, 7, 8):
         (folder / f"{digit}, drawn.png").write_bytes(digit_png(digit))
     (folder / "notes.txt").write_text("no picture")
-    result = run("folder_to_csv.sh", service.url, str(folder))
+    result = run(client, service.url, str(folder), *FOLDER_LOOPS[client])
     assert result.returncode == 0, result.stderr
     rows = list(csv.DictReader(result.stdout.splitlines()))
-    assert [row["file"] for row in rows] == ["1, drawn.png", "4, drawn.png", "7, drawn.png", "notes.txt"]
-    assert [row["digit"] for row in rows] == ["1", "4", "7", ""]
-    assert rows[3]["problem"] == "The image format is not supported."
+    assert [row["file"] for row in rows] == [*(f"{digit}, drawn.png" for digit in (1, 4, 7, 8)), "notes.txt"]
+    assert [row["digit"] for row in rows] == ["1", "4", "7", "8", ""]
+    assert [row["problem"] for row in rows] == [""] * 4 + ["The image format is not supported."]
+
+
+def test_a_folder_of_hundreds_goes_through_in_a_few_requests(service: Server, tmp_path: Path) -> None:
+    for number in range(250):
+        (tmp_path / f"{number:03}.png").write_bytes(SMALL[number % 10])
+    before = service.metric("http_requests_total", route="/predict/batch")
+    result = run("folder_in_batches.sh", service.url, str(tmp_path))
+    rows = list(csv.DictReader(result.stdout.splitlines()))
+    assert [row["file"] for row in rows] == [f"{number:03}.png" for number in range(250)]
+    assert [int(row["digit"]) for row in rows] == [number % 10 for number in range(250)]
+    assert service.metric("http_requests_total", route="/predict/batch") == before + 3
+
+
+def test_a_batch_that_is_refused_ends_the_loop_with_the_reason(service: Server, tmp_path: Path) -> None:
+    for number in range(300):
+        (tmp_path / f"{number:03}.png").write_bytes(SMALL[0])
+    result = run("folder_in_batches.sh", service.url, str(tmp_path), "300")
+    assert result.returncode != 0
+    assert "more than 264 parts" in result.stderr
 
 
 def test_every_client_is_run() -> None:
-    assert {path.name for path in CLIENTS.iterdir()} - {"__pycache__"} == {*ONE_PICTURE, "folder_to_csv.sh"}
+    assert {path.name for path in CLIENTS.iterdir()} - {"__pycache__"} == {*ONE_PICTURE, *FOLDER_LOOPS}

@@ -1,8 +1,11 @@
 """The documents are true: links lead somewhere, commands run, pictures are what is drawn."""
 
+import dataclasses
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -10,15 +13,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from PIL import Image
+from prometheus_client import CollectorRegistry
 
 from docs.pictures import MNIST_GEOMETRY, pictures, ways
+from service.config import Settings
+from service.metrics import Metrics
 from service.preprocessing import preprocess
 from tests.drawing import digit_png, draw_digit, encode
-from tests.serving import PROJECT, running_service
+from tests.serving import COMMAND, MODELS, PROJECT, running_service, wait_until
+from tests.tiny import repacked
 from trainer.cli import build_parser
 
 DOCUMENTS = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]
+OPERATING = (PROJECT / "docs/operating.md").read_text()
 OWN_DIGITS = (PROJECT / "docs/own-digits.md").read_text()
 BLACK_TO_WHITE = 255
 PICTURES = dict(pictures())
@@ -36,7 +45,9 @@ def written_commands(text: str) -> list[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=names)
 def test_every_link_and_picture_is_there(document: Path) -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text()):
+    text = document.read_text()
+    links = re.findall(r"\]\((?!http)([^)#]+)[^)]*\)", text)
+    for target in links + re.findall(r'(?:src|srcset|href)="(?!http)([^"#]+)"', text):
         assert (document.parent / target).exists(), target
 
 
@@ -54,13 +65,25 @@ def test_every_command_names_what_exists(document: Path) -> None:
         words = [word for word in words if not re.match(r"\w+=", word)]
         if words[0] == "make":
             assert words[1] in targets, command
-        elif words[:3] == ["python", "-m", "trainer"] or words[0] == ".venv/bin/python":
+        elif (words[:3] == ["python", "-m", "trainer"] and words[3:]) or words[0] == ".venv/bin/python":
             if not {"--help", "-h"} & set(words):
                 build_parser().parse_args(words[3:])  # exits with 2 for a wrong flag
         elif words[:2] == ["python", "-m"]:
             module, *arguments = words[2:]
-            assert module == "pytest" or (PROJECT / f"{module.replace('.', '/')}.py").exists(), command
+            path = PROJECT / module.replace(".", "/")
+            there = path.with_suffix(".py").exists() or (path / "__main__.py").exists()
+            assert there or module == "pytest", command
             assert all((PROJECT / each).exists() for each in arguments if each.startswith("tests/")), command
+
+
+def test_every_setting_and_metric_named_is_one() -> None:
+    known = {field.metadata["variable"] for field in dataclasses.fields(Settings)}
+    registry = CollectorRegistry()
+    Metrics(registry)
+    known |= {metric.name + ("_total" if metric.type == "counter" else "") for metric in registry.collect()}
+    named = set(re.findall(r"`((?:DIGITS|digits|http)_\w+)`", OPERATING))
+    assert len(named) > 12
+    assert named <= known
 
 
 def test_every_document_is_reached_from_the_readme() -> None:
@@ -111,6 +134,41 @@ def test_the_commands_for_own_digits_run_as_they_stand(tmp_path: Path) -> None:
     with running_service(tmp_path, WEB_CONCURRENCY="1", **settings) as server:
         answer = run(ask.replace("localhost:8080", server.url), tmp_path)
     assert '"digit":7' in answer.replace(" ", "")
+
+
+def test_the_commands_for_operating_run_as_they_stand(tmp_path: Path) -> None:
+    """A wrong setting, the probes, a key, a model published and taken back: each line of the document."""
+    wrong, said, *probes, make_key, serve, ask, publish, versions, look, back, check = re.findall(
+        r"^ {4}(\S.*)", OPERATING, re.MULTILINE
+    )
+    (variable,) = re.findall(r"(\w+)=many make serve", wrong)
+    result = subprocess.run(
+        COMMAND, cwd=PROJECT, env=os.environ | {variable: "many"}, capture_output=True, text=True, check=False
+    )
+    assert result.stderr.strip() == said
+    shutil.copytree(MODELS, tmp_path / "models")
+    (tmp_path / "candidate").mkdir()
+    candidate = repacked((MODELS / "digits-8x8.npz").read_bytes(), 1)
+    (tmp_path / "candidate/digits-8x8.npz").write_bytes(candidate)
+    (tmp_path / "some.png").write_bytes(digit_png(7))
+    run(make_key, tmp_path)
+    assert serve == "DIGITS_API_KEY_FILE=key make serve"
+    settings = {"DIGITS_API_KEY_FILE": str(tmp_path / "key"), "DIGITS_MODELS_DIR": str(tmp_path / "models")}
+    with running_service(tmp_path, WEB_CONCURRENCY="1", **settings) as server:
+        assert [run(each.replace("localhost:8080", server.url), tmp_path) for each in probes]
+        assert json.loads(run(ask.replace("localhost:8080", server.url), tmp_path))["digit"] == 7
+        logged = next(line for line in server.log_lines() if line.get("route") == "/predict")
+        assert requests.get(f"{server.url}/models", timeout=30).status_code == 401
+    assert logged.keys() == json.loads(re.search(r"```json\n(.*?)```", OPERATING, re.DOTALL)[1]).keys()
+    with running_service(tmp_path, WEB_CONCURRENCY="1", DIGITS_MODELS_DIR=str(tmp_path / "models")) as server:
+        shown = look.replace("localhost:8080", server.url)
+        before = json.loads(run(shown, tmp_path))["version"]
+        run(publish, tmp_path)
+        wait_until(lambda: json.loads(run(shown, tmp_path))["version"] != before, "the new model")
+        assert before in run(versions, tmp_path)
+        run(check, tmp_path)
+        run(back, tmp_path)
+        wait_until(lambda: json.loads(run(shown, tmp_path))["version"] == before, "the old model")
 
 
 def run(command: str, folder: Path) -> str:

@@ -169,6 +169,7 @@ def test_a_service_without_models_waits_for_them(tmp_path):
         response = server.predict(digit_png(1))
         assert response.status_code == 503
         assert int(response.headers["Retry-After"]) > 0
+        assert requests.get(f"{server.url}/readyz", timeout=5).status_code == 503
         copy_models(folder)
         wait_until(
             lambda: {requests.get(f"{server.url}/readyz", timeout=5).status_code for _ in range(20)} == {200},

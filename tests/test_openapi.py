@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -91,6 +92,36 @@ def test_behind_a_key_every_guarded_operation_asks_for_it_and_no_other(tmp_path:
 def test_the_description_says_how_the_saliency_is_made() -> None:
     saliency = DOCUMENT["components"]["schemas"]["Explanation"]["properties"]["saliency"]
     assert "gradient" in saliency["description"]
+
+
+def undescribed(value: Any, schema: dict[str, Any], path: str = "") -> set[str]:
+    """Return the fields of an answer that its schema does not name."""
+    if "$ref" in schema:
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if isinstance(value, list):
+        return {each for item in value for each in undescribed(item, schema.get("items", {}), path)}
+    if not isinstance(value, dict):
+        return set()
+    known = schema.get("properties", {})
+    missing = {f"{path}/{name}" for name in value.keys() - known.keys()}
+    both = value.keys() & known.keys()
+    return missing.union(*(undescribed(value[name], known[name], f"{path}/{name}") for name in both))
+
+
+def test_no_answer_of_the_inference_protocol_has_a_field_that_is_not_described(service: Server) -> None:
+    """The other schemas forbid what they do not name; those of the protocol leave room, for its clients."""
+    pixels = {"name": "pixels", "shape": [1, 64], "datatype": "FP32", "data": [0.5] * 64}
+    model = "/v2/models/digits-8x8"
+    asked: dict[str, Any] = dict.fromkeys(["/v2", "/v2/health/live", "/v2/health/ready", "/v2/models", model])
+    asked |= {f"{model}/ready": None, "/v2/repository/index": {}}
+    asked[f"{model}/infer"] = {"id": "1", "inputs": [pixels]}
+    for path, body in asked.items():
+        method = "get" if body is None else "post"
+        response = requests.request(method, service.url + path, json=body, timeout=30)
+        operation = DOCUMENT["paths"][path.replace("digits-8x8", "{name}")][method]
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        assert response.status_code == 200
+        assert undescribed(response.json(), schema) == set(), path
 
 
 def test_generated_requests_are_answered_as_described(service: Server, tmp_path: Path) -> None:

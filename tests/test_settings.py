@@ -43,6 +43,7 @@ def test_values_are_taken_from_the_environment():
         ("DIGITS_MODELS_DIR", "", "the path of a folder"),
         ("DIGITS_API_KEY_FILE", "/dev/null", "a readable file that holds a key"),
         ("DIGITS_API_KEY_FILE", "/nowhere/key", "a readable file that holds a key"),
+        ("DIGITS_API_KEY", " ", "a key, which is not empty"),
     ],
 )
 def test_a_wrong_value_names_variable_value_and_what_is_allowed(variable, value, allowed):

@@ -147,6 +147,14 @@ def test_a_restart_begins_with_an_empty_folder_of_metrics(tmp_path):
             assert server.metric("http_requests_total", route="/predict") == 1
 
 
+def test_a_stopped_service_leaves_no_temporary_file_behind(tmp_path):
+    with running_service(tmp_path, TMPDIR=str(tmp_path)) as server:
+        server.predict(IMAGE)
+        assert list(tmp_path.glob("digits-metrics-*/*.db"))
+        assert server.stop() == 0
+    assert list(tmp_path.iterdir()) == [server.log]
+
+
 def test_a_model_replaced_again_and_again_under_load_fails_no_request(tmp_path):
     models = tmp_path / "models"
     models.mkdir()

@@ -69,7 +69,7 @@ def repacked(content: bytes, number: int) -> bytes:
     artifact = parse(content)
     return serialize(
         artifact.layers,
-        artifact.prototypes,
+        artifact.judge,
         artifact.probe_images,
         artifact.probe_logits,
         {**artifact.metadata, "number": number},

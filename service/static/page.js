@@ -109,17 +109,22 @@ function showExplanation(explanation, digit) {
   $("saliency").alt = `Heat map: orange spoke for ${digit}, blue for ${explanation.runner_up}`;
   $("for-digit").textContent = digit;
   $("against-digit").textContent = explanation.runner_up;
-  $("steps").replaceChildren(...explanation.steps.map((step) => Object.assign(document.createElement("li"), { textContent: step })));
+  $("steps").replaceChildren(...explanation.steps.map(listed));
   $("why").classList.remove("nothing");
 }
 
+function listed(step) {
+  const text = step.replace(/(\d) x (?=\d)/g, "$1\u00a0x\u00a0"); // "28 x 28" is not torn apart at a line's end
+  return Object.assign(document.createElement("li"), { textContent: text });
+}
+
 function showProblem(problem) {
-  verdict("problem", "–", problem.title ?? "The service refused", problem.detail ?? "");
+  verdict("problem", "!", problem.title ?? "The service refused", problem.detail ?? "");
   showNothing();
 }
 
 function showOffline() {
-  verdict("offline", "–", "The service does not answer", "Your drawing stays; it is sent again as soon as the service is back.");
+  verdict("offline", "!", "The service does not answer", "Your drawing stays; it is sent again as soon as the service is back.");
   showNothing();
 }
 
@@ -137,7 +142,7 @@ function showDot() {
 function showLocked() {
   const wrong = hasKey();
   keep("");
-  verdict("locked", "–", wrong ? "This is not the key" : "The service asks for a key", "Whoever runs it has one for you.");
+  verdict("locked", "?", wrong ? "This is not the key" : "The service asks for a key", "Whoever runs it has one for you.");
   showNothing();
   $("key-form").hidden = false;
   $("models-link").hidden = true; // an address cannot carry the key

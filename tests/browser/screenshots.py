@@ -13,11 +13,11 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import ARGUMENTS
-from tests.browser.hand import draw, expect_digit
+from tests.browser.hand import RECORDED, expect_digit, play
 from tests.browser.test_page import PHONE
 from tests.serving import running_service
 
-DESKTOP = {"viewport": {"width": 1120, "height": 790}}
+DESKTOP = {"viewport": {"width": 1120, "height": 735}}  # down to the answer's end
 PICTURES = {
     "page-light.png": (3, DESKTOP),
     "page-dark.png": (8, DESKTOP | {"color_scheme": "dark"}),
@@ -38,7 +38,7 @@ def main(folder: Path) -> None:
             page = browser.new_context(**options, reduced_motion="reduce").new_page()
             page.goto(server.url)
             page.locator("#about", has_text="version").wait_for()
-            draw(page, digit)
+            play(page, next(each["strokes"] for each in RECORDED if each["digit"] == digit))
             expect_digit(page, digit)
             page.locator("#announcement", has_text=str(digit)).wait_for(state="attached")
             page.screenshot(path=folder / name)

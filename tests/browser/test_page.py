@@ -1,6 +1,8 @@
 """The page as a person uses it: pen, finger, keys, files; a good connection and none."""
 
 import io
+import json
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -40,6 +42,7 @@ def test_the_ten_digits_are_read_one_after_the_other(page: Page) -> None:
     for digit in range(10):
         play(page, first_styles[digit]["strokes"])
         expect_digit(page, digit)
+        expect(page.locator("#bars li")).to_have_count(10)
         best = page.locator("#bars li.best")
         expect(best).to_have_count(1)
         expect(best.locator(".name")).to_have_text(str(digit))
@@ -145,6 +148,7 @@ def test_something_else_than_a_digit_has_a_state_of_its_own(page: Page) -> None:
     upload(page, encode(cross))
     expect(page.locator("#headline")).to_have_text("This does not look like a digit")
     expect(page.locator("#verdict")).to_have_attribute("data-state", "stranger")
+    assert_accessible(page)
 
 
 class TestProblems:
@@ -197,10 +201,15 @@ class TestPhone:
         expect(page.locator("#digit")).to_be_in_viewport(ratio=1)
         expect(page.locator("#headline")).to_be_in_viewport(ratio=1)
 
+    def test_strokes_are_as_fine_as_the_screen(self, page: Page) -> None:
+        drawn, shown = page.locator("#canvas").evaluate("canvas => [canvas.width, canvas.clientWidth]")
+        assert drawn == pytest.approx(shown * PHONE["device_scale_factor"], abs=1)
+
     def test_nothing_is_wider_than_the_screen(self, page: Page) -> None:
         upload(page, digit_png(2), "a-very-long-name-" * 9 + ".png")
         expect(page.locator("#extras")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") == 390
+        assert_accessible(page)
 
 
 def test_another_model_answers_when_it_is_chosen(page: Page) -> None:
@@ -212,13 +221,19 @@ def test_another_model_answers_when_it_is_chosen(page: Page) -> None:
     expect(page.locator("#about")).to_contain_text("sees 8 × 8 pixels")
 
 
-def test_the_curl_line_names_the_picture_and_the_model(page: Page, service: Server) -> None:
+def test_the_curl_line_asks_for_the_picture_and_the_model(
+    page: Page, service: Server, tmp_path: Path
+) -> None:
     upload(page, digit_png(4), "my digit's.png")
     url = f"'{service.url}/predict?model=mnist-28x28'"
     expect(page.locator("#curl")).to_have_text(f"curl -F 'file=@my digit'\\''s.png' {url}")
     with page.expect_download() as download:
         page.locator("#save").click()
-    assert Path(download.value.path()).read_bytes() == digit_png(4)
+    download.value.save_as(tmp_path / "my digit's.png")
+    assert (tmp_path / "my digit's.png").read_bytes() == digit_png(4)
+    command = ["sh", "-c", page.locator("#curl").text_content()]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout
+    assert json.loads(answer)["digit"] == 4
 
 
 def test_a_correction_is_saved_where_the_trainer_looks_for_it(page: Page, tmp_path: Path) -> None:

@@ -179,3 +179,15 @@ def test_a_file_that_the_browser_cannot_show_is_saved_as_it_is(page: Page, tmp_p
         assert name.startswith("7/")
         assert name.endswith(".tiff")
         assert archive.read(name) == tiff
+
+
+class TestPhoneOnItsSide:
+    @pytest.fixture
+    def options(self) -> dict[str, object]:
+        return {"viewport": {"width": 740, "height": 360}, "is_mobile": True, "has_touch": True}
+
+    def test_the_whole_sheet_and_the_answer_are_in_sight(self, page: Page) -> None:
+        draw(page, 2)
+        expect_digit(page, 2)
+        for name in ("canvas", "digit", "headline", "clear", "photograph"):
+            expect(page.locator(f"#{name}")).to_be_in_viewport(ratio=1)

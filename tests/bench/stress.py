@@ -1,0 +1,133 @@
+"""How the service bears slow clients, too many of them, and the death of a worker: one line each.
+
+running service, 200 slow connections | eight times as many clients as it takes | kill -9
+    -> a normal client that asks on and on -> latency of its answers, time until all is well
+"""
+
+import contextlib
+import os
+import signal
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.load import measure
+from tests.bench.pictures import form, pictures, write_script
+from tests.bench.servers import Running
+from tests.sockets import connect, post
+
+SLOW_CLIENTS = 200
+TOO_MANY = 512  # four times the 2 x 64 requests that two workers take at once
+LONGEST_SECONDS = 8.0  # slow clients are closed after ten
+WELL = 20  # answers in a row, each on a new connection, so of both workers
+
+
+def _percentile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+@contextlib.contextmanager
+def slow_clients(service: Running) -> Iterator[None]:
+    """Keep 200 connections that say nothing, stall, or drip a byte a second into header or body."""
+    whole = post(next(iter(pictures().values())))
+    beginnings = [b"", whole[:-50], whole[:-50], b"POST /predict HTTP/1.1\r\nHost: x\r\nX-Slow: "]
+    done = threading.Event()
+    with contextlib.ExitStack() as closing:
+        slow = []
+        for beginning in beginnings * (SLOW_CLIENTS // len(beginnings)):
+            connection = closing.enter_context(connect(service))  # type: ignore[arg-type]
+            connection.sendall(beginning)
+            slow.append(connection)
+
+        def drip() -> None:
+            while not done.wait(1):
+                for connection in slow[2::4] + slow[3::4]:
+                    with contextlib.suppress(OSError):
+                        connection.send(b"a")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+def beside_slow_clients(service: Running, folder: Path, seconds: float) -> str:
+    """Return what normal clients get while slow ones hold as many connections as they like."""
+    script = write_script(folder / "beside.lua", form(next(iter(pictures().values()))))
+    seconds = min(seconds, LONGEST_SECONDS)
+    alone = measure(service, script, 1, seconds)
+    with slow_clients(service):
+        beside = measure(service, script, 1, seconds)
+    return (
+        f"beside {SLOW_CLIENTS} slow clients a normal one gets p50 {beside.p50:.1f} ms, "
+        f"p99 {beside.p99:.1f} ms; without them {alone.p50:.1f} and {alone.p99:.1f} ms"
+    )
+
+
+def _until_well(service: Running) -> float:
+    """Return the seconds until normal requests are answered again, every time."""
+    body, began, well = form(next(iter(pictures().values()))), time.monotonic(), 0
+    since = began
+    while well < WELL and time.monotonic() - began < 30:
+        try:
+            well = well + 1 if service.ask(body)[0] == 200 else 0
+        except OSError:
+            well = 0
+        since = since if well else time.monotonic()
+    return since - began
+
+
+def overload(service: Running, folder: Path, seconds: float) -> str:
+    """Return what is answered and refused of far too much, and when normal clients are well again."""
+    body = form(next(iter(pictures().values())))
+    script = write_script(folder / "overload.lua", body)
+    capacity = measure(service, script, 8, seconds).rate
+    command = ["wrk", "-t1", f"-c{TOO_MANY}", f"-d{seconds + 1:g}s", "-s", str(script)]
+    flood = subprocess.Popen([*command, f"{service.url}/predict"], stdout=subprocess.PIPE, text=True)
+    latencies: dict[int, list[float]] = {200: [], 503: []}
+    time.sleep(0.5)
+    while flood.poll() is None:
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            status, _ = service.ask(body)
+            latencies[status].append(1000 * (time.monotonic() - began))
+    recovery = _until_well(service)
+    text = flood.communicate()[0]
+    total, refused = _count(text, "requests in"), _count(text, "Non-2xx or 3xx responses:")
+    accepted = (total - refused) / (seconds + 1)
+    slowest = _percentile(latencies[200] or [float("nan")], 0.99)
+    quickest = statistics.median(latencies[503] or [float("nan")])
+    return (
+        f"overload, {TOO_MANY} clients at once: {accepted:,.0f} answered/s ({accepted / capacity:.2f} of the "
+        f"rate with 8), p99 {slowest:,.0f} ms; {refused / (seconds + 1):,.0f} refused/s, "
+        f"p50 {quickest:.0f} ms; well again after {recovery:.2f} s"
+    )
+
+
+def _count(text: str, words: str) -> int:
+    """Return the number beside some words of what wrk printed; 0 where they are not there."""
+    for line in text.splitlines():
+        if words in line:
+            return int(line.replace(words, " ").split()[0])
+    return 0
+
+
+def killed_worker(service: Running) -> str:
+    """Return how long it takes until two workers answer after one of them was killed."""
+    children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
+    victim = int(children.read_text().split()[0])
+    began = time.monotonic()
+    os.kill(victim, signal.SIGKILL)
+    while (pids := children.read_text().split()) == [] or str(victim) in pids or len(pids) < 2:
+        time.sleep(0.005)
+    forked = time.monotonic() - began
+    return (
+        f"a worker killed with -9: the next one runs after {forked:.2f} s, "
+        f"all requests are answered {forked + _until_well(service):.2f} s after the kill"
+    )
