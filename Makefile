@@ -40,7 +40,8 @@ train: $(VENV)/.all
 bench: $(VENV)/.all
 	$(RUN) -m tests.bench_serving
 	$(RUN) -m tests.bench_preprocessing
-	$(RUN) -m tests.bench_training --images 12800
+	-$(RUN) -m pip install --quiet --disable-pip-version-check -r tests/requirements-torch.txt
+	$(RUN) -m tests.bench_training
 
 docs: $(VENV)/.all
 	$(RUN) -m docs.pictures docs/pictures

@@ -1,6 +1,6 @@
 """The commands of trainer/README.md, run as they stand; the table with what they give.
 
-python -m tests.articles            print the table with fresh results
+python -m tests.articles [PART]     print the table with fresh results; only of commands with PART in them
 """
 
 import contextlib
@@ -52,12 +52,12 @@ def result(output: str) -> str:
     raise AssertionError(f"no figure in {output!r}")
 
 
-def print_table() -> None:
-    """Print the table of the README with fresh results."""
+def print_table(part: str = "") -> None:
+    """Print the table of the README with fresh results where the command has `part` in it."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for line in README.read_text().splitlines():
             found = ROW.match(line)
-            if found:
+            if found and part in found["command"]:
                 quiet = () if "cross-validate" in line else ("--quiet",)
                 print(f"| {found['what']} | `{found['command']}` | {result(run(found['command'], *quiet))} |")
             elif line.startswith("|"):
@@ -67,4 +67,4 @@ def print_table() -> None:
 
 if __name__ == "__main__":
     assert Path(README).exists()
-    print_table()
+    print_table(*sys.argv[1:2])

@@ -91,6 +91,30 @@ def test_a_one_turns_half_as_far() -> None:
     assert 12 < turned[1] < 17
 
 
+def bars(**settings: float) -> np.ndarray:
+    """Return 200 distorted copies of an upright bar, 20 pixels high and 4 wide."""
+    bar = np.zeros((200, 28, 28), np.float32)
+    bar[:, 4:24, 12:16] = 1
+    chosen = dataclasses.replace(NOTHING, share=1.0, **settings)
+    return warp(bar, np.full(200, 6), chosen, np.random.default_rng(0))
+
+
+def test_scale_changes_height_and_width_each_by_itself() -> None:
+    pictures = bars(scale=0.2)
+    height, width = pictures.max(axis=2).sum(axis=1), pictures.max(axis=1).sum(axis=1)
+    assert 16 < height.min() < 17.5  # 20 / 1.2
+    assert 23 < height.max() < 26.5  # 20 / 0.8
+    assert 3.2 < width.min() < 3.7
+    assert 4.5 < width.max() < 5.5
+    assert abs(np.corrcoef(height, width)[0, 1]) < 0.3
+
+
+def test_shear_slants_upright_strokes_no_further_than_asked() -> None:
+    slants = np.tan(np.radians([angle(picture) for picture in bars(shear=0.3)]))
+    assert 0.25 < slants.max() < 0.33
+    assert -0.33 < slants.min() < -0.25
+
+
 def ink(pictures: np.ndarray) -> float:
     return float(pictures.sum())
 

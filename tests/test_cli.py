@@ -1,7 +1,9 @@
 """The commands as people type them: what they print, what they leave behind, how they end."""
 
 import dataclasses
+import errno
 import fcntl
+import gzip
 import json
 import os
 import pty
@@ -12,6 +14,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -132,6 +135,62 @@ def test_a_failure_is_one_line_that_says_what_to_do(
     monkeypatch.setattr("trainer.fetch.ATTEMPTS", 1)
     assert main([*words, "--quiet"] if words[0] in ("train", "distill") else words) == code
     assert complaint in one_line(capsys.readouterr().err)
+
+
+def cut(content: bytes) -> bytes:
+    return content[:-20]
+
+
+def other_magic(content: bytes) -> bytes:
+    return gzip.compress(b"\1" + gzip.decompress(content)[1:])
+
+
+def label_eleven(content: bytes) -> bytes:
+    return gzip.compress(gzip.decompress(content)[:-1] + b"\x0b")
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "complaint"),
+    [
+        ("train-images-idx3-ubyte.gz", cut, "train-images-idx3-ubyte.gz cannot be read"),
+        ("t10k-images-idx3-ubyte.gz", other_magic, "magic 0x01000803, expected 0x00000803"),
+        ("train-labels-idx1-ubyte.gz", label_eleven, "a train label is 11; labels are 0 to 9"),
+    ],
+)
+def test_broken_data_end_in_one_line_and_leave_nothing(
+    file: str, damage: Callable[[bytes], bytes], complaint: str, tmp_path: Path, capsys: Output
+) -> None:
+    path = write_mnist(tmp_path / "data", train=20, test=10) / file
+    path.write_bytes(damage(path.read_bytes()))
+    assert main(["train", "mnist", "--data", "data", *QUICK]) == 1
+    assert complaint in one_line(capsys.readouterr().err)
+    assert [one.name for one in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_loss_that_is_no_number_ends_in_one_line_and_publishes_nothing(
+    tmp_path: Path, capsys: Output
+) -> None:
+    assert train("--learning-rate", "1e30", "--optimizer", "sgd") == 1
+    assert re.search(r"the loss became (nan|inf) in epoch \d\. Lower", one_line(capsys.readouterr().err))
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("folder", ["checkpoints", "models", "report"])
+def test_a_full_disk_ends_in_one_line_and_leaves_nothing_half_written(
+    folder: str, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.fsync
+
+    def full(descriptor: int) -> None:
+        if folder in os.readlink(f"/proc/self/fd/{descriptor}"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr("os.fsync", full)
+    assert train("--report", "report") == 1
+    assert "No space left on device" in one_line(capsys.readouterr().err)
+    left = [path.name for path in (tmp_path / folder).iterdir() if path.suffix != ".png"]
+    assert left == []
 
 
 @pytest.mark.parametrize(

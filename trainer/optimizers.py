@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-BLOCK = 16_384  # float32 values: each array's share of the cache is 64 KiB
+BLOCK = 32_768  # float32 values: each array's share of the cache is 128 KiB
 
 
 def blocks(part: slice) -> Iterator[slice]:

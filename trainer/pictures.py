@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from service.classifier import Classifier
 from service.network import Layer
@@ -81,34 +81,36 @@ def _plain(axes: Axes) -> Axes:
 
 def _sheet(
     rows: Sequence[Sequence[np.ndarray | None]], size: float, title: str, colors: Colormap = PAPER
-) -> tuple[Figure, Axes, int]:
-    """Return a figure with rows of square pictures in [0, 1], its axes, and the pitch between pictures.
+) -> tuple[Figure, Axes, tuple[int, int]]:
+    """Return a figure with rows of pictures in [0, 1], its axes, and the pitch down and across.
 
-    One large picture: hundreds of axes would take seconds to draw. size: of a picture, in inches.
+    One large picture: hundreds of axes would take seconds to draw. size: width of a picture, in inches.
     """
-    side = next(len(picture) for row in rows for picture in row if picture is not None)
-    pitch = side + max(2, side // 7)
+    high, wide = next(picture.shape for row in rows for picture in row if picture is not None)
+    gap = max(2, wide // 7)
+    down, across = high + gap, wide + gap
     columns = max(len(row) for row in rows)
-    paper = np.full((len(rows) * pitch, columns * pitch), np.nan)
+    paper = np.full((len(rows) * down - gap, columns * across - gap), np.nan)
     for i, row in enumerate(rows):
         for j, picture in enumerate(row):
             if picture is not None:
-                paper[i * pitch : i * pitch + side, j * pitch : j * pitch + side] = picture
-    figure = _figure(columns * size, len(rows) * size + 0.35)
+                paper[i * down : i * down + high, j * across : j * across + wide] = picture
+    figure = _figure(columns * size, columns * size * len(paper) / paper.shape[1] + 0.35)
     axes = figure.subplots()
     axes.imshow(paper, cmap=colors, vmin=0, vmax=1, interpolation="nearest")
     axes.set_axis_off()
     figure.suptitle(title, fontsize=11, color=INK)
-    return figure, axes, pitch
+    return figure, axes, (down, across)
 
 
 def confusion_figure(evaluation: Evaluation) -> Figure:
     """Return the confusion matrix; colour shows the mistakes only, or the right ones would hide them."""
-    figure = _figure(6.4, 5.6)
+    figure = _figure(6, 6)
     axes = figure.subplots()
+    axes.spines[:].set_color("#e6e9ec")
     counts = evaluation.confusion
-    most = max((counts * (1 - np.eye(CLASSES, dtype=int))).max(), 8)  # a single mistake stays pale
     mistakes = counts * (1 - np.eye(CLASSES, dtype=int))
+    most = max(mistakes.max(), 8)  # a single mistake stays pale
     axes.imshow(mistakes, cmap=SHADES, vmin=0, vmax=most)
     dark = 0.6 * most
     for truth in range(CLASSES):
@@ -117,7 +119,7 @@ def confusion_figure(evaluation: Evaluation) -> Figure:
             if count:
                 right = truth == answer
                 color = GREY if right else "white" if count > dark else INK
-                axes.text(answer, truth, f"{count}", ha="center", va="center", fontsize=9, color=color)
+                axes.text(answer, truth, f"{count:,}", ha="center", va="center", fontsize=9, color=color)
     axes.set_xticks(range(CLASSES))
     axes.set_yticks(range(CLASSES))
     axes.set_xlabel("answer")
@@ -151,7 +153,7 @@ def digits_figure(evaluation: Evaluation) -> Figure:
 
 
 def mistakes_figure(examples: Examples, probabilities: np.ndarray) -> Figure:
-    """Return the pictures with the surest wrong answers, worst first: answer, its probability, truth."""
+    """Return the pictures whose truth was found least likely, worst first: truth, answer, how sure."""
     answers = probabilities.argmax(axis=1)
     truth_share = probabilities[np.arange(len(answers)), examples.labels]
     wrong = np.flatnonzero(answers != examples.labels)
@@ -160,33 +162,36 @@ def mistakes_figure(examples: Examples, probabilities: np.ndarray) -> Figure:
         figure = _figure(6, 1)
         figure.text(0.5, 0.5, "No mistake to show.", ha="center", va="center", color=INK)
         return figure
-    title = f"the {len(worst)} worst of {len(wrong)} mistakes: answer (sure to), not truth"
+    title = (
+        f"the {len(worst)} worst of {len(wrong)} mistakes"
+        if len(worst) < len(wrong)
+        else f"all {len(worst)} mistakes"
+    )
+    side = examples.pictures.shape[1]
+    above, beside = side // 2, side // 8  # room for two lines of text
     shown = [
-        [examples.pictures[index] for index in worst[start : start + 10]]
-        for start in range(0, len(worst), 10)
+        np.pad(examples.pictures[index], ((above, 0), (beside, beside)), constant_values=np.nan)
+        for index in worst
     ]
-    space = len(shown[0][0]) // 4  # for the captions
-    padded: list[list[np.ndarray | None]] = [[_on_top(picture, space) for picture in row] for row in shown]
-    padded[0] += [None] * (6 - len(padded[0]))
-    figure, axes, pitch = _sheet(padded, 1.15, title)
+    rows: list[list[np.ndarray | None]] = [
+        list(shown[start : start + 10]) for start in range(0, len(shown), 10)
+    ]
+    rows[0] += [None] * (6 - len(rows[0]))
+    figure, axes, (down, across) = _sheet(
+        rows, 0.83, f"{title}, those first that find the truth least likely"
+    )
     for place, index in enumerate(worst):
-        share = 100 * probabilities[index, answers[index]]
         row, column = divmod(place, 10)
-        axes.text(
-            column * pitch + (pitch - 2) / 2,
-            row * pitch + space * 0.55,
-            f"{answers[index]} ({share:.0f} %), not {examples.labels[index]}",
-            fontsize=7.5,
-            ha="center",
-            va="center",
-            color=INK,
-        )
+        share = 100 * probabilities[index, answers[index]]
+        middle = column * across + beside + (side - 1) / 2
+        for line, text, color in (
+            (0.12, f"{examples.labels[index]} taken for {answers[index]}", INK),
+            (0.33, f"{share:.0f} % sure", "#5b6670"),
+        ):
+            axes.text(
+                middle, row * down + line * side, text, fontsize=7.5, ha="center", va="center", color=color
+            )
     return figure
-
-
-def _on_top(picture: np.ndarray, space: int) -> np.ndarray:
-    """Return a square picture with `space` empty rows above and as much room at the sides."""
-    return np.pad(picture, ((space, 0), (space // 2, space - space // 2)), constant_values=np.nan)
 
 
 def reliability_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
@@ -202,17 +207,31 @@ def reliability_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     figure = _figure(5.6, 5.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     _plain(upper).plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfectly calibrated")
-    # The error bar is that of a share of so many pictures (one standard error).
-    spread = np.sqrt(np.maximum(accuracy * (1 - accuracy), 0) / counts[filled])
+    spread = np.abs(_share_interval(accuracy, counts[filled]) - accuracy)
     upper.errorbar(meant, accuracy, spread, fmt="o-", color=BLUE, capsize=3, label="this model")
     upper.set_ylim(0, 1.03)
     upper.set_ylabel("share right")
     upper.legend(frameon=False, fontsize=9)
     _plain(lower).bar(edges[:-1] + 0.5 / CALIBRATION_BINS, counts, 0.9 / CALIBRATION_BINS, color=GREY)
     lower.set_yscale("log")
+    lower.set_ylim(0.5, 2 * counts.max())  # a single picture is a bar as well
+    lower.yaxis.set_major_locator(LogLocator(numticks=5))
+    lower.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    lower.yaxis.set_minor_formatter(NullFormatter())
+    lower.minorticks_off()
     lower.set_ylabel("pictures")
     lower.set_xlabel("confidence")
     return figure
+
+
+def _share_interval(shares: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return lower and upper ends, (2, n), of what each share of so many pictures may stand for.
+
+    Wilson 1927, one standard error: unlike the usual formula, one picture of one is not certainty.
+    """
+    middle = (shares + 0.5 / counts) / (1 + 1 / counts)
+    half = np.sqrt(shares * (1 - shares) / counts + 0.25 / counts**2) / (1 + 1 / counts)
+    return np.stack((middle - half, middle + half))
 
 
 def coverage_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
@@ -227,18 +246,26 @@ def coverage_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     right_end = errors[kept >= 90]
     axes.set_ylim(0, max(1.25 * right_end.max(), 0.1))
     for share, name, place in (
-        (100, "all", (-6, 6)),
-        (99, "surest 99 %", (-8, -14)),
+        (100, "all", (0, 20)),
+        (99, "surest 99 %", (-10, 6)),
         (95, "surest 95 %", (-8, 8)),
     ):
         error = errors[max(round(share / 100 * len(errors)), 1) - 1]
-        axes.plot([share], [error], "o", color=ORANGE, markersize=6)
+        axes.plot([share], [error], "o", color=ORANGE, markersize=6, clip_on=False, zorder=3)
         axes.annotate(
             f"{name}: {error:.2f} %", (share, error), place, textcoords="offset points", ha="right", color=INK
         )
     axes.set_xlabel("answers kept, the surest first, %")
     axes.set_ylabel("wrong among them, %")
     return figure
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Scale the vertical axis by logarithms, with plain numbers at 1, 2 and 5 times powers of ten."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.minorticks_off()
 
 
 def curves_figure(history: Sequence[Mapping[str, Any]]) -> Figure:
@@ -257,7 +284,7 @@ def curves_figure(history: Sequence[Mapping[str, Any]]) -> Figure:
                 values = np.array([entry[name] for entry in history]) * scale + (100 if scale < 0 else 0)
                 axes.plot(epochs, values, ".-" if len(epochs) < 30 else "-", color=color, label=label)
                 if (values > 0).all() and values.max() > 5 * values.min():
-                    axes.set_yscale("log")
+                    _logarithmic(axes)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(title, fontsize=11)
@@ -273,7 +300,7 @@ def weights_figure(layer: Layer, side: int) -> Figure:
     for unit in shown:
         weights = layer.weights[:, unit].reshape(side, side)
         scaled.append(0.5 + 0.5 * weights / (np.abs(weights).max() or 1))
-    title = f"first layer: the {len(shown)} strongest of {len(norms)} units"
+    title = f"first layer: the {len(shown)} strongest of {len(norms):,} units"
     rows = [scaled[start : start + 12] for start in range(0, len(scaled), 12)]
     return _sheet(rows, 0.8, title, WANTED)[0]
 
@@ -300,6 +327,7 @@ def balance_figure(train: Examples, test: Examples) -> Figure:
     ):
         counts = np.bincount(examples.labels, minlength=CLASSES)
         axes.bar(np.arange(CLASSES) + offset, counts, 0.36, color=color, label=f"{name}, {counts.sum():,}")
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.set_xticks(range(CLASSES))
     axes.set_xlabel("digit")
     axes.set_ylabel("pictures")

@@ -58,8 +58,9 @@ DATA = [
 CURVES = Section(
     "curves",
     "How training went",
-    "Training figures are those of distorted pictures, with dropout where there is some: they may well be "
-    "worse than validation. Validation that rises again while training falls is overfitting.",
+    "Training figures are those of distorted pictures, with dropout where there is some, and against the "
+    "teachers' answers where there are some: they may well be worse than validation. Validation that rises "
+    "again while training falls is overfitting.",
 )
 ANSWERS = [
     Section("confusion", "What is taken for what", "Test pictures. Only mistakes are coloured."),
