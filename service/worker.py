@@ -19,7 +19,7 @@ from selectors import EVENT_READ as READ
 from selectors import EVENT_WRITE as WRITE
 from typing import Any
 
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from service.connection import Connection
 from service.refusals import OVERLOADED, TOO_SLOW, Refusals, path_of, problem_for
@@ -194,7 +194,9 @@ class PatientWorker(ThreadWorker):
         """Wait for the next request on a connection; it may be there already."""
         connection: Connection = conn.sock
         connection.expect_another()
-        connection.begin(self.settings.read_timeout_seconds if connection.received else self.cfg.keepalive)
+        # At the end too: an answer may be out just before it and noticed just after.
+        rest_seconds = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
+        connection.begin(self.settings.read_timeout_seconds if connection.received else rest_seconds)
         self.rest(conn, IDLE, self.on_readable)
         if connection.received:
             self.advance(conn)

@@ -3,6 +3,7 @@
 import os
 import shutil
 
+import numpy as np
 import pytest
 
 from service.artifact import save
@@ -74,7 +75,20 @@ def test_a_moved_link_is_followed(tmp_path):
     assert version(registry) != before
 
 
-@pytest.mark.parametrize("content", [b"", b"rubbish", tiny_content()[:1000], tiny_content(temperature=0)])
+OTHER_ANSWERS = np.zeros((2, 10), "f4")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"rubbish",
+        tiny_content()[:1000],
+        tiny_content(temperature=0),
+        tiny_content(probe_logits=OTHER_ANSWERS),
+    ],
+    ids=["empty", "rubbish", "truncated", "senseless", "answers other than it should"],
+)
 def test_a_broken_file_is_refused_counted_once_and_the_old_model_stays(tmp_path, content):
     failures = []
     save(tmp_path / "one.npz", tiny_content(seed=1))

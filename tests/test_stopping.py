@@ -99,8 +99,29 @@ def test_without_a_drain_sigterm_still_loses_no_request_that_was_begun(tmp_path)
         assert server.process.wait(30) == 0
 
 
+def test_connections_that_nobody_has_accepted_yet_are_answered_at_the_end(tmp_path):
+    with running_service(tmp_path, WEB_CONCURRENCY="1") as server:
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGSTOP)
+        waiting = [connect(server) for _ in range(10)]
+        for connection in waiting:
+            connection.sendall(post(IMAGE))
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)  # the master passes it on
+        os.kill(worker, signal.SIGCONT)
+        for connection in waiting:
+            with connection:
+                (answer,) = split(*read_all(connection))
+                assert answer.status == 200
+
+
 def test_an_idle_connection_does_not_hold_the_end_up(tmp_path):
-    with running_service(tmp_path) as server, requests.Session() as session, connect(server) as silent:
+    # Far more than `stop` waits for: it has to be the connections' end, not the time's.
+    with (
+        running_service(tmp_path, DIGITS_GRACEFUL_TIMEOUT_SECONDS="600") as server,
+        requests.Session() as session,
+        connect(server) as silent,
+    ):
         session.get(f"{server.url}/livez", timeout=5)
         assert server.stop() == 0
         assert silent.recv(1) == b""
