@@ -54,11 +54,12 @@ def fit_judge(
     start = 0
     for examples, target, number in shown:
         for copy in range(1 + number):
-            seen = distorted(examples, geometry, config, rng) if copy else examples
-            end = start + len(seen)
-            _look(layers, seen.pixels, inputs[start:end])
-            targets[start:end] = target
-            start = end
+            for part in parts(examples):
+                seen = distort(part, geometry, config, rng) if copy else part.pixels
+                end = start + len(seen)
+                inputs[start:end] = judge_inputs(seen, forward(layers, seen)[:-1])
+                targets[start:end] = target
+                start = end
     return _fit(inputs, targets, config)
 
 
@@ -66,19 +67,22 @@ def distorted(
     examples: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
 ) -> Examples:
     """Return distorted and re-centred copies: unusual but real handwriting."""
-    settings = dataclasses.replace(config.augmentation, share=1.0)
-    parts = [
-        examples.take(part) for part in np.array_split(np.arange(len(examples)), -(-len(examples) // PART))
-    ]
-    pixels = [normalize(augment(one.pictures, one.labels, settings, rng), geometry) for one in parts]
+    pixels = [distort(part, geometry, config, rng) for part in parts(examples)]
     return Examples(np.concatenate(pixels).reshape(examples.pictures.shape), examples.labels)
 
 
-def _look(layers: Sequence[Layer], pixels: np.ndarray, inputs: np.ndarray) -> None:
-    """Write what the judge sees of pixels into inputs, row by row."""
-    for start in range(0, len(pixels), PART):
-        part = pixels[start : start + PART]
-        inputs[start : start + PART] = judge_inputs(part, forward(layers, part)[:-1])
+def distort(
+    examples: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the pixels, (n, side * side), of distorted and re-centred copies."""
+    settings = dataclasses.replace(config.augmentation, share=1.0)
+    return normalize(augment(examples.pictures, examples.labels, settings, rng), geometry)
+
+
+def parts(examples: Examples) -> Iterator[Examples]:
+    """Yield the examples in parts of equal size."""
+    for part in np.array_split(np.arange(len(examples)), -(-len(examples) // PART)):
+        yield examples.take(part)
 
 
 def _fit(inputs: np.ndarray, targets: np.ndarray, config: TrainingConfig) -> list[Layer]:
