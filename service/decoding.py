@@ -41,7 +41,7 @@ TURNS = {
 }
 
 # Shared by the threads of a process. A picture that most telephones send passes in any company.
-_GATE = Gate(256 * MEBIBYTE, most_waiting=4, longest_wait_seconds=5.0)
+_GATE = Gate(256 * MEBIBYTE, most_waiting=2, longest_wait_seconds=5.0)
 # Bytes for each pixel while a file is read, measured and rounded up. Pillow keeps colour in four.
 _BYTES_A_PIXEL = {"WEBP": 21, "TIFF": 10}
 SMALL_PIXELS = 200_000  # below, as many as there are threads do no harm

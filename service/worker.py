@@ -1,12 +1,13 @@
 """The worker process: a gunicorn `gthread` worker in which no client can make a thread wait.
 
     accept -> receive until the request is complete -> thread: parse, answer -> send -> next request
-              (one loop, never waits)                  (16 threads)            (the loop again)
+              (one loop, never waits)                  (a few threads)         (the loop again)
 
 Gunicorn's own loop hands a connection to a thread as soon as its first byte is there, and the
 thread then waits for the rest; as many slow clients as there are threads stop the worker. Here the
 loop keeps slow clients, at the price of a socket each, and threads see whole requests only. That
-also tells how much work is waiting: what exceeds it is refused at once.
+also tells how much work is waiting: what exceeds it is refused at once. The threads are few, because
+none of them ever waits for a client and all of them compete with the loop for the interpreter.
 """
 
 import errno

@@ -92,13 +92,13 @@ def test_the_operator_gets_the_same_rules() -> None:
     assert yaml.safe_load(expected)["spec"] == yaml.safe_load(RULES.read_text())
 
 
-def test_saturation_is_measured_against_the_threads_that_a_pod_has() -> None:
+def test_saturation_is_measured_against_the_requests_that_a_pod_takes() -> None:
     lines = (DEPLOY / "base" / "config.env").read_text().splitlines()
     settings = Settings.from_env(dict(line.split("=") for line in lines if line and line[0] != "#"))
-    threads = settings.workers * settings.threads
+    taken = settings.workers * settings.max_in_flight
     (saturated,) = (rule for rule in rules() if rule.get("alert") == "DigitsSaturated")
-    assert saturated["expr"].endswith(f"> {round(0.8 * threads)}")
-    assert saturated["annotations"]["summary"].endswith(f"it can answer {threads}.")
+    assert saturated["expr"].endswith(f"> {round(0.2 * taken)}")
+    assert saturated["annotations"]["summary"].endswith(f"beyond {taken} it refuses.")
 
 
 @pytest.fixture(scope="module")
