@@ -40,34 +40,46 @@ def fit_judge(
     """
     if not config.outliers:
         return []
+    return _fit(*_shown(layers, digits, geometry, config), config)
+
+
+def _shown(
+    layers: Sequence[Layer], digits: Examples, geometry: Geometry, config: TrainingConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the judge sees of digits and outliers, (n, width), and 1 for outliers, (n, 1)."""
     rng = np.random.default_rng((config.seed, STREAM))
     pixels = make_outliers(config.outliers, geometry, digits, rng)
     outliers = Examples(pixels.reshape(-1, geometry.side, geometry.side), np.zeros(len(pixels), int))
     count = min(DIGITS_PER_OUTLIER * config.outliers, len(digits))
-    known = digits.take(rng.permutation(len(digits))[:count]) + draw_digits(count // 8, geometry, rng)
-    copies = max(2, round(3 * config.outliers / len(known)))  # more of few
-    shown = [(known, 0, copies), (outliers, 1, 2)]
-    rows = sum(len(examples) * (1 + number) for examples, _, number in shown)
+    chosen = rng.permutation(len(digits))[:count]
+    drawn = draw_digits(count // 8, geometry, rng)
+    copies = max(2, round(3 * config.outliers / (count + len(drawn))))  # more of few
+    shown = [
+        (digits, chosen, 0, copies),
+        (drawn, np.arange(len(drawn)), 0, copies),
+        (outliers, np.arange(len(outliers)), 1, 2),
+    ]
+    rows = sum(len(indices) * (1 + number) for _, indices, _, number in shown)
     width = judge_inputs(pixels[:1], forward(layers, pixels[:1])[:-1]).shape[1]
     # A hundred and fifty thousand rows: in float16, which is fine enough, they take 400 MB.
     inputs, targets = np.empty((rows, width), np.float16), np.empty((rows, 1), np.float32)
     start = 0
-    for examples, target, number in shown:
+    for examples, indices, target, number in shown:
         for copy in range(1 + number):
-            for part in parts(examples):
+            for part in parts(examples, indices):
                 seen = distort(part, geometry, config, rng) if copy else part.pixels
                 end = start + len(seen)
                 inputs[start:end] = judge_inputs(seen, forward(layers, seen)[:-1])
                 targets[start:end] = target
                 start = end
-    return _fit(inputs, targets, config)
+    return inputs, targets
 
 
 def distorted(
     examples: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
 ) -> Examples:
     """Return distorted and re-centred copies: unusual but real handwriting."""
-    pixels = [distort(part, geometry, config, rng) for part in parts(examples)]
+    pixels = [distort(part, geometry, config, rng) for part in parts(examples, np.arange(len(examples)))]
     return Examples(np.concatenate(pixels).reshape(examples.pictures.shape), examples.labels)
 
 
@@ -79,9 +91,9 @@ def distort(
     return normalize(augment(examples.pictures, examples.labels, settings, rng), geometry)
 
 
-def parts(examples: Examples) -> Iterator[Examples]:
-    """Yield the examples in parts of equal size."""
-    for part in np.array_split(np.arange(len(examples)), -(-len(examples) // PART)):
+def parts(examples: Examples, indices: np.ndarray) -> Iterator[Examples]:
+    """Yield the examples with these indices in parts of equal size."""
+    for part in np.array_split(indices, -(-len(indices) // PART) or 1):
         yield examples.take(part)
 
 

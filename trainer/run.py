@@ -113,6 +113,7 @@ def train_model(
         dataset = dataclasses.replace(dataset, sources=dataset.sources | teachers.sources)
     task = digits_task(dataset, with_drawn(examples, dataset, config), validation, config, teachers)
     state = run_task(task, config, session, dataset.sources)
+    del task  # and with it the drawn digits and their copy of the others
     measured = export(state.best, config, dataset, examples, validation, session.command)
     if not config.refit:
         return Trained(measured, measured, state)
