@@ -100,8 +100,10 @@ def when_ready(server: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     """Drop the gauges of a worker that ended."""
+    from service.balance import forget
     from service.metrics import forget_worker
 
+    forget(worker.slot)
     forget_worker(worker.slot)
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from service.balance import Balance
 from service.connection import Connection
 from service.refusals import OVERLOADED, TOO_SLOW, Refusals, path_of, problem_for
 
@@ -29,6 +30,7 @@ from service.refusals import OVERLOADED, TOO_SLOW, Refusals, path_of, problem_fo
 PROBES = (b"GET /livez", b"GET /readyz", b"GET /metrics", b"GET /v2/health/")
 SWEEP_SECONDS = 0.25
 LINGER_SECONDS = 2.0
+YIELD_SECONDS = 0.001
 # A client that is told 413 while it sends has to be read on, or it sees a reset and not the answer.
 LINGER_BYTES = 128 * 1024 * 1024
 HELD_UPLOADS = 4  # requests of the largest size that a worker holds in memory; of small ones, many more
@@ -53,6 +55,8 @@ class PatientWorker(ThreadWorker):
         self.running: dict[TConn, int] = {}
         self.counted_waiting = 0
         self.swept = 0.0
+        self.balance = Balance(self.slot, self.cfg.workers)
+        self.balance.tell(0)
         self.probe_pool = ThreadPoolExecutor(1)
         super().init_process()
 
@@ -60,6 +64,8 @@ class PatientWorker(ThreadWorker):
 
     def accept(self, listener: socket.socket) -> bool:
         """Accept one connection; return whether there was one."""
+        if self.alive and self.balance.is_ahead():
+            time.sleep(YIELD_SECONDS)  # another worker is less busy: let it be first
         try:
             client, address = listener.accept()
         except OSError as error:
@@ -69,6 +75,7 @@ class PatientWorker(ThreadWorker):
         if self.nr_conns >= self.worker_connections - 1:
             self.drop_oldest()
         self.nr_conns += 1
+        self.balance.tell(self.nr_conns)
         connection = Connection(client, self.settings.max_upload_bytes, self.settings.read_timeout_seconds)
         conn = TConn(self.cfg, connection, address, listener.getsockname())
         conn.data_ready = True
@@ -96,6 +103,7 @@ class PatientWorker(ThreadWorker):
     def close(self, conn: TConn) -> None:
         """Close a connection that nobody has just now."""
         self.nr_conns -= 1
+        self.balance.tell(self.nr_conns)
         conn.close()
 
     def drop_oldest(self) -> None:
