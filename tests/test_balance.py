@@ -1,0 +1,70 @@
+"""New connections go to the worker that has fewer of them."""
+
+import contextlib
+from collections import Counter
+from pathlib import Path
+
+import requests
+
+from service import balance
+from service.balance import Balance
+from tests.drawing import digit_png
+from tests.serving import Server, running_service, wait_until
+from tests.sockets import connect, open_connections
+
+CLIENTS = 40
+
+
+def sockets(pid: int) -> int:
+    """Return how many sockets a worker has open."""
+    links = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            links.append(str(descriptor.readlink()))
+    return sum(link.startswith("socket:") for link in links)
+
+
+def ready(server: Server) -> bool:
+    """Tell whether both workers are there and watch their models, which they begin when all else is done."""
+    pids = server.workers()
+    return len(pids) == 2 and all(len(list(Path(f"/proc/{pid}/task").iterdir())) > 1 for pid in pids)
+
+
+def taken(server: Server, before: Counter[int]) -> list[int]:
+    return [sockets(pid) - before[pid] for pid in server.workers()]
+
+
+def test_connections_that_come_at_once_are_shared_between_the_workers(tmp_path: Path) -> None:
+    with running_service(tmp_path) as server, contextlib.ExitStack() as closing:
+        wait_until(lambda: ready(server), "both workers")
+        before = Counter({pid: sockets(pid) for pid in server.workers()})
+        for _ in range(CLIENTS):
+            closing.enter_context(connect(server))
+        wait_until(lambda: open_connections(server) == CLIENTS, "all connections")
+        wait_until(lambda: sum(taken(server, before)) == CLIENTS, "all accepted")
+        assert min(taken(server, before)) >= CLIENTS // 4
+        assert server.predict(digit_png(3)).status_code == 200
+
+
+def test_a_worker_that_is_alone_takes_all(tmp_path: Path) -> None:
+    with running_service(tmp_path, WEB_CONCURRENCY="1") as server:
+        answers = [requests.get(f"{server.url}/livez", timeout=5).status_code for _ in range(20)]
+    assert answers == [200] * 20
+
+
+def test_who_is_ahead_is_known_and_the_dead_do_not_count() -> None:
+    one, other = Balance(0, 2), Balance(1, 2)
+    try:
+        one.tell(3)
+        assert not one.is_ahead()  # nobody else is there
+        other.tell(1)
+        assert one.is_ahead()
+        assert not other.is_ahead()
+        other.tell(3)
+        assert not one.is_ahead()
+        other.tell(0)
+        balance.forget(1)
+        assert not one.is_ahead()
+    finally:
+        balance.forget(0)
+        balance.forget(1)
