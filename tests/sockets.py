@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,3 +96,23 @@ def until_closed(connections: list[socket.socket], seconds: float) -> list[bytes
         assert closed, f"still open after {seconds} s"
         received.append(data)
     return received
+
+
+@contextlib.contextmanager
+def dripping(connections: list[socket.socket], seconds: float = 0.2) -> Iterator[None]:
+    """Send a byte into each connection every so many seconds, so that none is ever silent."""
+    done = threading.Event()
+
+    def drip() -> None:
+        while not done.wait(seconds):
+            for connection in connections:
+                with contextlib.suppress(OSError):
+                    connection.send(b"a")
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

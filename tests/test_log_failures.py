@@ -22,6 +22,13 @@ def test_a_full_log_disk_does_not_stop_answers(tmp_path):
         assert exchange(server, b"rubbish\r\n\r\n")[0].status == 400
 
 
+def ask_fifty_times(port: int) -> None:
+    url = f"http://127.0.0.1:{port}"
+    wait_until(lambda: answers(f"{url}/readyz"), "the service")
+    for _ in range(50):
+        assert requests.post(f"{url}/predict", files={"file": IMAGE}, timeout=30).status_code == 200
+
+
 def test_a_reader_of_the_log_that_went_away_does_not_stop_answers():
     port = free_port()
     environment = {"PATH": "/usr/bin:/bin", "PORT": str(port)}
@@ -30,10 +37,7 @@ def test_a_reader_of_the_log_that_went_away_does_not_stop_answers():
     )
     try:
         process.stdout.close()
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{url}/readyz"), "the service")
-        for _ in range(50):
-            assert requests.post(f"{url}/predict", files={"file": IMAGE}, timeout=30).status_code == 200
+        ask_fifty_times(port)
     finally:
         process.terminate()
         process.wait()
@@ -47,10 +51,7 @@ def test_a_closed_stdout_does_not_stop_answers():
         env={"PATH": "/usr/bin:/bin", "PORT": str(port)},
     )
     try:
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{url}/readyz"), "the service")
-        for _ in range(50):
-            assert requests.post(f"{url}/predict", files={"file": IMAGE}, timeout=30).status_code == 200
+        ask_fifty_times(port)
     finally:
         process.terminate()
         process.wait()

@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +9,7 @@ import requests
 
 from tests.drawing import digit_png
 from tests.serving import Server, running_service, wait_until
-from tests.sockets import connect, exchange, open_connections, post, split, until_closed
+from tests.sockets import connect, dripping, exchange, open_connections, post, split, until_closed
 
 READ_TIMEOUT_SECONDS = 2
 EACH_KIND = 50
@@ -45,26 +44,6 @@ class OpenMany:
 def open_many() -> Iterator[OpenMany]:
     with contextlib.ExitStack() as closing:
         yield OpenMany(closing)
-
-
-@contextlib.contextmanager
-def dripping(connections: list[socket.socket]) -> Iterator[None]:
-    """Send a byte into each connection five times a second, so that none is ever silent."""
-    done = threading.Event()
-
-    def drip() -> None:
-        while not done.wait(0.2):
-            for connection in connections:
-                with contextlib.suppress(OSError):
-                    connection.send(b"a")
-
-    thread = threading.Thread(target=drip)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def ask(server: Server, times: int = 20) -> None:

@@ -9,7 +9,6 @@ import os
 import signal
 import statistics
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 from tests.bench.load import measure
 from tests.bench.pictures import form, pictures, write_script
 from tests.bench.servers import Running
-from tests.sockets import connect, post
+from tests.sockets import connect, dripping, post
 
 SLOW_CLIENTS = 200
 TOO_MANY = 512  # four times the 2 x 64 requests that two workers take at once
@@ -34,7 +33,6 @@ def slow_clients(service: Running) -> Iterator[None]:
     """Keep 200 connections that say nothing, stall, or drip a byte a second into header or body."""
     whole = post(next(iter(pictures().values())))
     beginnings = [b"", whole[:-50], whole[:-50], b"POST /predict HTTP/1.1\r\nHost: x\r\nX-Slow: "]
-    done = threading.Event()
     with contextlib.ExitStack() as closing:
         slow = []
         for beginning in beginnings * (SLOW_CLIENTS // len(beginnings)):
@@ -42,19 +40,8 @@ def slow_clients(service: Running) -> Iterator[None]:
             connection.sendall(beginning)
             slow.append(connection)
 
-        def drip() -> None:
-            while not done.wait(1):
-                for connection in slow[2::4] + slow[3::4]:
-                    with contextlib.suppress(OSError):
-                        connection.send(b"a")
-
-        thread = threading.Thread(target=drip)
-        thread.start()
-        try:
+        with dripping(slow[2::4] + slow[3::4], seconds=1):
             yield
-        finally:
-            done.set()
-            thread.join()
 
 
 def beside_slow_clients(service: Running, folder: Path, seconds: float) -> str:
