@@ -6,8 +6,7 @@ DIGITS_API_KEY_FILE or DIGITS_API_KEY -> key -> each request must carry it, or g
 
 import hmac
 
-from flask import Flask, request
-from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.datastructures import Headers, WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from service.config import Settings
@@ -25,21 +24,19 @@ def key_of(settings: Settings) -> bytes | None:
     return settings.api_key.encode("utf-8", "surrogateescape") if settings.api_key else None
 
 
-def require_key(app: Flask, settings: Settings) -> None:
-    """Have `app` refuse requests that lack the key of the settings; without one it is open to all.
+class Key:
+    """The key that requests must carry, read once; without one the service is open to all."""
 
-    The key comes as `Authorization: Bearer KEY` or as `X-API-Key: KEY`. It is read once, at the start.
-    """
-    key = key_of(settings)
-    if key is None:
-        return
+    def __init__(self, settings: Settings) -> None:
+        self._key = key_of(settings)
 
-    @app.before_request
-    def check() -> None:
-        if is_open(request.url_rule.rule if request.url_rule else request.path):
-            return
+    def check(self, headers: Headers) -> None:
+        """Raise Unauthorized if a request lacks the key.
+
+        It comes as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.
+        """
         # In constant time: how long a refusal takes tells nothing of how much was right.
-        if not hmac.compare_digest(_given(), key):
+        if self._key is not None and not hmac.compare_digest(_given(headers), self._key):
             raise Unauthorized(
                 "Send the key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.",
                 www_authenticate=WWWAuthenticate("bearer"),
@@ -51,7 +48,7 @@ def is_open(route: str) -> bool:
     return route in OPEN_PATHS or route in OPEN_PAGES
 
 
-def _given() -> bytes:
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    text = token.strip() if kind.lower() == "bearer" else request.headers.get("X-API-Key", "")
+def _given(headers: Headers) -> bytes:
+    kind, _, token = headers.get("Authorization", "").partition(" ")
+    text = token.strip() if kind.lower() == "bearer" else headers.get("X-API-Key", "")
     return text.encode("latin-1", "replace")  # as WSGI hands over the bytes of a header

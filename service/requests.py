@@ -3,7 +3,7 @@
 request -> the bytes of one image, or of many, or a RequestError that says what to send
 """
 
-from flask import Request
+from werkzeug import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from service.multipart import MultipartError, Part, TooManyPartsError, parse_form
@@ -36,6 +36,12 @@ def single_image(request: Request) -> bytes:
         f"The content type is {kind!r}. Send the image as the part 'file' of a "
         "multipart/form-data body, or its bytes with an image/* content type."
     )
+
+
+def check_size(request: Request) -> None:
+    """Raise RequestEntityTooLarge where the worker did not wait for the rest of a body."""
+    if getattr(request.environ.get("gunicorn.socket"), "too_large", False):
+        raise RequestEntityTooLarge
 
 
 def flag(request: Request, name: str) -> bool:

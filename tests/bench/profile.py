@@ -126,7 +126,7 @@ def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
         metrics.request_answered("POST", "/predict", 200, 0.001)
 
     def log() -> None:
-        logging.getLogger("service.app").info("request", extra=line)
+        logging.getLogger("service.exchange").info("request", extra=line)
 
     total = microseconds(whole, calls)
     line = {"request_id": "0" * 32, "method": "POST", "route": "/predict", "path": "/predict", "status": 200}
