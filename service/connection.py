@@ -25,7 +25,8 @@ MINIMUM_BYTES_A_SECOND = 4096
 class Connection:
     """Stands in for the socket wherever gunicorn reads or writes one.
 
-    received: bytes of requests that are not answered yet. unsent: what the client has yet to take.
+    received: bytes of requests that are not answered yet. unsent: what the client has yet to take; keep:
+    whether there can be another request after that.
     """
 
     def __init__(self, client: socket.socket, max_body_bytes: int, patience_seconds: float) -> None:
@@ -39,6 +40,7 @@ class Connection:
         self.unsent = bytearray()
         self.framing = Framing(max_body_bytes)
         self.was_asked_to_continue = False
+        self.keep = False
         self.begin(patience_seconds)
 
     def begin(self, patience_seconds: float) -> None:
