@@ -8,6 +8,8 @@ import json
 import logging
 from typing import Any
 
+from gunicorn.glogging import Logger
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -34,6 +36,13 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return _encode(line)
+
+
+class ServerLog(Logger):
+    """Gunicorn's log, without a line for each request: the application writes that."""
+
+    def access(self, *_: Any) -> None:
+        """Do nothing; gunicorn would put together what no handler takes."""
 
 
 def logging_config(level: str) -> dict[str, Any]:
