@@ -3,8 +3,11 @@
 request -> the bytes of one image, or of many, or a RequestError that says what to send
 """
 
+from typing import TYPE_CHECKING
+
 from werkzeug import Request
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wsgi import get_input_stream
 
 from service.multipart import MultipartError, Part, TooManyPartsError, parse_form
 from service.problems import (
@@ -14,17 +17,29 @@ from service.problems import (
     UnsupportedContentTypeError,
 )
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 PART = "file"
 FORM = "multipart/form-data"
 
 
-def single_image(request: Request) -> bytes:
+class ImageRequest(Request):
+    """A request that brings images, with limits: bytes of its body, parts of its form."""
+
+    def __init__(self, environ: "WSGIEnvironment", max_bytes: int, max_parts: int) -> None:
+        super().__init__(environ, populate_request=False)
+        self.max_bytes = self.max_content_length = max_bytes
+        self.max_parts = max_parts
+
+
+def single_image(request: ImageRequest) -> bytes:
     """Return the image of a multipart form's part `file`, or of an image/* body."""
     content_type = request.environ.get("CONTENT_TYPE", "")
     kind = _kind(content_type)
     if kind == FORM:
         return _images(request, content_type)[0]
-    data = request.get_data(cache=False)
+    data = _body(request)
     if not data:
         raise MissingImageError(
             "The body is empty. Send the image as the part 'file' of a multipart/form-data body, or "
@@ -52,7 +67,7 @@ def flag(request: Request, name: str) -> bool:
     return value == "true"
 
 
-def many_images(request: Request, limit: int) -> list[bytes]:
+def many_images(request: ImageRequest, limit: int) -> list[bytes]:
     """Return the images of all parts called `file`, in the order sent."""
     content_type = request.environ.get("CONTENT_TYPE", "")
     if _kind(content_type) != FORM:
@@ -63,12 +78,22 @@ def many_images(request: Request, limit: int) -> list[bytes]:
     return images
 
 
+def _body(request: ImageRequest) -> bytes:
+    """Return the whole body; raises RequestEntityTooLarge."""
+    if (request.content_length or 0) > request.max_bytes:
+        raise RequestEntityTooLarge
+    body: bytes = get_input_stream(request.environ).read(request.max_bytes + 1)
+    if len(body) > request.max_bytes:
+        raise RequestEntityTooLarge
+    return body
+
+
 def _kind(content_type: str) -> str:
     """Return the media type of a Content-Type header, without its parameters."""
     return content_type.partition(";")[0].strip().lower()
 
 
-def _images(request: Request, content_type: str) -> list[bytes]:
+def _images(request: ImageRequest, content_type: str) -> list[bytes]:
     """Return the files called `file`; raises MissingImageError, which says what was there instead."""
     parts = _parts(request, content_type)
     images = [part.content for part in parts if part.is_file and part.name == PART]
@@ -85,9 +110,9 @@ def _images(request: Request, content_type: str) -> list[bytes]:
     )
 
 
-def _parts(request: Request, content_type: str) -> list[Part]:
-    body = request.get_data(cache=False)
-    most, longest = request.max_form_parts or len(body), request.max_form_memory_size or len(body)
+def _parts(request: ImageRequest, content_type: str) -> list[Part]:
+    body = _body(request)
+    most, longest = request.max_parts, request.max_form_memory_size or len(body)
     try:
         parts = parse_form(body, content_type, most)
     except TooManyPartsError as error:

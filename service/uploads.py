@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from werkzeug import Request
 
 from service.access import Key
 from service.classifier import Classifier, Prediction
@@ -22,11 +21,12 @@ from service.inference import Inference
 from service.metrics import Metrics
 from service.problems import answer_error, describe
 from service.registry import ModelRegistry
-from service.requests import check_size, flag, many_images, single_image
+from service.requests import ImageRequest, check_size, flag, many_images, single_image
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+OTHER_PARTS = 8  # of a form, beside the images
 encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -39,7 +39,7 @@ class Uploads:
         self._key = key
         self._most = settings.max_batch_images
         self._max_bytes = settings.max_upload_bytes
-        self.routes: dict[str, Callable[[Request, Exchange], dict[str, Any]]] = {
+        self.routes: dict[str, Callable[[ImageRequest, Exchange], dict[str, Any]]] = {
             "/predict": self.predict,
             "/predict/batch": self.predict_batch,
         }
@@ -48,9 +48,7 @@ class Uploads:
         """Answer one request, the path of which is one of `routes`."""
         exchange = exchange_of(environ)
         exchange.route = environ["PATH_INFO"]
-        request = Request(environ, populate_request=False)
-        request.max_content_length = self._max_bytes
-        request.max_form_parts = self._most + 8
+        request = ImageRequest(environ, self._max_bytes, self._most + OTHER_PARTS)
         try:
             check_size(request)
             self._key.check(request.headers)
@@ -60,7 +58,7 @@ class Uploads:
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]
 
-    def predict(self, request: Request, exchange: Exchange) -> dict[str, Any]:
+    def predict(self, request: ImageRequest, exchange: Exchange) -> dict[str, Any]:
         """Return the JSON object for the one image of a request."""
         classifier = self._models.get(request.args.get("model"))
         steps: list[str] | None = [] if flag(request, "explain") else None
@@ -69,7 +67,7 @@ class Uploads:
         exchange.noted |= {"digit": prediction.digit, "model_version": classifier.artifact.version}
         return answer(prediction, classifier, pixels, steps)
 
-    def predict_batch(self, request: Request, exchange: Exchange) -> dict[str, Any]:
+    def predict_batch(self, request: ImageRequest, exchange: Exchange) -> dict[str, Any]:
         """Return the JSON object for all images of a request, an error in the place of each that has one."""
         classifier = self._models.get(request.args.get("model"))
         exchange.noted["model_version"] = classifier.artifact.version

@@ -17,6 +17,7 @@ loop for the interpreter.
 
 import errno
 import functools
+import io
 import socket
 import time
 from collections import deque
@@ -60,6 +61,8 @@ class PatientWorker(ThreadWorker):
         """Set up what belongs to this process; gunicorn calls it after the fork, and it never returns."""
         from service.wsgi import metrics, settings
 
+        # Gunicorn asks for some twenty settings a request, and each is looked up in two places.
+        self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         self.settings = settings
         self.refusals = Refusals(metrics)
         self.waiting = metrics.requests_waiting
@@ -230,6 +233,8 @@ class PatientWorker(ThreadWorker):
 
     def handle_request(self, req: Any, conn: TConn) -> bool:
         """Call the application; a body whose end is unknown ends the connection."""
+        if conn.sock.body is not None:
+            req.body = io.BytesIO(conn.sock.body)
         if conn.sock.too_large or conn.sock.framing.broken:
             req.force_close()
         return bool(super().handle_request(req, conn))
