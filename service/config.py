@@ -97,7 +97,9 @@ class Settings:
     host: str = _setting("HOST", "127.0.0.1", _host, "address to listen on")
     port: int = _setting("PORT", 8080, _whole(1, 65535), "port to listen on")
     workers: int = _setting("WEB_CONCURRENCY", 2, _whole(1, 64), "worker processes")
-    threads: int = _setting("DIGITS_THREADS", 4, _whole(1, 256), "threads of each worker")
+    threads: int = _setting(
+        "DIGITS_THREADS", 4, _whole(1, 256), "threads of each worker, for requests above 64 KiB"
+    )
     models_dir: Path = _setting(
         "DIGITS_MODELS_DIR", PROJECT / "models", _folder, "folder of the NAME.npz files"
     )

@@ -17,10 +17,17 @@ PATIENCE_SECONDS = 0.02
 class Deputy:
     """Stands in for the thread that makes it, which owns the loop from then on.
 
-    turn: one turn of the loop. wake: has a turn that waits for something end at once.
+    turn: one turn of the loop. wake: has a turn that waits for something end at once. patience_seconds:
+    how long the loop may stand still.
     """
 
-    def __init__(self, turn: Callable[[], object], wake: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        turn: Callable[[], object],
+        wake: Callable[[], object],
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._patience_seconds = patience_seconds
         self._turn = turn
         self._wake = wake
         self._lock = threading.Lock()
@@ -42,9 +49,9 @@ class Deputy:
 
     def _watch(self) -> None:
         while True:
-            time.sleep(PATIENCE_SECONDS)
+            time.sleep(self._patience_seconds)
             lent_at = self._lent_at
-            if lent_at and time.monotonic() - lent_at >= PATIENCE_SECONDS:
+            if lent_at and time.monotonic() - lent_at >= self._patience_seconds:
                 with self._lock:
                     while self._lent_at == lent_at:  # still the same piece of work
                         self._turn()

@@ -49,7 +49,7 @@ IDLE, SENDING, LINGERING = "idle", "sending", "lingering"
 
 
 class PatientWorker(ThreadWorker):
-    """Receives requests, hands them to threads, sends the answers; a connection is in one state at a time.
+    """Receives requests, answers them or has threads do it; a connection is in one state at a time.
 
     resting: the connections that the loop waits for, oldest first, with their states; the others have a
     request that is being answered or waits for it, and of these `running` has the sizes of their
@@ -83,11 +83,16 @@ class PatientWorker(ThreadWorker):
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Do what has become possible, and answer small requests for as long as more of them arrive."""
-        super().wait_for_and_dispatch_events(0 if self.small else timeout)
+        self.look(0 if self.small else timeout)
         stop = time.monotonic() + TURN_SECONDS
         while self.small and time.monotonic() < stop:
             self.answer_some()
-            super().wait_for_and_dispatch_events(0)
+            self.look(0)
+
+    def look(self, timeout: float) -> None:
+        """Do what has become possible at the sockets."""
+        super().wait_for_and_dispatch_events(timeout)
+        self.count_waiting()
 
     def answer_some(self) -> None:
         """Answer small requests for a moment."""
@@ -104,7 +109,7 @@ class PatientWorker(ThreadWorker):
     def stand_in(self) -> None:
         """Run one turn of the loop, in the deputy; threads get what the loop would have answered."""
         self.notify()
-        super().wait_for_and_dispatch_events(TURN_SECONDS)
+        self.look(TURN_SECONDS)
         while self.small:
             self.hand_over(self.small.popleft())
         self.murder_pending()
@@ -208,7 +213,6 @@ class PatientWorker(ThreadWorker):
                 self.small.append(conn)
             else:
                 self.hand_over(conn)
-            self.count_waiting()
         else:
             self.refuse(conn, OVERLOADED)
 
@@ -219,8 +223,9 @@ class PatientWorker(ThreadWorker):
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
     def count_waiting(self) -> None:
-        """Tell Prometheus how many requests there are beyond those that the threads answer."""
-        waiting = max(0, len(self.running) - self.cfg.threads)
+        """Tell Prometheus how many requests there are that nobody answers yet."""
+        in_threads = len(self.running) - len(self.small)
+        waiting = len(self.small) + max(0, in_threads - self.cfg.threads)
         if waiting != self.counted_waiting:
             self.counted_waiting = waiting
             self.waiting.set(waiting)
@@ -245,8 +250,7 @@ class PatientWorker(ThreadWorker):
 
     def finish(self, conn: TConn, keep: bool) -> None:
         """Go on with a connection whose request is answered."""
-        if self.running.pop(conn, None) is not None:
-            self.count_waiting()
+        self.running.pop(conn, None)
         self.leave(conn, keep)
 
     def leave(self, conn: TConn, keep: bool) -> None:
