@@ -1,7 +1,7 @@
-"""One client's connection, as the worker's loop and a thread see it.
+"""One client's connection, as the worker's loop and whoever answers see it.
 
     loop:   socket -> Connection.receive -> received -> take_request -> request
-    thread: request -> recv -> gunicorn's parser -> (body) -> application -> sendall -> unsent
+    answer: request -> recv -> gunicorn's parser -> (body) -> application -> sendall -> unsent
     loop:   unsent -> Connection.flush -> socket
 
 Only the loop touches the socket, and never waits for it; a thread that answers has the whole
