@@ -53,8 +53,8 @@ class PatientWorker(ThreadWorker):
 
     resting: the connections that the loop waits for, oldest first, with their states; the others have a
     request that is being answered or waits for it, and of these `running` has the sizes of their
-    requests, probes left out. small: those that the loop will answer. watched: those whose sockets the
-    poller watches; what happens there while a request is answered waits.
+    requests, probes left out. small: those that the loop will answer, answering: that which it answers.
+    watched: those whose sockets the poller watches; what happens there while a request is answered waits.
     """
 
     def init_process(self) -> None:
@@ -69,6 +69,7 @@ class PatientWorker(ThreadWorker):
         self.resting: dict[TConn, str] = {}
         self.running: dict[TConn, int] = {}
         self.small: deque[TConn] = deque()
+        self.answering: TConn | None = None
         self.watched: dict[TConn, int] = {}
         self.next_step = {IDLE: self.on_readable, SENDING: self.on_writable, LINGERING: self.on_lingering}
         self.counted_waiting = 0
@@ -98,7 +99,7 @@ class PatientWorker(ThreadWorker):
         """Answer small requests for a moment."""
         stop = time.monotonic() + ANSWERING_SECONDS
         while self.small and time.monotonic() < stop:
-            conn = self.small.popleft()
+            conn = self.answering = self.small.popleft()
             self.deputy.lend()
             try:
                 keep = self.handle(conn)
@@ -109,6 +110,8 @@ class PatientWorker(ThreadWorker):
     def stand_in(self) -> None:
         """Run one turn of the loop, in the deputy; threads get what the loop would have answered."""
         self.notify()
+        if self.answering:
+            self.unwatch(self.answering)  # it may have sent more, which would end each look at once
         self.look(TURN_SECONDS)
         while self.small:
             self.hand_over(self.small.popleft())
