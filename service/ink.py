@@ -14,7 +14,7 @@ import numpy as np
 from service.cleaning import digit_pieces, erase_lines
 from service.components import find_components
 from service.decoding import ImageError
-from service.paper import even_darkness, ink_darkness, median, otsu_threshold
+from service.paper import ascending, even_darkness, ink_darkness, median, otsu_threshold
 from service.steps import Tell, nobody
 
 # Less contrast than this, of 255, is paper grain or compression, not writing.
@@ -74,11 +74,12 @@ def _darkness_and_levels(grey: np.ndarray, tell: Tell) -> tuple[np.ndarray, Leve
 
 def ink_levels(darkness: np.ndarray, signal_to_noise: float) -> Levels:
     """Return the levels of a picture's ink; raises BlankImageError if it does not stand out."""
-    solid = otsu_threshold(darkness)
-    inked = darkness > solid
-    paper, writing = darkness[~inked], darkness[inked]
+    ordered = ascending(darkness)
+    solid = otsu_threshold(ordered)
+    bare = int(ordered.searchsorted(np.float32(solid), "right"))
+    paper, writing = ordered[:bare], ordered[bare:]
     level = median(paper)
-    noise = 1.4826 * median(np.abs(paper - np.float32(level)))
+    noise = 1.4826 * median(ascending(np.abs(paper - np.float32(level))))
     full = median(writing) if writing.size else level
     contrast = full - level
     if contrast < max(MIN_CONTRAST, signal_to_noise * noise):

@@ -10,7 +10,7 @@ import numpy as np
 from service.decoding import DEFAULT_MAX_PIXELS, decode
 from service.ink import extract_ink
 from service.normalization import Geometry, normalize
-from service.paper import border, median
+from service.paper import ascending, border, median
 from service.steps import Tell, nobody
 
 
@@ -56,7 +56,7 @@ def _already_normal(grey: np.ndarray, geometry: Geometry) -> np.ndarray | None:
     """
     if grey.shape != (geometry.side, geometry.side):
         return None
-    ink = (grey if median(border(grey)) < 128 else 255 - grey) / np.float32(255)
+    ink = (grey if median(ascending(border(grey))) < 128 else 255 - grey) / np.float32(255)
     if ink.min() > 0 or ink.max() < 0.9:
         return None
     pixels = normalize(ink[None], geometry)[0]
