@@ -279,5 +279,5 @@ def _ink_channel(planes: np.ndarray, tell: Tell) -> np.ndarray:
 
 def _deviation(grey: np.ndarray) -> float:
     """Return the standard deviation of a picture; its own method takes twice as long."""
-    centred = (grey - grey.mean()).reshape(-1)
+    centred = (grey - grey.sum() / grey.size).reshape(-1)
     return math.sqrt(centred @ centred / centred.size)
