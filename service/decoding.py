@@ -11,8 +11,7 @@ import math
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -101,8 +100,12 @@ def decode(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, tell: Tell = nobod
     """
     if not data:
         raise EmptyImageError("The image has 0 bytes. Send the bytes of an image file.")
-    with _translated_errors(), ExitStack() as waiting:
-        return _read(data, max_pixels, waiting, tell)
+    try:
+        # Warnings are about metadata; the pixel ceiling is our own.
+        with warnings.catch_warnings(action="ignore"), ExitStack() as waiting:
+            return _read(data, max_pixels, waiting, tell)
+    except (GateClosedError, Image.DecompressionBombError, *DECODER_ERRORS) as error:
+        raise _image_error(error) from error
 
 
 def _read(data: bytes, max_pixels: int, waiting: ExitStack, tell: Tell) -> np.ndarray:
@@ -134,21 +137,14 @@ def _memory_bytes(image: Image.Image, pixels: int) -> int:
     return image.width * image.height * _BYTES_A_PIXEL.get(image.format or "", 9)
 
 
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about metadata; the pixel ceiling is our own
-            yield
-    except ImageError:
-        raise
-    except GateClosedError as error:
-        raise NoMemoryError("Many large pictures came at once. Send it again a little later.") from error
-    except Image.DecompressionBombError as error:
-        raise TooManyPixelsError(f"{error} Send a smaller picture.") from error
-    except DECODER_ERRORS as error:
-        reason = str(error) or type(error).__name__
-        raise BrokenImageError(f"The image cannot be decoded: {reason}. Send the file again.") from error
+def _image_error(error: Exception) -> ImageError:
+    """Return what to tell a client of an error that came up while its file was read."""
+    if isinstance(error, GateClosedError):
+        return NoMemoryError("Many large pictures came at once. Send it again a little later.")
+    if isinstance(error, Image.DecompressionBombError):
+        return TooManyPixelsError(f"{error} Send a smaller picture.")
+    reason = str(error) or type(error).__name__
+    return BrokenImageError(f"The image cannot be decoded: {reason}. Send the file again.")
 
 
 def _open(data: bytes) -> Image.Image:
@@ -283,5 +279,5 @@ def _ink_channel(planes: np.ndarray, tell: Tell) -> np.ndarray:
 
 def _deviation(grey: np.ndarray) -> float:
     """Return the standard deviation of a picture; its own method takes twice as long."""
-    centred = (grey - grey.mean()).reshape(-1)
+    centred = (grey - grey.sum() / grey.size).reshape(-1)
     return math.sqrt(centred @ centred / centred.size)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from service.cleaning import digit_pieces, erase_lines
-from service.components import find_components
+from service.components import Components
 from service.decoding import ImageError
 from service.paper import ascending, even_darkness, ink_darkness, median, otsu_threshold
 from service.steps import Tell, nobody
@@ -44,12 +44,13 @@ def extract_ink(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
     """
     darkness, levels = _darkness_and_levels(grey, tell)
     darkness = erase_lines(darkness, levels.faint, tell)
-    pieces = find_components(darkness > levels.faint, np.where(darkness > levels.solid, darkness, 0))
+    pieces = Components(darkness > levels.faint, darkness * (darkness > levels.solid))
     keep = digit_pieces(pieces, tell)
     if not keep.any():
         raise BlankImageError("Nothing in the image looks like writing. Send one with a digit on it.")
-    ink = (darkness - levels.faint) * np.float32(1 / (levels.full - levels.faint))
-    ink = np.minimum(np.maximum(ink, 0, out=ink), 1, out=ink)
+    ink = darkness - levels.faint
+    ink *= np.float32(1 / (levels.full - levels.faint))
+    np.minimum(np.maximum(ink, 0, out=ink), 1, out=ink)
     if not keep.all():
         ink *= np.concatenate(([False], keep))[pieces.labels]
     return ink
