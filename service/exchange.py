@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.sansio.utils import get_content_length
 
 from service.headers import SECURITY_HEADERS
+from service.logs import log_request
 from service.metrics import Metrics
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-logger = logging.getLogger(__name__)
 
 KEY = "digits.exchange"
 COMMON = [(name, name.lower(), value) for name, value in SECURITY_HEADERS.items()]
@@ -78,7 +77,7 @@ class Frame:
         method, route = environ["REQUEST_METHOD"], exchange.route
         self._metrics.request_answered(method, route, status, seconds)
         path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
-        extra = {
+        members = {
             "request_id": exchange.request_id,
             "method": method,
             "route": route,
@@ -89,4 +88,4 @@ class Frame:
             **exchange.noted,
         }
         level = logging.DEBUG if route in QUIET_ROUTES and status < 500 else logging.INFO
-        logger.log(level, "request", extra=extra)
+        log_request(level, members)

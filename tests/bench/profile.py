@@ -103,6 +103,7 @@ def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
     """Return microseconds by stage for one upload."""
     from service.classifier import Prediction
     from service.decoding import decode
+    from service.logs import log_request
     from service.multipart import parse_form
     from service.network import forward
     from service.preprocessing import preprocess
@@ -127,7 +128,7 @@ def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
         metrics.request_answered("POST", "/predict", 200, 0.001)
 
     def log() -> None:
-        logging.getLogger("service.exchange").info("request", extra=line)
+        log_request(logging.INFO, line)
 
     total = microseconds(whole, calls)
     line = {"request_id": "0" * 32, "method": "POST", "route": "/predict", "path": "/predict", "status": 200}
