@@ -78,7 +78,7 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> F
     @app.before_request
     def begin() -> None:
         route = exchange_of(request.environ).route = request.url_rule.rule if request.url_rule else None
-        check_size(request)
+        check_size(request.environ)
         if not is_open(route or request.path):
             key.check(request.headers)
 

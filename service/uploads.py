@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from werkzeug import Request
+from werkzeug.datastructures import EnvironHeaders
 
 from service.access import Key
 from service.classifier import Classifier, Prediction
@@ -48,13 +50,15 @@ class Uploads:
         """Answer one request, the path of which is one of `routes`."""
         exchange = exchange_of(environ)
         exchange.route = environ["PATH_INFO"]
-        request = ImageRequest(environ, self._max_bytes, self._most + OTHER_PARTS)
         try:
-            check_size(request)
-            self._key.check(request.headers)
+            check_size(environ)
+            self._key.check(EnvironHeaders(environ))
+            request = ImageRequest(environ, self._max_bytes, self._most + OTHER_PARTS)
             body = f"{encode(self.routes[exchange.route](request, exchange))}\n".encode()
         except Exception as error:
-            return answer_error(error, request)(environ, start_response)
+            asked = Request(environ, populate_request=False)
+            asked.max_content_length = self._max_bytes
+            return answer_error(error, asked)(environ, start_response)
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]
 
