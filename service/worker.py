@@ -240,10 +240,10 @@ class PatientWorker(ThreadWorker):
         return keep
 
     def handle_request(self, req: Any, conn: TConn) -> bool:
-        """Call the application; a body whose end is unknown ends the connection."""
+        """Call the application; a body whose end is unknown ends the connection, as does one too many."""
         if conn.sock.body is not None:
             req.body = io.BytesIO(conn.sock.body)
-        if conn.sock.too_large or conn.sock.framing.broken:
+        if conn.sock.too_large or conn.sock.framing.broken or self.balance.should_part():
             req.force_close()
         return bool(super().handle_request(req, conn))
 
