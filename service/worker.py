@@ -38,6 +38,7 @@ from service.refusals import OVERLOADED, TOO_SLOW, Refusals, path_of, problem_fo
 PROBES = (b"GET /livez", b"GET /readyz", b"GET /metrics", b"GET /v2/health/")
 SWEEP_SECONDS = 0.25
 LINGER_SECONDS = 2.0
+ACCEPTED_AT_ONCE = 8  # more would leave less time to answer those who are in
 YIELD_SECONDS = 0.001
 SMALL_BYTES = 64 * 1024  # of a request that the loop answers itself
 ANSWERING_SECONDS = 0.005  # between two looks at the sockets
@@ -119,10 +120,16 @@ class PatientWorker(ThreadWorker):
 
     # --- a connection's way ---
 
-    def accept(self, listener: socket.socket) -> bool:
-        """Accept one connection; return whether there was one."""
+    def accept(self, listener: socket.socket) -> None:
+        """Accept those who wait at the door, until it is another worker's turn."""
         if self.alive and self.balance.is_ahead():
-            time.sleep(YIELD_SECONDS)  # another worker is less busy: let it be first
+            time.sleep(YIELD_SECONDS)  # let the less busy one be first
+        for _ in range(ACCEPTED_AT_ONCE):
+            if not self.accept_one(listener) or self.balance.is_ahead():
+                break
+
+    def accept_one(self, listener: socket.socket) -> bool:
+        """Accept one connection; return whether there was one."""
         try:
             client, address = listener.accept()
         except OSError as error:
@@ -363,7 +370,7 @@ class PatientWorker(ThreadWorker):
         super().set_accept_enabled(enabled)
         if stops:
             for listener in self.sockets:
-                while self.accept(listener):
+                while self.accept_one(listener):
                     pass
                 listener.close()
 
