@@ -46,6 +46,7 @@ _GATE = Gate(256 * MEBIBYTE, most_waiting=2, longest_wait_seconds=5.0)
 _BYTES_A_PIXEL = {"WEBP": 21, "TIFF": 10}
 SMALL_PIXELS = 200_000  # below, as many as there are threads do no harm
 _PROGRESSIVE_BYTES_A_PIXEL = 7  # of the whole picture: all its coefficients are kept
+_STRIP_PIXELS = 100_000  # converted at a time, a mebibyte or so: most drawings pass in one strip
 
 # What Pillow's parsers raise for broken files, beside OSError.
 DECODER_ERRORS = (
@@ -214,7 +215,7 @@ def _reduce(image: Image.Image, mode: str) -> Image.Image:
         return image.reduce((across, down))
     # Strip by strip: in a wider mode, or multiplied by its opacity, the whole would be there twice.
     reduced = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
-    rows = 4 * down
+    rows = down * max(4, _STRIP_PIXELS // (image.width * down))
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         reduced.paste(strip.convert(mode).reduce((across, down)), (0, top // down))
