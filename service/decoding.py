@@ -222,18 +222,22 @@ def _reduce(image: Image.Image, mode: str) -> Image.Image:
     return reduced
 
 
+_LEAST_RANGE = 1e-36  # what 255 divided by less is, is no float32 number
+
+
 def _stretched(values: np.ndarray, tell: Tell) -> np.ndarray:
     """Return 16-bit, 32-bit or floating-point values spread over [0, 255].
 
     Pillow's own convert("L") would clip all above 255 to white. The brightest value present
     decides, since files do not say how many of their bits are in use.
     """
-    values = np.nan_to_num(values, posinf=0, neginf=0)
-    lowest, highest = float(values.min()), float(values.max())
-    if highest <= lowest:
+    # Halved, because the difference of two float32 numbers need not be one.
+    halves = np.nan_to_num(values, posinf=0, neginf=0) / 2
+    lowest, highest = float(halves.min()), float(halves.max())
+    if highest - lowest < _LEAST_RANGE:
         return np.full(values.shape, 255, np.float32)
-    tell(f"values from {lowest:g} to {highest:g} spread over 0 to 255")
-    return (values - lowest) * np.float32(255 / (highest - lowest))
+    tell(f"values from {2 * lowest:g} to {2 * highest:g} spread over 0 to 255")
+    return (halves - lowest) * np.float32(255 / (highest - lowest))
 
 
 def _over_paper(planes: np.ndarray, tell: Tell) -> np.ndarray:
@@ -271,7 +275,8 @@ def _ink_channel(planes: np.ndarray, tell: Tell) -> np.ndarray:
     luma = (_LUMA @ planes.reshape(3, -1)).reshape(red.shape)
     greys = (luma, red, green, blue)
     deviations = [_deviation(grey) for grey in greys]
-    best = int(np.argmax(deviations))
+    clearest = max(deviations) * (1 - 1e-5)  # of those that differ by rounding alone, the first
+    best = next(index for index, deviation in enumerate(deviations) if deviation >= clearest)
     if not best or deviations[best] < _CHANNEL_ADVANTAGE * deviations[0]:
         return luma
     tell(f"{_CHANNELS[best]} channel taken: it shows the ink best")
