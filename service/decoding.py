@@ -121,7 +121,7 @@ def _read(data: bytes, max_pixels: int, waiting: ExitStack, tell: Tell) -> np.nd
         small = _reduce(image, _plain_mode(image))
         if small.size != size:
             tell(f"reduced from {size[0]} x {size[1]} pixels to {small.width} x {small.height}")
-        # A small file without metadata would spend a tenth of its time looking for an orientation.
+        # To look for an orientation is a tenth of decoding a small file, and many have no metadata.
         turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1)) if image.info else None
         if turn is not None:
             tell("turned upright, as its EXIF data says")
