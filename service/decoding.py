@@ -46,6 +46,7 @@ _GATE = Gate(256 * MEBIBYTE, most_waiting=2, longest_wait_seconds=5.0)
 _BYTES_A_PIXEL = {"WEBP": 21, "TIFF": 10}
 SMALL_PIXELS = 200_000  # below, as many as there are threads do no harm
 _PROGRESSIVE_BYTES_A_PIXEL = 7  # of the whole picture: all its coefficients are kept
+_STRIP_PIXELS = 100_000  # converted at a time, a mebibyte or so: most drawings pass in one strip
 
 # What Pillow's parsers raise for broken files, beside OSError.
 DECODER_ERRORS = (
@@ -120,7 +121,7 @@ def _read(data: bytes, max_pixels: int, waiting: ExitStack, tell: Tell) -> np.nd
         small = _reduce(image, _plain_mode(image))
         if small.size != size:
             tell(f"reduced from {size[0]} x {size[1]} pixels to {small.width} x {small.height}")
-        # A small file without metadata would spend a tenth of its time looking for an orientation.
+        # To look for an orientation is a tenth of decoding a small file, and many have no metadata.
         turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1)) if image.info else None
         if turn is not None:
             tell("turned upright, as its EXIF data says")
@@ -214,11 +215,14 @@ def _reduce(image: Image.Image, mode: str) -> Image.Image:
         return image.reduce((across, down))
     # Strip by strip: in a wider mode, or multiplied by its opacity, the whole would be there twice.
     reduced = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
-    rows = 4 * down
+    rows = down * max(4, _STRIP_PIXELS // (image.width * down))
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         reduced.paste(strip.convert(mode).reduce((across, down)), (0, top // down))
     return reduced
+
+
+_LEAST_RANGE = 1e-36  # what 255 divided by less is, is no float32 number
 
 
 def _stretched(values: np.ndarray, tell: Tell) -> np.ndarray:
@@ -227,12 +231,13 @@ def _stretched(values: np.ndarray, tell: Tell) -> np.ndarray:
     Pillow's own convert("L") would clip all above 255 to white. The brightest value present
     decides, since files do not say how many of their bits are in use.
     """
-    values = np.nan_to_num(values, posinf=0, neginf=0)
-    lowest, highest = float(values.min()), float(values.max())
-    if highest <= lowest:
+    # Halved, because the difference of two float32 numbers need not be one.
+    halves = np.nan_to_num(values, posinf=0, neginf=0) / 2
+    lowest, highest = float(halves.min()), float(halves.max())
+    if highest - lowest < _LEAST_RANGE:
         return np.full(values.shape, 255, np.float32)
-    tell(f"values from {lowest:g} to {highest:g} spread over 0 to 255")
-    return (values - lowest) * np.float32(255 / (highest - lowest))
+    tell(f"values from {2 * lowest:g} to {2 * highest:g} spread over 0 to 255")
+    return (halves - lowest) * np.float32(255 / (highest - lowest))
 
 
 def _over_paper(planes: np.ndarray, tell: Tell) -> np.ndarray:
@@ -270,7 +275,8 @@ def _ink_channel(planes: np.ndarray, tell: Tell) -> np.ndarray:
     luma = (_LUMA @ planes.reshape(3, -1)).reshape(red.shape)
     greys = (luma, red, green, blue)
     deviations = [_deviation(grey) for grey in greys]
-    best = int(np.argmax(deviations))
+    clearest = max(deviations) * (1 - 1e-5)  # of those that differ by rounding alone, the first
+    best = next(index for index, deviation in enumerate(deviations) if deviation >= clearest)
     if not best or deviations[best] < _CHANNEL_ADVANTAGE * deviations[0]:
         return luma
     tell(f"{_CHANNELS[best]} channel taken: it shows the ink best")

@@ -62,8 +62,8 @@ def normalize(inks: np.ndarray, geometry: Geometry) -> np.ndarray:
 def is_normal(ink: np.ndarray, geometry: Geometry) -> bool:
     """Tell whether a picture, (side, side) float32 in [0, 1], is what `normalize` would make of it.
 
-    It is where its digit has the right length, is black enough, and lies where it would be put: to
-    make the pixels and compare them takes three times as long.
+    It is if its digit is black enough, has the right length, and lies where it would be put: cheaper
+    to see than to make the pixels and compare them, most of all where it is not.
     """
     if ink.max() < FULL_PEAK:
         return False
@@ -152,7 +152,7 @@ def _corners(boxes: np.ndarray, geometry: Geometry) -> list[list[int]]:
 def _pixel_moments(length: int) -> np.ndarray:
     """Return what each pixel of a square box adds to its mass and moments, (length * length, 3).
 
-    The columns are one, the pixel's row and its column; in float64, so that sums are exact.
+    The columns are one, the pixel's row and its column; in float64, where such sums hardly round.
     """
     rows, columns = np.mgrid[:length, :length].reshape(2, -1)
     moments = np.stack((np.ones(length * length), rows, columns), axis=1)

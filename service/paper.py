@@ -45,7 +45,7 @@ def ink_darkness(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
     light = np.maximum(paper_light(tiles, grey.shape), 1)
     if light.max() - light.min() > UNEVEN_RANGE:
         tell("uneven light evened out")
-    darkness = np.divide(grey, light, out=light)  # in place: new memory costs more than the arithmetic
+    darkness = np.divide(grey, light, out=light)
     np.subtract(1, darkness, out=darkness)
     darkness *= 255
     return darkness
