@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, request
 from flask.json.provider import DefaultJSONProvider
 
-from service.access import Key, is_open
+from service.access import Key
 from service.config import Settings
 from service.exchange import Frame, exchange_of
 from service.metrics import Metrics
@@ -79,7 +79,6 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> F
     def begin() -> None:
         route = exchange_of(request.environ).route = request.url_rule.rule if request.url_rule else None
         check_size(request.environ)
-        if not is_open(route or request.path):
-            key.check(request.headers)
+        key.check(route or request.path, request.headers)
 
     return app

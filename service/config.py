@@ -50,6 +50,12 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+def _true_or_false(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("true or false")
+    return text == "true"
+
+
 def _name(text: str) -> str:
     if not text or "/" in text or text.startswith("."):
         raise ValueError("a model name, which is a file name without .npz")
@@ -147,6 +153,9 @@ class Settings:
     )
     api_key: str | None = _setting(
         "DIGITS_API_KEY", None, _key, "the key itself, where there is no such file", secret=True
+    )
+    metrics_open: bool = _setting(
+        "DIGITS_METRICS_OPEN", True, _true_or_false, "whether /metrics answers without the key"
     )
     log_level: str = _setting(
         "DIGITS_LOG_LEVEL",

@@ -52,7 +52,7 @@ class Uploads:
         exchange.route = environ["PATH_INFO"]
         try:
             check_size(environ)
-            self._key.check(EnvironHeaders(environ))
+            self._key.check(exchange.route, EnvironHeaders(environ))
             request = ImageRequest(environ, self._max_bytes, self._most + OTHER_PARTS)
             body = f"{encode(self.routes[exchange.route](request, exchange))}\n".encode()
         except Exception as error:
