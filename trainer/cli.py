@@ -101,17 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_training(distill)
     distill.set_defaults(command=_train)
 
-    teacher = commands.add_parser("teach", help="train a convolutional network that teaches in distill")
-    _add_dataset(teacher)
-    teacher.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder of teachers")
-    teacher.add_argument("--recipe", default="convolution-28x28", help="default: convolution-28x28")
-    teacher.add_argument("--name", type=_name, help="name of the teacher; by default that of the recipe")
-    teacher.add_argument(
-        "--channels", type=_channels, default=CHANNELS, help="of each pair of convolutions; default 32,64,128"
-    )
-    _add_session(teacher)
-    add_flags(teacher, TEACHER_SETTINGS)
-    teacher.set_defaults(command=_teach)
+    _add_teacher(commands.add_parser("teach", help="train a convolutional network that teaches in distill"))
 
     score = commands.add_parser("evaluate", help="measure a model on a data set")
     score.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
@@ -137,13 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_gate(judge, required=True)
     judge.set_defaults(command=_judge)
 
-    fetch = commands.add_parser("fetch", help="download a data set")
-    fetch.add_argument("dataset", choices=("mnist",), metavar="DATASET", help="mnist")
-    fetch.add_argument("--to", type=Path, required=True, metavar="DIR", help="where the four files go")
-    fetch.add_argument(
-        "--mirror", action="append", metavar="URL", help=f"instead of {' and '.join(MNIST_MIRRORS)}"
-    )
-    fetch.set_defaults(command=_fetch)
+    _add_fetch(commands.add_parser("fetch", help="download a data set"))
 
     gate = commands.add_parser("publish", help="check a model file and move it into place")
     gate.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
@@ -184,6 +168,28 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     _add_session(parser)
     parser.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html and its pictures")
     add_flags(parser)
+
+
+def _add_teacher(parser: argparse.ArgumentParser) -> None:
+    _add_dataset(parser)
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder of teachers")
+    parser.add_argument("--recipe", default="convolution-28x28", help="default: convolution-28x28")
+    parser.add_argument("--name", type=_name, help="name of the teacher; by default that of the recipe")
+    parser.add_argument(
+        "--channels", type=_channels, default=CHANNELS, help="of each pair of convolutions; default 32,64,128"
+    )
+    _add_session(parser)
+    add_flags(parser, TEACHER_SETTINGS)
+    parser.set_defaults(command=_teach)
+
+
+def _add_fetch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", choices=("mnist",), metavar="DATASET", help="mnist")
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="where the four files go")
+    parser.add_argument(
+        "--mirror", action="append", metavar="URL", help=f"instead of {' and '.join(MNIST_MIRRORS)}"
+    )
+    parser.set_defaults(command=_fetch)
 
 
 def _add_session(parser: argparse.ArgumentParser) -> None:

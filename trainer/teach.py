@@ -1,7 +1,7 @@
 """Train a convolutional teacher with PyTorch, on the very batches that other trainings see.
 
-    batches.epoch_batches -> AdamW, average of the weights -> judged on validation images
-    average -> batch normalisation folded into the weights -> convolution.serialize -> bytes
+batches.epoch_batches -> AdamW, average of the weights -> judged on validation images
+average -> batch normalisation folded into the weights -> convolution.serialize -> bytes
 """
 
 import copy
@@ -237,7 +237,15 @@ def _read_checkpoint(path: Path, state: Teaching, settings: dict[str, Any]) -> N
         state.average.load_state_dict(content["average"])
         state.optimizer.load_state_dict(content["optimizer"])
         state.epoch, state.steps, state.history = (content[key] for key in ("epoch", "steps", "history"))
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except (
+        OSError,
+        RuntimeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        EOFError,
+        pickle.UnpicklingError,
+    ) as error:
         raise TrainerError(
             f"the checkpoint {path} cannot be read: {str(error).splitlines()[0]}. Teach without --resume"
         ) from error
