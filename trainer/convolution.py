@@ -20,6 +20,7 @@ import numpy as np
 
 from service.artifact import ArtifactError
 from service.normalization import Geometry
+from trainer.data import CLASSES
 from trainer.errors import UsageError
 
 SUFFIX = ".convolution.npz"
@@ -97,7 +98,7 @@ class Convolution:
 
 
 def serialize(layers: Sequence[Kernel], metadata: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a teacher's file. metadata: what `parse` needs is "side"; the rest is told."""
+    """Return the bytes of a teacher's file. metadata: "input", the geometry; the rest is told to people."""
     members: dict[str, np.ndarray] = {}
     for index, layer in enumerate(layers):
         members[f"weights_{index}"] = np.asarray(layer.weights, "<f4")
@@ -139,5 +140,5 @@ def _check(layers: Sequence[Kernel], side: int) -> None:
         if not (np.isfinite(weights).all() and np.isfinite(biases).all()):
             raise ArtifactError(f"layer {index} holds a number that is not finite")
         width, convolutions = len(biases), convolutions + (not dense)
-    if not dense or width != 10 or convolutions % PAIR:
+    if not dense or width != CLASSES or convolutions % PAIR:
         raise ArtifactError("its layers do not end in ten logits")

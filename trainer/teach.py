@@ -1,7 +1,9 @@
 """Train a convolutional teacher with PyTorch, on the very batches that other trainings see.
 
-batches.epoch_batches -> AdamW, average of the weights -> judged on validation images
-average -> batch normalisation folded into the weights -> convolution.serialize -> bytes
+    batches.epoch_batches -> AdamW, average of the weights -> judged on validation images
+    average -> batch normalisation folded into the weights -> convolution.serialize -> bytes
+
+Same seed, same data, same library versions: same file, also when interrupted and resumed.
 """
 
 import copy
@@ -35,6 +37,8 @@ TEACHER_SETTINGS = (
     *("hidden", "epochs", "batch_size", "learning_rate", "schedule", "warm_up", "decay", "decay_epochs"),
     *("weight_decay", "dropout", "averaging", "label_smoothing", "validation", "drawn", "seed", "split_seed"),
 )
+# What torch.load and load_state_dict raise for files that are none, or of another network.
+UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError)
 
 
 @dataclass
@@ -72,8 +76,7 @@ def teach(dataset: Dataset, config: TrainingConfig, channels: tuple[int, ...], s
         while state.epoch < config.epochs:
             figures = train_epoch(state, shown, dataset, config, progress)
             state.epoch += 1
-            judged = judge(Convolution(folded(state.average), dataset.geometry), validation)
-            state.history.append({"epoch": state.epoch, **figures, **judged})
+            state.history.append({"epoch": state.epoch, **figures, **judged(state, dataset, validation)})
             _write_checkpoint(session.checkpoint, state, settings)
             progress.epoch(state.history[-1])
     metadata = settings | {
@@ -82,7 +85,7 @@ def teach(dataset: Dataset, config: TrainingConfig, channels: tuple[int, ...], s
         "dataset": dataset.name,
         "trained_on": trained_on(),
         "libraries": {"numpy": np.__version__, "torch": str(torch_module().__version__)},
-        "validation": judge(Convolution(folded(state.average), dataset.geometry), validation),
+        "validation": judged(state, dataset, validation),
     }
     return serialize(folded(state.average), metadata)
 
@@ -193,11 +196,11 @@ def folded(network: Any) -> list[Kernel]:
     return layers
 
 
-def judge(teacher: Convolution, validation: Examples) -> dict[str, float]:
-    """Return loss and accuracy on the held-out examples; nothing if there are none."""
+def judged(state: Teaching, dataset: Dataset, validation: Examples) -> dict[str, float]:
+    """Return loss and accuracy on the held-out examples of what would be written now; nothing if none."""
     if not len(validation):
         return {}
-    logits = teacher.logits(validation.pixels)
+    logits = Convolution(folded(state.average), dataset.geometry).logits(validation.pixels)
     losses, _ = loss_and_gradient("cross_entropy", "softmax", logits, one_hot(validation.labels, CLASSES))
     right = logits.argmax(axis=1) == validation.labels
     return {
@@ -237,15 +240,7 @@ def _read_checkpoint(path: Path, state: Teaching, settings: dict[str, Any]) -> N
         state.average.load_state_dict(content["average"])
         state.optimizer.load_state_dict(content["optimizer"])
         state.epoch, state.steps, state.history = (content[key] for key in ("epoch", "steps", "history"))
-    except (
-        OSError,
-        RuntimeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        EOFError,
-        pickle.UnpicklingError,
-    ) as error:
+    except UNREADABLE as error:
         raise TrainerError(
             f"the checkpoint {path} cannot be read: {str(error).splitlines()[0]}. Teach without --resume"
         ) from error
