@@ -27,7 +27,13 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: pip install -r train
 CHANNELS = (4, 8)
 GENTLE = Augmentation(elastic_alpha=0, rotation=5, scale=0.05, shear=0, shift=0.2, stroke_share=0)
 CONFIG = TrainingConfig(
-    hidden=(16,), epochs=4, batch_size=32, learning_rate=0.01, validation=0.2, augmentation=GENTLE
+    hidden=(32,),
+    epochs=4,
+    batch_size=32,
+    learning_rate=0.01,
+    dropout=0.1,
+    validation=0.2,
+    augmentation=GENTLE,
 )
 
 
