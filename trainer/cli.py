@@ -176,7 +176,7 @@ def _add_teacher(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", default="convolution-28x28", help="default: convolution-28x28")
     parser.add_argument("--name", type=_name, help="name of the teacher; by default that of the recipe")
     parser.add_argument(
-        "--channels", type=_channels, default=CHANNELS, help="of each pair of convolutions; default 32,64,128"
+        "--channels", type=_channels, default=CHANNELS, help="of each pair of convolutions; default 16,32,64"
     )
     _add_session(parser)
     add_flags(parser, TEACHER_SETTINGS)

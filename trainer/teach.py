@@ -31,7 +31,7 @@ from trainer.run import Session, with_drawn
 from trainer.schedules import learning_rate
 from trainer.train import batch_rows
 
-CHANNELS = (32, 64, 128)
+CHANNELS = (16, 32, 64)
 # What a recipe may say of a convolutional teacher; the optimiser is AdamW, the loss cross-entropy.
 TEACHER_SETTINGS = (
     *("hidden", "epochs", "batch_size", "learning_rate", "schedule", "warm_up", "decay", "decay_epochs"),
