@@ -12,15 +12,18 @@ import re
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from service.artifact import load
+from service.normalization import DIGITS_GEOMETRY
 from tests.serving import MODELS
 from tests.training import (
     QUICK,
@@ -32,6 +35,7 @@ from tests.training import (
 )
 from trainer.cli import main
 from trainer.config import TrainingConfig
+from trainer.convolution import SUFFIX, Kernel, serialize
 
 Output = pytest.CaptureFixture[str]
 
@@ -383,6 +387,19 @@ def test_teachers_of_another_size_are_refused(quick_model: Path, small_mnist: Pa
     words = ["distill", "mnist", "--data", str(small_mnist), "--teachers", str(quick_model.parent), *QUICK]
     assert main(words) == 1
     assert "sees 8 pixels a side, the data set has 28" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("words", [["teach", "digits"], ["distill", "digits", "--teachers", "teachers"]])
+def test_convolutions_without_pytorch_say_what_to_install(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    layers = [Kernel(np.zeros((10, 64), "f4"), np.zeros(10, "f4"))]
+    (tmp_path / "teachers").mkdir()
+    content = serialize(layers, {"input": DIGITS_GEOMETRY._asdict()})
+    (tmp_path / "teachers" / f"one{SUFFIX}").write_bytes(content)
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
+    assert main([*words, *(["--to", "teachers"] if words[0] == "teach" else []), "--quiet"]) == 2
+    assert "pip install -r trainer/requirements-teachers.txt" in one_line(capsys.readouterr().err)
 
 
 LONG = (

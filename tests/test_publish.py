@@ -221,3 +221,14 @@ def test_the_card_shows_the_figures_of_the_file(content: bytes) -> None:
     assert error.group(2) == f"{100 - 100 * metrics['validation']['accuracy']:.2f}"
     assert artifact.metadata["training"]["command"] in card
     assert "| learning_rate | `0.01` |" in card
+
+
+def test_the_card_says_that_convolutional_networks_taught(content: bytes) -> None:
+    sources = {"teacher one.convolution.npz": "1" * 64, "teacher two.convolution.npz": "2" * 64}
+    for more, words in (({}, "2 convolutional networks"), ({"teacher three.npz": "3" * 64}, "and 1 fully")):
+        metadata = dict(parse(content).metadata)
+        metadata["training"] = metadata["training"] | {"sources": sources | more}
+        card = model_card(parse(changed(content, metadata=metadata)), "some-model", len(content))
+        assert words in card
+        assert "not served" in card
+    assert "convolutional" not in model_card(parse(content), "some-model", len(content))

@@ -10,7 +10,7 @@ from service.artifact import Artifact, load
 from tests.training import QUICK, write_mnist
 from trainer import run
 from trainer.cli import main
-from trainer.committee import Committee
+from trainer.committee import Committee, Perceptron
 from trainer.config import TrainingConfig, add_flags, load_config
 from trainer.data import Examples, load_dataset
 from trainer.errors import UsageError
@@ -104,7 +104,7 @@ def test_test_images_that_come_with_a_data_set_are_never_learnt(tmp_path: Path) 
 def test_teachers_are_asked_anew_about_all_images(tmp_path: Path, quick_model: Path) -> None:
     words = ["distill", "digits", "--teachers", str(quick_model.parent), *QUICK, "--views", "1", "--refit"]
     assert main([*words, "--epochs", "1"]) == 0
-    committee = Committee({"teacher": load(quick_model)})
+    committee = Committee({"teacher": Perceptron(load(quick_model))})
     two = load_dataset("digits", None).test.pixels[:2]
     before = committee.remembered((0, 0), two[:1], 1)
     committee.forget()

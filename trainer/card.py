@@ -9,6 +9,7 @@ model, in NAME.notes.md beside it, is taken into its card.
 from typing import Any
 
 from service.artifact import Artifact
+from trainer.convolution import SUFFIX
 from trainer.data import CLASSES
 from trainer.evaluate import figures_of_twin
 from trainer.judge import REFUSED_SHARE
@@ -27,7 +28,7 @@ def model_card(artifact: Artifact, name: str, size: int, notes: str = "") -> str
     return f"""# {name}
 
 A multilayer perceptron that names the handwritten digit in a {side} x {side} picture: {shape},
-{artifact.parameters:,} weights and biases, hidden activation {config["activation"]}.
+{artifact.parameters:,} weights and biases, hidden activation {config["activation"]}.{_taught(training)}
 
 | | |
 |---|---|
@@ -80,6 +81,19 @@ def _fitted(training: dict[str, Any]) -> str:
     text = f"{images:,} images of `{training['dataset']}`"
     drawn = training["examples"].get("drawn", 0)
     return f"{text} and {drawn:,} digits drawn by `trainer/strokes.py`" if drawn else text
+
+
+def _taught(training: dict[str, Any]) -> str:
+    """Return the sentence that says which convolutional networks taught, if some did."""
+    teachers = [name for name in training["sources"] if name.startswith("teacher ")]
+    convolutional = sum(name.endswith(SUFFIX) for name in teachers)
+    if not convolutional:
+        return ""
+    others = len(teachers) - convolutional
+    both = f" and {others} fully connected" if others else ""
+    return f"""
+It was taught: its targets were the labels and the mean answer of {convolutional} convolutional{both} networks
+(`trainer/teach.py`, `trainer/committee.py`), which saw the same training images and are not served."""
 
 
 def _whose(artifact: Artifact) -> str:

@@ -18,12 +18,13 @@ from typing import Any
 
 import threadpoolctl
 
-from service.artifact import ArtifactError, load, parse
+from service.artifact import ArtifactError, load, parse, save
 from service.classifier import Classifier
 from trainer import run
 from trainer.committee import load_committee
 from trainer.conditions import try_conditions
 from trainer.config import TrainingConfig, add_flags, config_from, load_config, recipe_names
+from trainer.convolution import SUFFIX
 from trainer.data import load_dataset
 from trainer.errors import RefusedError, TrainerError, UsageError
 from trainer.evaluate import evaluate, figures_of_twin, generated_refusals, picture_refusals
@@ -37,6 +38,7 @@ from trainer.publish import (
     publish,
 )
 from trainer.tables import TABLES
+from trainer.teach import CHANNELS, TEACHER_SETTINGS, teach
 from trainer.text import (
     artifact_text,
     conditions_text,
@@ -99,6 +101,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_training(distill)
     distill.set_defaults(command=_train)
 
+    _add_teacher(commands.add_parser("teach", help="train a convolutional network that teaches in distill"))
+
     score = commands.add_parser("evaluate", help="measure a model on a data set")
     score.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
     _add_dataset(score, (*DATASETS, NON_DIGITS))
@@ -123,13 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_gate(judge, required=True)
     judge.set_defaults(command=_judge)
 
-    fetch = commands.add_parser("fetch", help="download a data set")
-    fetch.add_argument("dataset", choices=("mnist",), metavar="DATASET", help="mnist")
-    fetch.add_argument("--to", type=Path, required=True, metavar="DIR", help="where the four files go")
-    fetch.add_argument(
-        "--mirror", action="append", metavar="URL", help=f"instead of {' and '.join(MNIST_MIRRORS)}"
-    )
-    fetch.set_defaults(command=_fetch)
+    _add_fetch(commands.add_parser("fetch", help="download a data set"))
 
     gate = commands.add_parser("publish", help="check a model file and move it into place")
     gate.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
@@ -167,12 +165,38 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", type=_name, help="name of the model; by default that of the recipe")
     _add_gate(parser)
     parser.add_argument("--no-publish", action="store_true", help="only train and say how good it became")
+    _add_session(parser)
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html and its pictures")
+    add_flags(parser)
+
+
+def _add_teacher(parser: argparse.ArgumentParser) -> None:
+    _add_dataset(parser)
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder of teachers")
+    parser.add_argument("--recipe", default="convolution-28x28", help="default: convolution-28x28")
+    parser.add_argument("--name", type=_name, help="name of the teacher; by default that of the recipe")
+    parser.add_argument(
+        "--channels", type=_channels, default=CHANNELS, help="of each pair of convolutions; default 16,32,64"
+    )
+    _add_session(parser)
+    add_flags(parser, TEACHER_SETTINGS)
+    parser.set_defaults(command=_teach)
+
+
+def _add_fetch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", choices=("mnist",), metavar="DATASET", help="mnist")
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="where the four files go")
+    parser.add_argument(
+        "--mirror", action="append", metavar="URL", help=f"instead of {' and '.join(MNIST_MIRRORS)}"
+    )
+    parser.set_defaults(command=_fetch)
+
+
+def _add_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default checkpoints/NAME.npz")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint, if there is one")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument("--log-json", type=Path, metavar="FILE", help="add a JSON line per epoch to FILE")
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html and its pictures")
-    add_flags(parser)
 
 
 def _name(text: str) -> str:
@@ -181,6 +205,12 @@ def _name(text: str) -> str:
             f"{text!r} is no name: letters, digits, dots, dashes and underscores"
         )
     return text
+
+
+def _channels(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", text):
+        raise argparse.ArgumentTypeError(f"{text!r}; numbers above 0 with commas between are expected")
+    return tuple(int(number) for number in text.split(","))
 
 
 def _add_gate(parser: argparse.ArgumentParser, required: bool = False) -> None:
@@ -232,14 +262,7 @@ def _train(arguments: argparse.Namespace) -> int:
     recipe = arguments.recipe or run.default_recipe(arguments.dataset)
     name = arguments.name or run.default_name(arguments.dataset, recipe)
     config = load_config(recipe, arguments)
-    session = run.Session(
-        name,
-        run.command_line(arguments, arguments.argv),
-        arguments.checkpoint or Path("checkpoints") / f"{name}.npz",
-        arguments.resume,
-        arguments.quiet,
-        arguments.log_json,
-    )
+    session = _session(arguments, name)
     if arguments.dataset in TABLES:
         return _train_table(arguments, config, session)
     dataset = load_dataset(arguments.dataset, arguments.data, split_seed=config.split_seed)
@@ -256,6 +279,31 @@ def _train(arguments: argparse.Namespace) -> int:
         images = held_out_images(dataset.name, arguments.data, config.split_seed, dataset)
         _publish_bytes(trained.content, name, arguments, images)
     session.forget()
+    return 0
+
+
+def _session(arguments: argparse.Namespace, name: str) -> run.Session:
+    return run.Session(
+        name,
+        run.command_line(arguments, arguments.argv),
+        arguments.checkpoint or Path("checkpoints") / f"{name}.npz",
+        arguments.resume,
+        arguments.quiet,
+        arguments.log_json,
+    )
+
+
+def _teach(arguments: argparse.Namespace) -> int:
+    name = arguments.name or Path(arguments.recipe).stem
+    config = load_config(arguments.recipe, arguments)
+    session = _session(arguments, name)
+    dataset = load_dataset(arguments.dataset, arguments.data, split_seed=config.split_seed)
+    content = teach(dataset, config, arguments.channels, session)
+    path = arguments.to / f"{name}{SUFFIX}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(path, content)
+    session.forget()
+    print(f"wrote the teacher {path}")
     return 0
 
 

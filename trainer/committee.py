@@ -1,27 +1,59 @@
 """Several trained models that answer together, as teachers of one small network.
 
-folder/*.npz -> Committee -> mean of their probabilities
+folder/*.npz -> Teacher, a perceptron or a convolutional network -> Committee -> mean of their probabilities
 """
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from service.artifact import Artifact, ArtifactError, load
 from service.network import forward, softmax
 from service.normalization import Geometry
+from trainer import convolution
 from trainer.config import TrainingConfig
 from trainer.errors import TrainerError
 
+THREADS = 2  # teachers that are asked at a time; in which order they answer changes nothing
+
+
+class Teacher(Protocol):
+    """A trained network, of whatever kind; `sha256` is that of its file."""
+
+    @property
+    def geometry(self) -> Geometry:
+        """The pictures it sees."""
+
+    @property
+    def sha256(self) -> str:
+        """64 hexadecimal digits."""
+
+    def logits(self, pixels: np.ndarray) -> np.ndarray:
+        """Return (n, 10) float32; pixels: (n, side * side) float32 ink in [0, 1]."""
+
+
+class Perceptron:
+    """The network in a model file."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.layers, self.geometry, self.sha256 = artifact.layers, artifact.geometry, artifact.sha256
+
+    def logits(self, pixels: np.ndarray) -> np.ndarray:
+        """Return (n, 10) float32, not calibrated."""
+        return forward(self.layers, pixels)[-1]
+
 
 class Committee:
-    """Models of the same input size; `sources` names each file with its SHA-256."""
+    """Teachers of the same input size; `sources` names each file with its SHA-256."""
 
-    def __init__(self, artifacts: dict[str, Artifact]) -> None:
-        self.artifacts = list(artifacts.values())
+    def __init__(self, teachers: Mapping[str, Teacher]) -> None:
+        self.teachers = list(teachers.values())
         self._answered: dict[tuple[int, int] | None, np.ndarray] = {}
-        self.sources = {f"teacher {name}": artifact.sha256 for name, artifact in artifacts.items()}
+        self.sources = {f"teacher {name}": teacher.sha256 for name, teacher in teachers.items()}
 
     def remembered(self, key: tuple[int, int] | None, pixels: np.ndarray, temperature: float) -> np.ndarray:
         """Return `answers`, from memory where the batch called `key` was asked about before.
@@ -46,8 +78,9 @@ class Committee:
         pixels: (n, side * side), as the service would show them. Above 1, a temperature shows more
         of which wrong digits a teacher finds likelier (Hinton, Vinyals and Dean 2015).
         """
-        total = sum(softmax(forward(one.layers, pixels)[-1], temperature) for one in self.artifacts)
-        return np.asarray(total / np.float32(len(self.artifacts)))
+        with ThreadPoolExecutor(THREADS) as pool:
+            shares = list(pool.map(lambda one: softmax(one.logits(pixels), temperature), self.teachers))
+        return np.asarray(sum(shares) / np.float32(len(shares)))
 
 
 @dataclass(frozen=True)
@@ -72,20 +105,25 @@ class Lesson:
 
 
 def load_committee(folder: Path, geometry: Geometry) -> Committee:
-    """Return the committee of all model files in `folder`; raise TrainerError if one does not fit."""
-    artifacts = {}
+    """Return the committee of all teachers' files in `folder`; raise TrainerError if one does not fit."""
+    teachers: dict[str, Teacher] = {}
     for path in sorted(folder.glob("*.npz")):
         try:
-            artifacts[path.name] = load(path)
+            teachers[path.name] = load_teacher(path)
         except ArtifactError as error:
             raise TrainerError(f"the teacher {path} cannot be used: {error}") from error
-        if artifacts[path.name].geometry != geometry:
+        if teachers[path.name].geometry != geometry:
             raise TrainerError(
-                f"the teacher {path} sees {artifacts[path.name].geometry.side} pixels a side, the data set "
+                f"the teacher {path} sees {teachers[path.name].geometry.side} pixels a side, the data set "
                 f"has {geometry.side}. Train teachers on the same data set"
             )
-    if not artifacts:
+    if not teachers:
         raise TrainerError(
             f"{folder} holds no teacher. Train some: python -m trainer train ... --to {folder}"
         )
-    return Committee(artifacts)
+    return Committee(teachers)
+
+
+def load_teacher(path: Path) -> Teacher:
+    """Return the teacher in a file, whose name tells the kind; raise ArtifactError if it is broken."""
+    return convolution.load(path) if path.name.endswith(convolution.SUFFIX) else Perceptron(load(path))

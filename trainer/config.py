@@ -8,7 +8,7 @@ import dataclasses
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,12 +98,15 @@ class TrainingConfig:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add one flag for each hyper-parameter, unset by default so that the recipe shows through."""
+def add_flags(parser: argparse.ArgumentParser, names: Container[str] | None = None) -> None:
+    """Add one flag for each hyper-parameter, unset by default so that the recipe shows through.
+
+    names: those of the training that are wanted, where it is not all; of distortion it always is.
+    """
     for cls, title in ((TrainingConfig, "training"), (Augmentation, "augmentation")):
         group = parser.add_argument_group(f"{title} (defaults are those of the recipe)")
         for item in dataclasses.fields(cls):
-            if item.name == "augmentation":
+            if item.name == "augmentation" or (cls is TrainingConfig and names and item.name not in names):
                 continue
             flag = f"--{item.name.replace('_', '-')}"
             if isinstance(item.default, bool):
