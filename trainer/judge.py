@@ -28,12 +28,11 @@ from trainer.train import Batch, Task, batch_rows, begin, train
 
 STREAM = 0x6A75646765  # sets the judge's chance apart from that of the classifier's epochs
 EPOCHS = 20
-REFUSED_SHARE = 0.02  # of held-out digits, plain and distorted, lie beyond the limit
 # As often among outliers as among digits: traces of a distortion must not speak for either.
 DISTORTED_SHARE = 0.5
 DIGITS_PER_OUTLIER = 2  # at most
 OUTLIERS_PER_DRAWN = 4  # drawn digits have the pens and forms that the training digits lack
-PART = 1000  # pictures distorted at a time; more would take several times the memory
+PART = 1000  # pictures made or distorted at a time; more would take several times the memory
 
 
 def fit_judge(
@@ -79,16 +78,20 @@ def _gather(
 
     Of many digits some are chosen; few come several times, so that there are about as many as outliers.
     """
-    pixels = make_outliers(config.outliers, geometry, digits, rng)
-    outliers = Examples(pixels.reshape(-1, geometry.side, geometry.side), np.zeros(len(pixels), int))
-    drawn = draw_digits(config.outliers // OUTLIERS_PER_DRAWN, geometry, rng)
     chosen = rng.permutation(len(digits))[: DIGITS_PER_OUTLIER * config.outliers]
-    shown = digits.take(chosen) + drawn + outliers
+    drawn = draw_digits(config.outliers // OUTLIERS_PER_DRAWN, geometry, rng)
+    none = len(chosen) + len(drawn)  # the index of the first that is no digit
+    pictures = np.empty((none + config.outliers, geometry.side, geometry.side), np.float32)
+    pictures[: len(chosen)] = digits.pictures[chosen]
+    pictures[len(chosen) : none] = drawn.pictures
+    for part in np.split(pictures, range(none, len(pictures), PART))[1:]:
+        part[...] = make_outliers(len(part), geometry, digits, rng).reshape(part.shape)
+    labels = np.zeros(len(pictures), int)  # those of digits say how far they may turn
+    labels[:none] = np.concatenate((digits.labels[chosen], drawn.labels))
+    targets = (np.arange(len(pictures)) >= none).astype(np.float32)[:, None]
     times = max(1, round(config.outliers / len(chosen)))
-    more = np.tile(np.arange(len(chosen)), times - 1)
-    targets = np.zeros((len(shown), 1), np.float32)
-    targets[-len(outliers) :] = 1
-    return shown, np.concatenate((np.arange(len(shown)), more)), targets
+    visits = np.concatenate((np.arange(len(pictures)), np.tile(np.arange(len(chosen)), times - 1)))
+    return Examples(pictures, labels), visits, targets
 
 
 def _some_distorted(
