@@ -1,16 +1,20 @@
 """Ink -> the picture a network sees: cut out, scaled, centred.
 
     ink (n, height, width) -> square box -> area-averaged -> peak 1 -> centre of mass -> pixels
+                           -> handprint.py, for a frame without room around the box -^
 
 The steps are those that made MNIST (LeCun, Cortes, Burges; re-created step by step in
-facebookresearch/qmnist), so an MNIST digit comes out unchanged. The service sends one picture
-through, the trainer whole batches of augmented ones: same function, same arithmetic.
+facebookresearch/qmnist), so an MNIST digit comes out unchanged; those of handprint.py made the 8x8
+digits of scikit-learn. The service sends one picture through, the trainer whole batches of augmented
+ones: same function, same arithmetic.
 """
 
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+
+from service.handprint import area_weights, stand
 
 # Ink this close to full is not stretched: MNIST peaks at 254 of 255 or more, the 8x8 digits of
 # scikit-learn (but for two) at 15 of 16 or more, and both shall pass unchanged.
@@ -22,7 +26,7 @@ class Geometry(NamedTuple):
 
     side: height and width of the picture in pixels. digit_side: length in pixels of the longer
     side of the digit's box. With room around the box, the digit's centre of mass is moved to
-    the middle by whole pixels; without, the box fills the frame.
+    the middle by whole pixels; without, the digit is as high as the frame and stands in its middle.
     """
 
     side: int
@@ -46,7 +50,8 @@ def normalize(inks: np.ndarray, geometry: Geometry) -> np.ndarray:
     """
     boxes = np.empty((len(inks), geometry.digit_side, geometry.digit_side), np.float32)
     for ink, box in zip(inks, boxes, strict=True):
-        _fit(ink, box)
+        fit = _fit if geometry.margin or ink.shape == box.shape else _stand
+        fit(ink, box)
     peaks = boxes.max(axis=(1, 2), keepdims=True)
     if peaks.min() < FULL_PEAK:
         boxes /= np.where(peaks < FULL_PEAK, peaks, 1)
@@ -72,6 +77,13 @@ def _fit(ink: np.ndarray, box: np.ndarray) -> None:
     np.matmul(rows @ ink[top:bottom, left:right], columns.T, out=box)
 
 
+def _stand(ink: np.ndarray, box: np.ndarray) -> None:
+    """Write what `ink`, (height, width), holds into the square `box`, which is the whole frame."""
+    top, bottom = _extent(np.any(ink, axis=1))
+    left, right = _extent(np.any(ink, axis=0))
+    box[...] = stand(ink[top:bottom, left:right], len(box))
+
+
 def _extent(inked: np.ndarray) -> tuple[int, int]:
     """Return where the inked stretch of a row of bools begins and ends, the end exclusive."""
     indices = inked.nonzero()[0]
@@ -84,15 +96,10 @@ def _extent(inked: np.ndarray) -> tuple[int, int]:
 def _area_weights(start: int, length: int, side: int, digit_side: int) -> np.ndarray:
     """Return the matrix, (digit_side, length), that averages a box of `side` pixels into `digit_side`.
 
-    The `length` pixels begin at `start` of the box, the rest of which is empty. Entry (i, j) is the
-    share of output pixel i that input pixel j covers; where the box is as long as the output, the
-    matrix is a piece of the identity and pixels pass bit for bit.
+    The `length` pixels begin at `start` of the box. Where the box is as long as the output, the matrix
+    is a piece of the identity and pixels pass bit for bit.
     """
-    scale = side / digit_side  # input pixels per output pixel
-    edges = np.arange(digit_side + 1)[:, None] * scale
-    pixel = np.arange(start, start + length)
-    overlap = np.minimum(edges[1:], pixel + 1) - np.maximum(edges[:-1], pixel)
-    weights = (np.maximum(overlap, 0) / scale).astype(np.float32)
+    weights = area_weights(start, length, side, digit_side)
     weights.flags.writeable = False  # shared by all pictures of this size
     return weights
 
