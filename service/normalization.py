@@ -1,16 +1,20 @@
 """Ink -> the picture a network sees: cut out, scaled, centred.
 
     ink (n, height, width) -> square box -> area-averaged -> peak 1 -> centre of mass -> pixels
+                           -> handprint.py, for a frame without room around the box -^
 
 The steps are those that made MNIST (LeCun, Cortes, Burges; re-created step by step in
-facebookresearch/qmnist), so an MNIST digit comes out unchanged. The service sends one picture
-through, the trainer whole batches of augmented ones: same function, same arithmetic.
+facebookresearch/qmnist), so an MNIST digit comes out unchanged; those of handprint.py made the 8x8
+digits of scikit-learn. The service sends one picture through, the trainer whole batches of augmented
+ones: same function, same arithmetic.
 """
 
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+
+from service.handprint import area_weights, stand
 
 # Ink this close to full is not stretched: MNIST peaks at 254 of 255 or more, the 8x8 digits of
 # scikit-learn (but for two) at 15 of 16 or more, and both shall pass unchanged.
@@ -22,7 +26,7 @@ class Geometry(NamedTuple):
 
     side: height and width of the picture in pixels. digit_side: length in pixels of the longer
     side of the digit's box. With room around the box, the digit's centre of mass is moved to
-    the middle by whole pixels; without, the box fills the frame.
+    the middle by whole pixels; without, the digit is as high as the frame and stands in its middle.
     """
 
     side: int
@@ -47,7 +51,11 @@ def normalize(inks: np.ndarray, geometry: Geometry) -> np.ndarray:
     length = geometry.digit_side
     boxes = np.empty((len(inks), length, length), np.float32)
     for ink, box in zip(inks, boxes, strict=True):
-        _fit(ink, _cut(ink), box)
+        cut = _cut(ink)
+        if geometry.margin or ink.shape == box.shape:
+            _fit(ink, cut, box)
+        else:
+            box[...] = stand(_part(ink, cut), length)
     peaks = boxes.max(axis=(1, 2), keepdims=True)
     if peaks.min() < FULL_PEAK:
         boxes /= np.where(peaks < FULL_PEAK, peaks, 1)
@@ -110,27 +118,26 @@ def _cut(ink: np.ndarray) -> _Cut:
     return _Cut(top, left, height, width, side, (side - height + 1) // 2, (side - width + 1) // 2)
 
 
+def _part(ink: np.ndarray, cut: _Cut) -> np.ndarray:
+    """Return the part of a picture that is cut out."""
+    return ink[cut.top : cut.top + cut.height, cut.left : cut.left + cut.width]
+
+
 def _fit(ink: np.ndarray, cut: _Cut, box: np.ndarray) -> None:
-    """Write the part of a picture that was cut out into the square `box`, its longer side filling it."""
+    """Write the part of a picture that is cut out into the square `box`, its longer side filling it."""
     rows = _area_weights(cut.down, cut.height, cut.side, len(box))
     columns = _area_weights(cut.across, cut.width, cut.side, len(box))
-    part = ink[cut.top : cut.top + cut.height, cut.left : cut.left + cut.width]
-    np.matmul(rows @ part, columns.T, out=box)
+    np.matmul(rows @ _part(ink, cut), columns.T, out=box)
 
 
 @lru_cache(maxsize=1024)  # of 20 kB at most; a batch of 28x28 pictures needs a few hundred
 def _area_weights(start: int, length: int, side: int, digit_side: int) -> np.ndarray:
     """Return the matrix, (digit_side, length), that averages a box of `side` pixels into `digit_side`.
 
-    The `length` pixels begin at `start` of the box, the rest of which is empty. Entry (i, j) is the
-    share of output pixel i that input pixel j covers; where the box is as long as the output, the
-    matrix is a piece of the identity and pixels pass bit for bit.
+    The `length` pixels begin at `start` of the box. Where the box is as long as the output, the matrix
+    is a piece of the identity and pixels pass bit for bit.
     """
-    scale = side / digit_side  # input pixels per output pixel
-    edges = np.arange(digit_side + 1)[:, None] * scale
-    pixel = np.arange(start, start + length)
-    overlap = np.minimum(edges[1:], pixel + 1) - np.maximum(edges[:-1], pixel)
-    weights = (np.maximum(overlap, 0) / scale).astype(np.float32)
+    weights = area_weights(start, length, side, digit_side)
     weights.flags.writeable = False  # shared by all pictures of this size
     return weights
 

@@ -45,6 +45,8 @@ def preprocess_grey(grey: np.ndarray, geometry: Geometry, tell: Tell = nobody) -
     tell(f"cut out and scaled to fit {geometry.digit_side} x {geometry.digit_side} pixels")
     if geometry.margin:
         tell(f"centred by its mass in {geometry.side} x {geometry.side}")
+    elif ink.shape != (geometry.side, geometry.side):
+        tell("set upright, with strokes as bold as those of the 8x8 digits")
     return normalize(ink[None], geometry)[0]
 
 

@@ -11,8 +11,8 @@ from tests.serving import PROJECT
 
 # What knows no HTTP: shared by the service and the trainer.
 MODEL_CORE = {
-    "artifact", "classifier", "cleaning", "components", "decoding", "ink", "memory", "network",
-    "normalization", "paper", "preprocessing", "steps",
+    "artifact", "classifier", "cleaning", "components", "decoding", "handprint", "ink", "memory",
+    "network", "normalization", "paper", "preprocessing", "steps",
 }  # fmt: skip
 SERVICE = {path.stem for path in (PROJECT / "service").glob("*.py")} - {"__init__"}
 

@@ -64,8 +64,11 @@ def test_a_plain_picture_is_only_cut_out_scaled_and_centred():
     assert told(encode(SEVEN)) == LAST
 
 
-def test_a_digit_that_fills_the_whole_of_the_networks_picture_is_not_centred():
-    assert told(encode(SEVEN), DIGITS_GEOMETRY) == ["cut out and scaled to fit 8 x 8 pixels"]
+def test_a_digit_that_fills_the_whole_of_the_networks_picture_is_set_upright_and_not_centred():
+    assert told(encode(SEVEN), DIGITS_GEOMETRY) == [
+        "cut out and scaled to fit 8 x 8 pixels",
+        "set upright, with strokes as bold as those of the 8x8 digits",
+    ]
 
 
 @pytest.mark.parametrize("geometry", [MNIST_GEOMETRY, DIGITS_GEOMETRY])

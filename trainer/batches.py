@@ -7,8 +7,8 @@ whenever they are made, and after a resume.
 """
 
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -52,14 +52,21 @@ def epoch_batches(
     view = epoch % config.views if config.views else epoch
     order = np.random.default_rng((config.seed, view)).permutation(len(examples))
     real = len(examples) - config.drawn  # the drawn ones come last
-    rows = batch_rows(len(examples), config)
-    pending: deque = deque()
+
+    def make(index: int, chosen: np.ndarray) -> Batch:
+        rng = np.random.default_rng((config.seed, view, index))
+        lesson = Lesson(teachers, chosen < real, (view, index)) if teachers else None
+        return make_batch(examples.take(chosen), geometry, config, rng, lesson)
+
+    return made_ahead(make, order, batch_rows(len(examples), config))
+
+
+def made_ahead(make: Callable[[int, np.ndarray], Batch], order: np.ndarray, rows: int) -> Iterator[Batch]:
+    """Yield make(index, chosen) for each batch of `rows` indices in `order`, made in another thread."""
+    pending: deque[Future[Batch]] = deque()
     with ThreadPoolExecutor(1) as pool:
-        for index, start in enumerate(range(0, len(examples), rows)):
-            chosen = order[start : start + rows]
-            rng = np.random.default_rng((config.seed, view, index))
-            lesson = Lesson(teachers, chosen < real, (view, index)) if teachers else None
-            pending.append(pool.submit(make_batch, examples.take(chosen), geometry, config, rng, lesson))
+        for index, start in enumerate(range(0, len(order), rows)):
+            pending.append(pool.submit(make, index, order[start : start + rows]))
             if len(pending) > AHEAD:
                 yield pending.popleft().result()
         while pending:

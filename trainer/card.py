@@ -12,7 +12,8 @@ from service.artifact import Artifact
 from trainer.convolution import SUFFIX
 from trainer.data import CLASSES
 from trainer.evaluate import figures_of_twin
-from trainer.judge import REFUSED_SHARE
+
+UNTIL_IT_WAS_SET = 0.025  # the refused_share of files that do not say theirs
 
 
 def model_card(artifact: Artifact, name: str, size: int, notes: str = "") -> str:
@@ -115,7 +116,8 @@ def _refusal(artifact: Artifact) -> str:
     if not artifact.judge:
         return f"{unsure} The file holds no judge: what is no digit is not recognised as such."
     weights = sum(layer.weights.size + layer.biases.size for layer in artifact.judge)
-    outliers = artifact.metadata["training"]["config"]["outliers"]
+    config = artifact.metadata["training"]["config"]
+    outliers, share = config["outliers"], config.get("refused_share", UNTIL_IT_WAS_SET)
     return f"""{unsure} Nor is a
 picture that the judge takes for something else: a second, small network ({weights:,} weights and biases)
 that sees the picture and the activations of the last hidden layer. It was fitted after the first one, which
@@ -123,7 +125,7 @@ stayed as it was, to tell training digits (as they are, distorted, and drawn by 
 {outliers:,} pictures of what is no digit, made by `trainer/outliers.py`: printed and written letters, signs,
 shapes, frames, scribbles, silhouettes, noise, digits that touch or lie on their side. `novelty` is the
 probability of its being no digit over {artifact.max_novelty:.4g}, the limit at which the judge refuses
-{100 * REFUSED_SHARE:g} % of held-out digits, half of them distorted. Letters that people too read as digits
+{100 * share:g} % of held-out digits, half of them distorted. Letters that people too read as digits
 (O, l, Z, S, B, g) were not shown to it and are mostly accepted."""
 
 

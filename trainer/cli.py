@@ -28,6 +28,7 @@ from trainer.convolution import SUFFIX
 from trainer.data import load_dataset
 from trainer.errors import RefusedError, TrainerError, UsageError
 from trainer.evaluate import evaluate, figures_of_twin, generated_refusals, picture_refusals
+from trainer.export import JUDGE_SETTINGS
 from trainer.fetch import MNIST_MIRRORS, fetch_mnist
 from trainer.publish import (
     DEFAULT_MAXIMUM_DROP,
@@ -123,7 +124,7 @@ def build_parser() -> argparse.ArgumentParser:
     judge = commands.add_parser("judge", help="fit what refuses non-digits anew, without training again")
     judge.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
     _add_dataset(judge)
-    judge.add_argument("--outliers", type=int, metavar="N", help="default: as many as the model had")
+    _add_judge_settings(judge)
     _add_gate(judge, required=True)
     judge.set_defaults(command=_judge)
 
@@ -158,6 +159,12 @@ def _add_dataset(parser: argparse.ArgumentParser, names: tuple[str, ...] = DATAS
         metavar="DIR",
         help="folder with the files of mnist, fashion or folder; of non-digits also an .npz of pictures",
     )
+
+
+def _add_judge_settings(parser: argparse.ArgumentParser) -> None:
+    for name in JUDGE_SETTINGS:
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, type=int, metavar="N", help="default: as many as the model had")
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
@@ -372,8 +379,8 @@ def _cross_validate(arguments: argparse.Namespace) -> int:
 def _judge(arguments: argparse.Namespace) -> int:
     model = load(arguments.artefact)
     config = config_from(model.metadata["training"].get("config", {}))
-    if arguments.outliers is not None:
-        config = dataclasses.replace(config, outliers=arguments.outliers)
+    given = {name: getattr(arguments, name) for name in JUDGE_SETTINGS}
+    config = dataclasses.replace(config, **{name: n for name, n in given.items() if n is not None})
     dataset = load_dataset(arguments.dataset, arguments.data, model.geometry, config.split_seed)
     content = run.judge_again(model, config, dataset)
     name = arguments.artefact.name.removesuffix(".npz")

@@ -87,7 +87,13 @@ class TrainingConfig:
     outliers: int = _setting(
         16000, "pictures of what is no digit, for the judge that refuses such; 0 for no judge", lowest=0
     )
-    judge_units: int = _setting(96, "units of the judge's hidden layer", lowest=1)
+    judge_units: int = _setting(192, "units of the judge's hidden layer", lowest=1)
+    refused_share: float = _setting(
+        0.02,
+        "share of held-out digits, half of them distorted, that the judge may refuse",
+        lowest=0,
+        highest=1,
+    )
     refit: bool = _setting(
         False, "publish a second network, trained on all images, with the figures of the first"
     )

@@ -22,11 +22,12 @@ from trainer.config import TrainingConfig
 from trainer.data import SPLIT_OFF, Dataset, Examples, hold_out
 from trainer.errors import UsageError
 from trainer.evaluate import evaluate
-from trainer.judge import REFUSED_SHARE, distorted, fit_judge
+from trainer.judge import distorted, fit_judge
 from trainer.parameters import Parameters
 
 UNSURE_SHARE = 0.003  # of held-out digits, plain, that are refused because the answer is unsure
 PROBES = 4
+JUDGE_SETTINGS = ("outliers", "judge_units")  # of the configuration
 
 
 def export(
@@ -66,18 +67,28 @@ def export_again(model: Artifact, config: TrainingConfig, dataset: Dataset) -> b
     """
     made = dict(model.metadata["training"])
     refit = "refit" in made["examples"]
-    if refit and config.outliers != made["config"].get("outliers"):
+    changed = _changed_settings(config, made["config"])
+    if refit and changed:
         raise UsageError(
             "the model was trained on all images, so none is left to choose the limit of another judge by. "
-            f"Train it again: {made['command']} --outliers {config.outliers}"
+            f"Train it again: {made['command']}{changed}"
         )
-    if config.outliers != made["config"].get("outliers", config.outliers):
-        made["command"] += f" --outliers {config.outliers}"
+    made["command"] += changed
     made |= {"config": dataclasses.asdict(config), "libraries": libraries()}
     if refit:
         return pack_refit(model.layers, config, dataset, model, made)
     train, validation = hold_out(dataset.train, config.validation, config.split_seed)
     return pack(model.layers, config, dataset, train, validation, made)
+
+
+def _changed_settings(config: TrainingConfig, before: Mapping[str, Any]) -> str:
+    """Return the flags, each after a blank, for what is new about the judge; "" where nothing is."""
+    settings = {name: getattr(config, name) for name in JUDGE_SETTINGS}
+    return "".join(
+        f" --{name.replace('_', '-')} {number}"
+        for name, number in settings.items()
+        if number != before.get(name, number)
+    )
 
 
 def pack(
@@ -171,14 +182,14 @@ def fit_thresholds(
     """Return min_confidence and max_novelty, fitted on held-out digits.
 
     Unusual handwriting must not be taken for a letter, so the judge's limit comes from pictures as
-    they are and from as many distorted ones, of which it refuses REFUSED_SHARE.
+    they are and from as many distorted ones, of which it refuses config.refused_share.
     """
     classifier = Classifier(draft)  # with a limit of 1, novelties are plain probabilities
     rng = np.random.default_rng((config.seed, 2))
     unusual = distorted(held_out, geometry, config, rng)
     predictions = classifier.classify(held_out.pixels)
     novelty = [one.novelty for one in predictions + classifier.classify(unusual.pixels)]
-    limit = float(np.quantile(novelty, 1 - REFUSED_SHARE))
+    limit = float(np.quantile(novelty, 1 - config.refused_share))
     return {
         "min_confidence": round(float(np.quantile([one.confidence for one in predictions], UNSURE_SHARE)), 4),
         "max_novelty": float(f"{limit:.4g}"),

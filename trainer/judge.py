@@ -1,14 +1,16 @@
 """The judge: a small network beside the classifier that tells digits from other things.
 
-    training digits, distorted and drawn ones -> 0 -+
-                                                    +-> pixels, last hidden layer -> judge -> log-odds
-    letters, shapes, noise ... (outliers.py)  -> 1 -+
+    training digits, drawn digits            -> 0 -+
+                                                   +-> half of them distorted
+    letters, shapes, noise ... (outliers.py) -> 1 -+
+                                                       -> pixels, last hidden layer -> judge -> log-odds
 
 It is fitted after the classifier, whose layers stay as they are. The limit beyond which a picture is
 refused comes from digits that both have never seen (trainer/export.py).
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -17,6 +19,7 @@ from service.classifier import judge_inputs
 from service.network import Layer, forward
 from service.normalization import Geometry, normalize
 from trainer.augmentation import augment
+from trainer.batches import made_ahead
 from trainer.config import TrainingConfig
 from trainer.data import Examples
 from trainer.outliers import make_outliers
@@ -24,10 +27,12 @@ from trainer.strokes import draw_digits
 from trainer.train import Batch, Task, batch_rows, begin, train
 
 STREAM = 0x6A75646765  # sets the judge's chance apart from that of the classifier's epochs
-EPOCHS = 10
-REFUSED_SHARE = 0.025  # of held-out digits, plain and distorted, lie beyond the limit
-DIGITS_PER_OUTLIER = 2
-PART = 1000  # pictures distorted at a time; more would take several times the memory
+EPOCHS = 20
+# As often among outliers as among digits: traces of a distortion must not speak for either.
+DISTORTED_SHARE = 0.5
+DIGITS_PER_OUTLIER = 2  # at most
+OUTLIERS_PER_DRAWN = 4  # drawn digits have the pens and forms that the training digits lack
+PART = 1000  # pictures made or distorted at a time; more would take several times the memory
 
 
 def fit_judge(
@@ -35,44 +40,69 @@ def fit_judge(
 ) -> list[Layer]:
     """Return the judge's layers for a trained classifier; none where config.outliers is 0.
 
-    digits: handwriting that the classifier was trained on. Digits and outliers are shown as they are
-    and in distorted copies.
+    digits: handwriting that the classifier was trained on. In each epoch some digits and outliers are
+    shown as they are, the others in distorted copies that are never the same twice.
     """
     if not config.outliers:
         return []
-    return _fit(*_shown(layers, digits, geometry, config), config)
-
-
-def _shown(
-    layers: Sequence[Layer], digits: Examples, geometry: Geometry, config: TrainingConfig
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the judge sees of digits and outliers, (n, width), and 1 for outliers, (n, 1)."""
     rng = np.random.default_rng((config.seed, STREAM))
-    pixels = make_outliers(config.outliers, geometry, digits, rng)
-    outliers = Examples(pixels.reshape(-1, geometry.side, geometry.side), np.zeros(len(pixels), int))
-    count = min(DIGITS_PER_OUTLIER * config.outliers, len(digits))
-    chosen = rng.permutation(len(digits))[:count]
-    drawn = draw_digits(count // 8, geometry, rng)
-    copies = max(2, round(3 * config.outliers / (count + len(drawn))))  # more of few
-    shown = [
-        (digits, chosen, 0, copies),
-        (drawn, np.arange(len(drawn)), 0, copies),
-        (outliers, np.arange(len(outliers)), 1, 2),
-    ]
-    rows = sum(len(indices) * (1 + number) for _, indices, _, number in shown)
-    width = judge_inputs(pixels[:1], forward(layers, pixels[:1])[:-1]).shape[1]
-    # A hundred and fifty thousand rows: in float16, which is fine enough, they take 400 MB.
-    inputs, targets = np.empty((rows, width), np.float16), np.empty((rows, 1), np.float32)
-    start = 0
-    for examples, indices, target, number in shown:
-        for copy in range(1 + number):
-            for part in parts(examples, indices):
-                seen = distort(part, geometry, config, rng) if copy else part.pixels
-                end = start + len(seen)
-                inputs[start:end] = judge_inputs(seen, forward(layers, seen)[:-1])
-                targets[start:end] = target
-                start = end
-    return inputs, targets
+    shown, visits, targets = _gather(digits, geometry, config, rng)
+    own = TrainingConfig(
+        hidden=(config.judge_units,),
+        output="sigmoid",
+        loss="binary_cross_entropy",
+        epochs=EPOCHS,
+        batch_size=256,
+        averaging=0.99,
+        seed=config.seed,
+    )
+
+    def make(epoch: int, index: int, chosen: np.ndarray) -> Batch:
+        chance = np.random.default_rng((config.seed, STREAM, epoch, index))
+        pixels = _some_distorted(shown.take(chosen), geometry, config, chance)
+        return judge_inputs(pixels, forward(layers, pixels)[:-1]), targets[chosen]
+
+    def batches(epoch: int) -> Iterator[Batch]:
+        order = np.random.default_rng((config.seed, STREAM, epoch)).permutation(visits)
+        return made_ahead(functools.partial(make, epoch), order, batch_rows(len(visits), own))
+
+    nothing = make(0, 0, np.arange(0))
+    width = nothing[0].shape[1]
+    return train(begin(own, width, 1), Task(width, 1, len(visits), batches, nothing), own).latest.layers
+
+
+def _gather(
+    digits: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
+) -> tuple[Examples, np.ndarray, np.ndarray]:
+    """Return pictures as they are, which of them an epoch shows, and their targets, (n, 1): 1 for outliers.
+
+    Of many digits some are chosen; few come several times, so that there are about as many as outliers.
+    """
+    chosen = rng.permutation(len(digits))[: DIGITS_PER_OUTLIER * config.outliers]
+    drawn = draw_digits(config.outliers // OUTLIERS_PER_DRAWN, geometry, rng)
+    none = len(chosen) + len(drawn)  # the index of the first that is no digit
+    pictures = np.empty((none + config.outliers, geometry.side, geometry.side), np.float32)
+    pictures[: len(chosen)] = digits.pictures[chosen]
+    pictures[len(chosen) : none] = drawn.pictures
+    for part in np.split(pictures, range(none, len(pictures), PART))[1:]:
+        part[...] = make_outliers(len(part), geometry, digits, rng).reshape(part.shape)
+    labels = np.zeros(len(pictures), int)  # those of digits say how far they may turn
+    labels[:none] = np.concatenate((digits.labels[chosen], drawn.labels))
+    targets = (np.arange(len(pictures)) >= none).astype(np.float32)[:, None]
+    times = max(1, round(config.outliers / len(chosen)))
+    visits = np.concatenate((np.arange(len(pictures)), np.tile(np.arange(len(chosen)), times - 1)))
+    return Examples(pictures, labels), visits, targets
+
+
+def _some_distorted(
+    examples: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the pixels, (n, side * side), of examples, DISTORTED_SHARE of them in distorted copies."""
+    pixels = examples.pixels.copy()
+    chosen = np.flatnonzero(rng.random(len(pixels)) < DISTORTED_SHARE)
+    if len(chosen):
+        pixels[chosen] = distort(examples.take(chosen), geometry, config, rng)
+    return pixels
 
 
 def distorted(
@@ -95,27 +125,3 @@ def parts(examples: Examples, indices: np.ndarray) -> Iterator[Examples]:
     """Yield the examples with these indices in parts of equal size."""
     for part in np.array_split(indices, -(-len(indices) // PART) or 1):
         yield examples.take(part)
-
-
-def _fit(inputs: np.ndarray, targets: np.ndarray, config: TrainingConfig) -> list[Layer]:
-    """Return the layers of a network trained on inputs, (n, width), and targets, (n, 1), 0 or 1."""
-    own = TrainingConfig(
-        hidden=(config.judge_units,),
-        output="sigmoid",
-        loss="binary_cross_entropy",
-        epochs=EPOCHS,
-        batch_size=256,
-        averaging=0.99,
-        seed=config.seed,
-    )
-
-    def batches(epoch: int) -> Iterator[Batch]:
-        order = np.random.default_rng((config.seed, STREAM, epoch)).permutation(len(inputs))
-        rows = batch_rows(len(inputs), own)
-        for start in range(0, len(order), rows):
-            chosen = order[start : start + rows]
-            yield inputs[chosen].astype(np.float32), targets[chosen]
-
-    nothing = (inputs[:0], targets[:0])
-    task = Task(inputs.shape[1], 1, len(inputs), batches, nothing)
-    return train(begin(own, inputs.shape[1], 1), task, own).latest.layers

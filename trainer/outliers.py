@@ -41,7 +41,10 @@ def make_outliers(count: int, geometry: Geometry, digits: Examples, rng: np.rand
     digits: handwriting to take pieces from.
     """
     kinds = rng.choice(list(KINDS), count, p=list(KINDS.values()))
-    return np.stack([make_outlier(kind, geometry, digits, rng) for kind in kinds])
+    pixels = np.empty((count, geometry.side**2), np.float32)
+    for row, kind in zip(pixels, kinds, strict=True):
+        row[:] = make_outlier(kind, geometry, digits, rng)
+    return pixels
 
 
 def make_outlier(kind: str, geometry: Geometry, digits: Examples, rng: np.random.Generator) -> np.ndarray:

@@ -26,8 +26,8 @@ import atheris
 with atheris.instrument_imports(
     include=["PIL", "service", "werkzeug"],
     exclude=[
-        *("service.cleaning", "service.components", "service.explanation", "service.ink"),
-        *("service.network", "service.normalization", "service.paper"),
+        *("service.cleaning", "service.components", "service.explanation", "service.handprint"),
+        *("service.ink", "service.network", "service.normalization", "service.paper"),
     ],
 ):
     from prometheus_client import CollectorRegistry
