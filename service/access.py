@@ -6,16 +6,16 @@ DIGITS_API_KEY_FILE or DIGITS_API_KEY -> key -> each request must carry it, or g
 
 import hmac
 
-from flask import Flask, request
-from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.datastructures import Headers, WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from service.config import Settings
 
-# Kubernetes' probes and Prometheus ask without a key; a network policy is what guards these.
-OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
+# Kubernetes' probes ask without a key, and Prometheus does by default; a network policy guards these.
+PROBES = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
+METRICS = frozenset({"/metrics"})
 # A browser cannot send the key with an address; these hold nothing of the models, and the page asks for it.
-OPEN_PAGES = frozenset({"/", "/docs", "/openapi.json", "/static/<name>"})
+PAGES = frozenset({"/", "/docs", "/openapi.json", "/static/<name>"})
 
 
 def key_of(settings: Settings) -> bytes | None:
@@ -25,33 +25,34 @@ def key_of(settings: Settings) -> bytes | None:
     return settings.api_key.encode("utf-8", "surrogateescape") if settings.api_key else None
 
 
-def require_key(app: Flask, settings: Settings) -> None:
-    """Have `app` refuse requests that lack the key of the settings; without one it is open to all.
+def open_routes(settings: Settings) -> frozenset[str]:
+    """Return the routes, such as "/static/<name>", that answer without the key."""
+    return PROBES | PAGES | (METRICS if settings.metrics_open else frozenset())
 
-    The key comes as `Authorization: Bearer KEY` or as `X-API-Key: KEY`. It is read once, at the start.
-    """
-    key = key_of(settings)
-    if key is None:
-        return
 
-    @app.before_request
-    def check() -> None:
-        if is_open(request.url_rule.rule if request.url_rule else request.path):
+class Key:
+    """The key that requests must carry, read once; without one the service is open to all."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._key = key_of(settings)
+        self._open = open_routes(settings)
+
+    def check(self, route: str, headers: Headers) -> None:
+        """Raise Unauthorized if a request lacks the key, and the route that matched it is not open.
+
+        It comes as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.
+        """
+        if self._key is None or route in self._open:
             return
         # In constant time: how long a refusal takes tells nothing of how much was right.
-        if not hmac.compare_digest(_given(), key):
+        if not hmac.compare_digest(_given(headers), self._key):
             raise Unauthorized(
                 "Send the key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.",
                 www_authenticate=WWWAuthenticate("bearer"),
             )
 
 
-def is_open(route: str) -> bool:
-    """Tell whether a route, such as "/static/<name>", answers without the key."""
-    return route in OPEN_PATHS or route in OPEN_PAGES
-
-
-def _given() -> bytes:
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    text = token.strip() if kind.lower() == "bearer" else request.headers.get("X-API-Key", "")
+def _given(headers: Headers) -> bytes:
+    kind, _, token = headers.get("Authorization", "").partition(" ")
+    text = token.strip() if kind.lower() == "bearer" else headers.get("X-API-Key", "")
     return text.encode("latin-1", "replace")  # as WSGI hands over the bytes of a header

@@ -106,5 +106,5 @@ def judge_inputs(pixels: np.ndarray, hidden: Sequence[np.ndarray]) -> np.ndarray
     if not hidden:
         return pixels
     last = hidden[-1]
-    lengths = np.sqrt(np.mean(last * last, axis=1, keepdims=True))
+    lengths = np.sqrt((last * last).sum(axis=1, keepdims=True) / last.shape[1])
     return np.concatenate((pixels, last / np.maximum(lengths, 1e-6)), axis=1, dtype=np.float32)

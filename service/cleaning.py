@@ -6,7 +6,7 @@ pieces -> the digit's own: no specks, frames, neighbours, or things cut by the p
 
 import numpy as np
 
-from service.components import Components, find_components, find_runs
+from service.components import Boxes, Components, find_runs
 from service.steps import Tell, counted, nobody
 
 # In smaller pictures a line is as thick as a stroke.
@@ -46,9 +46,9 @@ def ruled_lines(mask: np.ndarray) -> np.ndarray:
     if not (mask[:, 0].any() and mask[:, -1].any()):
         return np.zeros_like(mask)
     long = long_runs(mask, max(3, width // 8))
-    pieces = find_components(long, long)
+    pieces = Components(long, long)
     lines = np.zeros_like(mask)
-    for index in np.flatnonzero(pieces.right - pieces.left > 0.95 * width):
+    for index in np.flatnonzero(pieces.boxes.right - pieces.boxes.left > 0.95 * width):
         piece = pieces.labels == index + 1
         thickness = np.median(piece.sum(axis=0))
         if thickness <= max(2, LINE_SHARE * height):
@@ -70,26 +70,26 @@ def digit_pieces(pieces: Components, tell: Tell = nobody) -> np.ndarray:
 
     tell: gets what was dropped.
     """
-    if len(pieces.mass) <= 1 or pieces.mass.max() <= 0:
-        return pieces.mass > 0
+    mass = pieces.mass
+    if len(mass) <= 1 or mass.max() <= 0:
+        return mass > 0
     height, width = pieces.labels.shape
-    cut = (pieces.top == 0) | (pieces.left == 0) | (pieces.bottom == height) | (pieces.right == width)
+    top, bottom, left, right = pieces.boxes
+    cut = (top == 0) | (left == 0) | (bottom == height) | (right == width)
     # What the picture's edge cuts is more often a shadow, a finger or the next digit than the digit.
-    likely = np.where(cut, pieces.mass / 4, pieces.mass)
+    likely = np.where(cut, mass / 4, mass)
     main = int(likely.argmax())
     if is_frame(pieces, main):
         likely[main] = 0
         main = int(likely.argmax())
-    tall = pieces.bottom - pieces.top
-    broad = pieces.right - pieces.left
-    length = max(tall[main], broad[main])
-    gap_rows = np.maximum(pieces.top - pieces.bottom[main], pieces.top[main] - pieces.bottom)
-    gap_columns = np.maximum(pieces.left - pieces.right[main], pieces.left[main] - pieces.right)
+    length = max(bottom[main] - top[main], right[main] - left[main])
+    gap_rows = np.maximum(top - bottom[main], top[main] - bottom)
+    gap_columns = np.maximum(left - right[main], left[main] - right)
     near = np.maximum(gap_rows, gap_columns) < NEAR_SHARE * length
     keep = near & (likely >= SPECK_SHARE * likely[main])
     if not cut[main]:
         keep &= ~cut
-    keep &= ~surrounding(pieces, main)
+    keep &= ~surrounding(pieces.boxes, main)
     if not keep.all():
         _tell_dropped(pieces, keep, main, tell)
     return keep
@@ -97,38 +97,32 @@ def digit_pieces(pieces: Components, tell: Tell = nobody) -> np.ndarray:
 
 def _tell_dropped(pieces: Components, keep: np.ndarray, main: int, tell: Tell) -> None:
     """Tell how many pieces of which kind do not belong to the digit, whose largest is `main`."""
-    around = surrounding(pieces, main)
+    around = surrounding(pieces.boxes, main)
     speck = pieces.mass < SPECK_SHARE * pieces.mass[main]
     for kind, name in ((around, "frame"), (speck & ~around, "speck"), (~speck & ~around, "other piece")):
         if count := int(np.count_nonzero(kind & ~keep)):
             tell(f"{counted(count, name)} dropped")
 
 
-def surrounding(pieces: Components, index: int) -> np.ndarray:
-    """Return which pieces' boxes reach beyond that of one piece on all four sides, (count,) bool."""
-    return (
-        (pieces.top < pieces.top[index])
-        & (pieces.bottom > pieces.bottom[index])
-        & (pieces.left < pieces.left[index])
-        & (pieces.right > pieces.right[index])
-    )
+def surrounding(boxes: Boxes, index: int) -> np.ndarray:
+    """Return which boxes reach beyond one of them on all four sides, (count,) bool."""
+    top, bottom, left, right = boxes
+    return (top < top[index]) & (bottom > bottom[index]) & (left < left[index]) & (right > right[index])
 
 
 def is_frame(pieces: Components, index: int) -> bool:
     """Tell whether a piece is a box drawn around others: its ink lies along its own outline."""
+    top, bottom, left, right = pieces.boxes
     inside = (
-        (pieces.top > pieces.top[index])
-        & (pieces.bottom < pieces.bottom[index])
-        & (pieces.left > pieces.left[index])
-        & (pieces.right < pieces.right[index])
+        (top > top[index])
+        & (bottom < bottom[index])
+        & (left > left[index])
+        & (right < right[index])
         & (pieces.mass > SPECK_SHARE * pieces.mass[index])
     )
     if not inside.any():
         return False
-    rows, columns = (
-        slice(pieces.top[index], pieces.bottom[index]),
-        slice(pieces.left[index], pieces.right[index]),
-    )
+    rows, columns = slice(top[index], bottom[index]), slice(left[index], right[index])
     piece = pieces.labels[rows, columns] == index + 1
     band_rows, band_columns = (max(2, round(FRAME_BAND * length)) for length in piece.shape)
     within = piece[band_rows:-band_rows, band_columns:-band_columns].sum()

@@ -6,49 +6,55 @@ Works on runs, not pixels: a drawn digit of 200 x 200 pixels has a few hundred o
 only loop over single things is short, and all else are array operations.
 """
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 
-class Components(NamedTuple):
-    """The connected pieces of a mask; all arrays but `labels` are (count,).
+class Boxes(NamedTuple):
+    """Where each piece lies, (count,) each; bottom and right are exclusive."""
 
-    labels: (height, width) int32, 0 outside the mask, 1 ... count inside. mass: sum of the ink in
-    the piece. top, bottom, left, right: its box, the ends exclusive.
-    """
-
-    labels: np.ndarray
-    mass: np.ndarray
     top: np.ndarray
     bottom: np.ndarray
     left: np.ndarray
     right: np.ndarray
 
 
-def find_components(mask: np.ndarray, ink: np.ndarray) -> Components:
-    """Return the pieces of `mask`, (height, width) bool, that touch by a side or a corner.
+class Components:
+    """The pieces of a mask, (height, width) bool, that touch by a side or a corner.
 
-    ink: (height, width) float32; what is summed to a piece's mass.
+    mass: (count,) float64, the sum of `ink`, (height, width) float32, in each piece. Boxes and labels
+    are made for who asks for them: most pictures hold a single piece, and nobody does.
     """
-    wide = mask.shape[1] + 1
-    starts, ends = find_runs(mask)
-    numbers, count = _number_pieces(starts.tolist(), ends.tolist(), wide)
-    piece = np.array(numbers, np.intp)  # (runs,)
-    rows = starts // wide
-    left, right = np.full(count, wide), np.zeros(count, np.intp)
-    np.minimum.at(left, piece, starts - rows * wide)
-    np.maximum.at(right, piece, ends - rows * wide)
-    top, bottom = np.empty((2, count), np.intp)
-    bottom[piece] = rows + 1  # runs come row by row: the last one written is the lowest
-    top[piece[::-1]] = rows[::-1]
 
-    lengths = ends - starts
-    of_pixel = np.repeat(piece, lengths)
-    labels = np.zeros(mask.shape, np.int32)
-    labels[mask] = of_pixel + 1
-    mass = np.bincount(of_pixel, ink[mask], minlength=count)
-    return Components(labels, mass, top, bottom, left, right)
+    def __init__(self, mask: np.ndarray, ink: np.ndarray) -> None:
+        self._mask = mask
+        self._starts, self._ends = find_runs(mask)
+        numbers, count = _number_pieces(self._starts.tolist(), self._ends.tolist(), mask.shape[1] + 1)
+        self._piece = np.array(numbers, np.intp)  # (runs,)
+        self._of_pixel = self._piece.repeat(self._ends - self._starts)  # (pixels of the mask,)
+        self.mass = np.bincount(self._of_pixel, ink[mask], minlength=count)
+
+    @cached_property
+    def boxes(self) -> Boxes:
+        """The box of each piece."""
+        wide, count = self._mask.shape[1] + 1, len(self.mass)
+        rows = self._starts // wide
+        left, right = np.full(count, wide), np.zeros(count, np.intp)
+        np.minimum.at(left, self._piece, self._starts - rows * wide)
+        np.maximum.at(right, self._piece, self._ends - rows * wide)
+        top, bottom = np.empty((2, count), np.intp)
+        bottom[self._piece] = rows + 1  # runs come row by row: the last one written is the lowest
+        top[self._piece[::-1]] = rows[::-1]
+        return Boxes(top, bottom, left, right)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """(height, width) int32: 0 outside the mask, 1 ... count inside."""
+        labels = np.zeros(self._mask.shape, np.int32)
+        labels[self._mask] = self._of_pixel + 1
+        return labels
 
 
 def find_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +66,7 @@ def find_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     height, width = mask.shape
     padded = np.zeros(height * (width + 1) + 1, bool)
     padded[1:].reshape(height, width + 1)[:, :width] = mask
-    changes = np.flatnonzero(padded[1:] != padded[:-1])
+    (changes,) = (padded[1:] != padded[:-1]).nonzero()
     return changes[::2], changes[1::2]
 
 
@@ -71,21 +77,22 @@ def _number_pieces(starts: list[int], ends: list[int], wide: int) -> tuple[list[
     touch where the lower one, moved up a row, begins no later than the upper one ends. Sets of
     touching runs are trees that know their first run (Galler and Fischer 1964).
     """
-    parents = list(range(len(starts)))
-
-    def first(run: int) -> int:
-        while parents[run] != run:
-            parents[run] = run = parents[parents[run]]
-        return run
-
+    parents: list[int] = []
     above = 0  # the first run that may still touch one of this row
     for run, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        parents.append(run)
+        first = run  # of those that this one is known to be connected with
         while ends[above] < start - wide:
             above += 1
         upper = above
         while starts[upper] <= end - wide:
-            one, other = first(upper), first(run)
-            parents[max(one, other)] = min(one, other)
+            other = parents[upper]
+            while parents[other] != other:
+                parents[other] = other = parents[parents[other]]
+            if other < first:
+                parents[first] = first = other
+            else:
+                parents[other] = first
             upper += 1
 
     numbers: list[int] = []

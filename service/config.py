@@ -50,6 +50,12 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+def _true_or_false(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("true or false")
+    return text == "true"
+
+
 def _name(text: str) -> str:
     if not text or "/" in text or text.startswith("."):
         raise ValueError("a model name, which is a file name without .npz")
@@ -97,7 +103,9 @@ class Settings:
     host: str = _setting("HOST", "127.0.0.1", _host, "address to listen on")
     port: int = _setting("PORT", 8080, _whole(1, 65535), "port to listen on")
     workers: int = _setting("WEB_CONCURRENCY", 2, _whole(1, 64), "worker processes")
-    threads: int = _setting("DIGITS_THREADS", 4, _whole(1, 256), "threads of each worker")
+    threads: int = _setting(
+        "DIGITS_THREADS", 4, _whole(1, 256), "threads of each worker, for requests above 64 KiB"
+    )
     models_dir: Path = _setting(
         "DIGITS_MODELS_DIR", PROJECT / "models", _folder, "folder of the NAME.npz files"
     )
@@ -145,6 +153,9 @@ class Settings:
     )
     api_key: str | None = _setting(
         "DIGITS_API_KEY", None, _key, "the key itself, where there is no such file", secret=True
+    )
+    metrics_open: bool = _setting(
+        "DIGITS_METRICS_OPEN", True, _true_or_false, "whether /metrics answers without the key"
     )
     log_level: str = _setting(
         "DIGITS_LOG_LEVEL",

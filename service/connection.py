@@ -1,7 +1,7 @@
-"""One client's connection, as the worker's loop and a thread see it.
+"""One client's connection, as the worker's loop and whoever answers see it.
 
     loop:   socket -> Connection.receive -> received -> take_request -> request
-    thread: request -> recv -> gunicorn's parser -> application -> sendall -> unsent
+    answer: request -> recv -> gunicorn's parser -> (body) -> application -> sendall -> unsent
     loop:   unsent -> Connection.flush -> socket
 
 Only the loop touches the socket, and never waits for it; a thread that answers has the whole
@@ -25,7 +25,9 @@ MINIMUM_BYTES_A_SECOND = 4096
 class Connection:
     """Stands in for the socket wherever gunicorn reads or writes one.
 
-    received: bytes of requests that are not answered yet. unsent: what the client has yet to take.
+    received: bytes of requests that are not answered yet. body: that of the request that is, where its
+    length was known. unsent: what the client has yet to take; keep:
+    whether there can be another request after that.
     """
 
     def __init__(self, client: socket.socket, max_body_bytes: int, patience_seconds: float) -> None:
@@ -35,10 +37,12 @@ class Connection:
         self._client = client
         self._max_body_bytes = max_body_bytes
         self._request = bytearray()
+        self.body: bytes | None = None
         self.received = bytearray()
         self.unsent = bytearray()
         self.framing = Framing(max_body_bytes)
         self.was_asked_to_continue = False
+        self.keep = False
         self.begin(patience_seconds)
 
     def begin(self, patience_seconds: float) -> None:
@@ -98,12 +102,18 @@ class Connection:
             self.flush()
 
     def take_request(self) -> None:
-        """Move the request from `received` to where the parser reads it."""
-        if self.framing.end == len(self.received):  # as ever, but for clients that send ahead
-            self._request, self.received = self.received, bytearray()
+        """Move the request from `received` to where the parser reads it.
+
+        A body of known length goes past the parser, which would copy it twice, in small pieces.
+        """
+        framing = self.framing
+        parsed = framing.head_end if framing.has_length else framing.end
+        self._request = self.received[:parsed]
+        self.body = bytes(memoryview(self.received)[parsed : framing.end]) if framing.has_length else None
+        if framing.end == len(self.received):  # as ever, but for clients that send ahead
+            self.received = bytearray()
         else:
-            self._request = self.received[: self.framing.end]
-            del self.received[: self.framing.end]
+            del self.received[: framing.end]
 
     def expect_another(self) -> None:
         """Forget the request that was answered."""

@@ -7,11 +7,11 @@ Every way a file can be wrong leaves here as an `ImageError` that says what to d
 """
 
 import io
+import math
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -46,6 +46,7 @@ _GATE = Gate(256 * MEBIBYTE, most_waiting=2, longest_wait_seconds=5.0)
 _BYTES_A_PIXEL = {"WEBP": 21, "TIFF": 10}
 SMALL_PIXELS = 200_000  # below, as many as there are threads do no harm
 _PROGRESSIVE_BYTES_A_PIXEL = 7  # of the whole picture: all its coefficients are kept
+_STRIP_PIXELS = 100_000  # converted at a time, a mebibyte or so: most drawings pass in one strip
 
 # What Pillow's parsers raise for broken files, beside OSError.
 DECODER_ERRORS = (
@@ -100,8 +101,12 @@ def decode(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, tell: Tell = nobod
     """
     if not data:
         raise EmptyImageError("The image has 0 bytes. Send the bytes of an image file.")
-    with _translated_errors(), ExitStack() as waiting:
-        return _read(data, max_pixels, waiting, tell)
+    try:
+        # Warnings are about metadata; the pixel ceiling is our own.
+        with warnings.catch_warnings(action="ignore"), ExitStack() as waiting:
+            return _read(data, max_pixels, waiting, tell)
+    except (GateClosedError, Image.DecompressionBombError, *DECODER_ERRORS) as error:
+        raise _image_error(error) from error
 
 
 def _read(data: bytes, max_pixels: int, waiting: ExitStack, tell: Tell) -> np.ndarray:
@@ -110,12 +115,14 @@ def _read(data: bytes, max_pixels: int, waiting: ExitStack, tell: Tell) -> np.nd
         _check_size(image, max_pixels)
         size = image.size
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode at 1/2, 1/4 or 1/8
-        waiting.enter_context(_GATE.hold(_memory_bytes(image, size[0] * size[1])))
+        if cost := _memory_bytes(image, size[0] * size[1]):
+            waiting.enter_context(_GATE.hold(cost))
         image.load()
         small = _reduce(image, _plain_mode(image))
         if small.size != size:
             tell(f"reduced from {size[0]} x {size[1]} pixels to {small.width} x {small.height}")
-        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        # To look for an orientation is a tenth of decoding a small file, and many have no metadata.
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1)) if image.info else None
         if turn is not None:
             tell("turned upright, as its EXIF data says")
             small = small.transpose(turn)
@@ -131,21 +138,14 @@ def _memory_bytes(image: Image.Image, pixels: int) -> int:
     return image.width * image.height * _BYTES_A_PIXEL.get(image.format or "", 9)
 
 
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about metadata; the pixel ceiling is our own
-            yield
-    except ImageError:
-        raise
-    except GateClosedError as error:
-        raise NoMemoryError("Many large pictures came at once. Send it again a little later.") from error
-    except Image.DecompressionBombError as error:
-        raise TooManyPixelsError(f"{error} Send a smaller picture.") from error
-    except DECODER_ERRORS as error:
-        reason = str(error) or type(error).__name__
-        raise BrokenImageError(f"The image cannot be decoded: {reason}. Send the file again.") from error
+def _image_error(error: Exception) -> ImageError:
+    """Return what to tell a client of an error that came up while its file was read."""
+    if isinstance(error, GateClosedError):
+        return NoMemoryError("Many large pictures came at once. Send it again a little later.")
+    if isinstance(error, Image.DecompressionBombError):
+        return TooManyPixelsError(f"{error} Send a smaller picture.")
+    reason = str(error) or type(error).__name__
+    return BrokenImageError(f"The image cannot be decoded: {reason}. Send the file again.")
 
 
 def _open(data: bytes) -> Image.Image:
@@ -196,12 +196,13 @@ def _plain_mode(image: Image.Image) -> str:
 
 def _grey(image: Image.Image, tell: Tell) -> np.ndarray:
     """Return (height, width) float32 in [0, 255] of a picture in a plain mode."""
-    values = np.asarray(image, np.float32)
+    values = np.asarray(image)
     if image.mode == "L":
-        return values
+        return values.astype(np.float32)
     if image.mode == "F":
         return _stretched(values, tell)
-    return _over_paper(values, tell) if image.mode == "RGBA" else _ink_channel(values, tell)
+    planes = values.transpose(2, 0, 1).astype(np.float32, order="C")  # whole rows add up faster than triples
+    return _over_paper(planes, tell) if image.mode == "RGBA" else _ink_channel(planes, tell)
 
 
 def _reduce(image: Image.Image, mode: str) -> Image.Image:
@@ -214,11 +215,14 @@ def _reduce(image: Image.Image, mode: str) -> Image.Image:
         return image.reduce((across, down))
     # Strip by strip: in a wider mode, or multiplied by its opacity, the whole would be there twice.
     reduced = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
-    rows = 4 * down
+    rows = down * max(4, _STRIP_PIXELS // (image.width * down))
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         reduced.paste(strip.convert(mode).reduce((across, down)), (0, top // down))
     return reduced
+
+
+_LEAST_RANGE = 1e-36  # what 255 divided by less is, is no float32 number
 
 
 def _stretched(values: np.ndarray, tell: Tell) -> np.ndarray:
@@ -227,53 +231,59 @@ def _stretched(values: np.ndarray, tell: Tell) -> np.ndarray:
     Pillow's own convert("L") would clip all above 255 to white. The brightest value present
     decides, since files do not say how many of their bits are in use.
     """
-    values = np.nan_to_num(values, posinf=0, neginf=0)
-    lowest, highest = float(values.min()), float(values.max())
-    if highest <= lowest:
+    # Halved, because the difference of two float32 numbers need not be one.
+    halves = np.nan_to_num(values, posinf=0, neginf=0) / 2
+    lowest, highest = float(halves.min()), float(halves.max())
+    if highest - lowest < _LEAST_RANGE:
         return np.full(values.shape, 255, np.float32)
-    tell(f"values from {lowest:g} to {highest:g} spread over 0 to 255")
-    return (values - lowest) * np.float32(255 / (highest - lowest))
+    tell(f"values from {2 * lowest:g} to {2 * highest:g} spread over 0 to 255")
+    return (halves - lowest) * np.float32(255 / (highest - lowest))
 
 
-def _over_paper(pixels: np.ndarray, tell: Tell) -> np.ndarray:
+def _over_paper(planes: np.ndarray, tell: Tell) -> np.ndarray:
     """Return a picture laid on white, or its opacity as ink where that leaves nothing.
 
-    pixels: (height, width, 4) float32, red, green, blue, opacity. White ink on
+    planes: (4, height, width) float32, red, green, blue, opacity. White ink on
     nothing, a common canvas export, is invisible on white paper: there the ink lives in the alpha
     channel alone.
     """
-    opacity = pixels[:, :, 3:] / 255
-    laid = pixels[:, :, :3] * opacity + 255 * (1 - opacity)
-    if np.ptp(laid) < 0.25 * np.ptp(pixels[:, :, 3]):
+    opacity = planes[3] / 255
+    laid = planes[:3] * opacity + 255 * (1 - opacity)
+    if np.ptp(laid) < 0.25 * np.ptp(planes[3]):
         tell("opacity taken for ink: its colour does not show on white")
-        return 255 - pixels[:, :, 3]
+        return 255 - planes[3]
     if opacity.min() < 1:
         tell("transparent ground laid on white")
     return _ink_channel(laid, tell)
 
 
-# Luma and the three channels. A yellow pen shows in blue, a light blue one in red.
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+# A yellow pen shows in blue, a light blue one in red.
 _CHANNELS = ("grey", "red", "green", "blue")
-_CANDIDATES = np.array([[0.299, 1, 0, 0], [0.587, 0, 1, 0], [0.114, 0, 0, 1]], np.float32)
 # Noise is stronger in single channels, so one has to be this much clearer to be preferred.
 _CHANNEL_ADVANTAGE = 1.5
 
 
-def _ink_channel(rgb: np.ndarray, tell: Tell) -> np.ndarray:
-    """Return the grey, (height, width), of an (height, width, 3) picture that shows ink best.
+def _ink_channel(planes: np.ndarray, tell: Tell) -> np.ndarray:
+    """Return the grey, (height, width), of a picture (red, green, blue; height; width) that shows ink best.
 
     Luma, unless one colour channel has a clearly larger standard deviation.
     """
-    red, green, blue = np.moveaxis(rgb, 2, 0)
+    red, green, blue = planes
     if (red == green).all() and (red == blue).all():
-        return np.ascontiguousarray(red)
-    flat = rgb.reshape(-1, 3)
-    centred = flat - flat.mean(axis=0)
-    covariance = centred.T @ centred  # (3, 3), times the number of pixels
-    deviations = np.sqrt(np.einsum("ci,cd,di->i", _CANDIDATES, covariance, _CANDIDATES))
-    best = int(deviations.argmax())
-    if best and deviations[best] < _CHANNEL_ADVANTAGE * deviations[0]:
-        best = 0
-    if best:
-        tell(f"{_CHANNELS[best]} channel taken: it shows the ink best")
-    return (flat @ _CANDIDATES[:, best]).reshape(rgb.shape[:2])
+        return red
+    luma = (_LUMA @ planes.reshape(3, -1)).reshape(red.shape)
+    greys = (luma, red, green, blue)
+    deviations = [_deviation(grey) for grey in greys]
+    clearest = max(deviations) * (1 - 1e-5)  # of those that differ by rounding alone, the first
+    best = next(index for index, deviation in enumerate(deviations) if deviation >= clearest)
+    if not best or deviations[best] < _CHANNEL_ADVANTAGE * deviations[0]:
+        return luma
+    tell(f"{_CHANNELS[best]} channel taken: it shows the ink best")
+    return greys[best]
+
+
+def _deviation(grey: np.ndarray) -> float:
+    """Return the standard deviation of a picture; its own method takes twice as long."""
+    centred = (grey - grey.sum() / grey.size).reshape(-1)
+    return math.sqrt(centred @ centred / centred.size)

@@ -27,6 +27,7 @@ class Framing:
     end: number of bytes the request has, once `look` says that it can be handed over.
     too_large: its body is, or claims to be, larger than allowed; the rest was not waited for.
     broken: its chunks are not framed as they should be, so nobody knows where it ends.
+    has_length: it says how long its body is, and may be believed.
     expects_continue: the client waits for a word before it sends the body.
     """
 
@@ -38,6 +39,7 @@ class Framing:
         self.end = 0
         self.too_large = False
         self.broken = False
+        self.has_length = False
         self.expects_continue = False
 
     def look(self, received: bytearray) -> bool:
@@ -66,6 +68,7 @@ class Framing:
             if not lengths and [coding.lower() for coding in codings] == [b"chunked"]:
                 self._position, self.end = end, 0
         elif len(lengths) == 1 and _DIGITS.fullmatch(lengths[0]):
+            self.has_length = True
             self.end += int(lengths[0])
             if self.end - end > self._max_body_bytes:
                 self.too_large, self.end = True, end

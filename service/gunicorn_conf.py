@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from service.config import Settings, SettingsError
-from service.logs import logging_config
+from service.logs import ServerLog, logging_config
 
 try:
     _settings = Settings.from_env()
@@ -61,7 +61,7 @@ graceful_timeout = _settings.graceful_timeout_seconds
 control_socket_disable = True
 _memory = "/dev/shm"  # noqa: S108 - the heartbeat file is unlinked as soon as it is open  # nosec B108
 worker_tmp_dir = _memory if os.access(_memory, os.W_OK) else None  # on a disk a heartbeat can block
-accesslog = None  # the application logs each request itself
+logger_class = ServerLog
 loglevel = _settings.log_level
 logconfig_dict = logging_config(_settings.log_level)
 logging.raiseExceptions = False  # a full or closed stdout must not stop answers

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from service.cleaning import digit_pieces, erase_lines
-from service.components import find_components
+from service.components import Components
 from service.decoding import ImageError
-from service.paper import even_darkness, ink_darkness, median, otsu_threshold
+from service.paper import ascending, even_darkness, ink_darkness, median, otsu_threshold
 from service.steps import Tell, nobody
 
 # Less contrast than this, of 255, is paper grain or compression, not writing.
@@ -44,12 +44,13 @@ def extract_ink(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
     """
     darkness, levels = _darkness_and_levels(grey, tell)
     darkness = erase_lines(darkness, levels.faint, tell)
-    pieces = find_components(darkness > levels.faint, np.where(darkness > levels.solid, darkness, 0))
+    pieces = Components(darkness > levels.faint, darkness * (darkness > levels.solid))
     keep = digit_pieces(pieces, tell)
     if not keep.any():
         raise BlankImageError("Nothing in the image looks like writing. Send one with a digit on it.")
-    ink = (darkness - levels.faint) * np.float32(1 / (levels.full - levels.faint))
-    ink = np.minimum(np.maximum(ink, 0, out=ink), 1, out=ink)
+    ink = darkness - levels.faint
+    ink *= np.float32(1 / (levels.full - levels.faint))
+    np.minimum(np.maximum(ink, 0, out=ink), 1, out=ink)
     if not keep.all():
         ink *= np.concatenate(([False], keep))[pieces.labels]
     return ink
@@ -74,11 +75,12 @@ def _darkness_and_levels(grey: np.ndarray, tell: Tell) -> tuple[np.ndarray, Leve
 
 def ink_levels(darkness: np.ndarray, signal_to_noise: float) -> Levels:
     """Return the levels of a picture's ink; raises BlankImageError if it does not stand out."""
-    solid = otsu_threshold(darkness)
-    inked = darkness > solid
-    paper, writing = darkness[~inked], darkness[inked]
+    ordered = ascending(darkness)
+    solid = otsu_threshold(ordered)
+    bare = int(ordered.searchsorted(np.float32(solid), "right"))
+    paper, writing = ordered[:bare], ordered[bare:]
     level = median(paper)
-    noise = 1.4826 * median(np.abs(paper - np.float32(level)))
+    noise = 1.4826 * median(ascending(np.abs(paper - np.float32(level))))
     full = median(writing) if writing.size else level
     contrast = full - level
     if contrast < max(MIN_CONTRAST, signal_to_noise * noise):

@@ -3,15 +3,21 @@
 logging record -> {"time", "level", "message", ...extra} -> one line
 """
 
+import contextlib
 import datetime
 import json
 import logging
+import sys
+import time
 from typing import Any
+
+from gunicorn.glogging import Logger
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 _encode = json.JSONEncoder(default=str).encode
+_logger = logging.getLogger(__name__)
 
 # What no line shows is not looked up for each of them: the place in the source, thread and process
 # (docs.python.org/3/howto/logging.html#optimization).
@@ -24,16 +30,36 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without a newline at its end or inside."""
-        moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
-        line: dict[str, Any] = {
-            "time": moment.isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-        }
-        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        members = {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return _encode(line)
+            members["traceback"] = self.formatException(record.exc_info)
+        return _line(record.created, record.levelno, record.getMessage(), members)
+
+
+def _line(moment: float, level: int, message: str, members: dict[str, Any]) -> str:
+    """Return the JSON object of something that happened at `moment`, in Unix time."""
+    when = datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="milliseconds")
+    return _encode(
+        {"time": when, "level": logging.getLevelName(level).lower(), "message": message, **members}
+    )
+
+
+def log_request(level: int, members: dict[str, Any]) -> None:
+    """Write the line about a request where lines of this level are wanted.
+
+    Past `logging`: its records take longer to make than the line. A full or closed stdout is passed over.
+    """
+    if _logger.isEnabledFor(level):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stdout.write(f"{_line(time.time(), level, 'request', members)}\n")
+            sys.stdout.flush()
+
+
+class ServerLog(Logger):
+    """Gunicorn's log, without a line for each request: the application writes that."""
+
+    def access(self, *_: Any) -> None:
+        """Do nothing; gunicorn would put together what no handler takes."""
 
 
 def logging_config(level: str) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Metrics:
         )
         self.requests_waiting = Gauge(
             "http_requests_waiting",
-            "HTTP requests that have arrived and wait for a thread.",
+            "HTTP requests that have arrived and wait to be answered.",
             multiprocess_mode="livesum",
             registry=self.registry,
         )

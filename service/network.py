@@ -92,7 +92,7 @@ GATHERED_SIZE = 50_000
 def product(signal: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return signal @ weights, (n, fan_out), for signal (n, fan_in) and weights (fan_in, fan_out)."""
     if len(signal) == 1 and weights.size >= GATHERED_SIZE:
-        (active,) = signal[0].nonzero()
+        (active,) = (signal[0] != 0).nonzero()  # bools are searched faster
         if active.size <= GATHERED_SHARE * len(weights):
             return (signal[0].take(active) @ weights.take(active, axis=0))[None]
     return signal @ weights

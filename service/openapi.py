@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 
-from service.access import key_of
+from service.access import key_of, open_routes
 from service.config import Settings
 from service.decoding import FORMATS
 from service.openapi_access import guard
@@ -50,7 +50,7 @@ def create_openapi(settings: Settings) -> Blueprint:
 def describe_service(settings: Settings) -> JsonObject:
     """Return the OpenAPI document of a service with these settings, behind a key where they name one."""
     document = describe_api(settings)
-    return guard(document) if key_of(settings) else document
+    return guard(document, open_routes(settings)) if key_of(settings) else document
 
 
 def describe_api(settings: Settings) -> JsonObject:

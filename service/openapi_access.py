@@ -3,9 +3,8 @@
 paths -> each guarded operation answers 401 too; each open one says that it needs nothing
 """
 
+from collections.abc import Container
 from typing import Any
-
-from service.access import is_open
 
 JsonObject = dict[str, Any]
 
@@ -15,10 +14,18 @@ SCHEMES: JsonObject = {
 }
 
 
-def guard(document: JsonObject) -> JsonObject:
-    """Return an OpenAPI document of the same service behind a key; the one given stays as it is."""
+def guard(document: JsonObject, open_routes: Container[str]) -> JsonObject:
+    """Return an OpenAPI document of the same service behind a key; the one given stays as it is.
+
+    open_routes: those that answer without it, such as "/static/<name>".
+    """
     paths = {
-        path: {method: _guarded(path, operation) for method, operation in item.items()}
+        path: {
+            method: _opened(operation)
+            if path.replace("{", "<").replace("}", ">") in open_routes
+            else _guarded(path, operation)
+            for method, operation in item.items()
+        }
         for path, item in document["paths"].items()
     }
     return document | {
@@ -28,9 +35,11 @@ def guard(document: JsonObject) -> JsonObject:
     }
 
 
+def _opened(operation: JsonObject) -> JsonObject:
+    return operation | {"security": []}
+
+
 def _guarded(path: str, operation: JsonObject) -> JsonObject:
-    if is_open(path.replace("{", "<").replace("}", ">")):
-        return operation | {"security": []}
     v2 = path == "/v2" or path.startswith("/v2/")
     schema = {"$ref": f"#/components/schemas/{'V2Error' if v2 else 'Problem'}"}
     answer = {

@@ -9,8 +9,8 @@ import numpy as np
 
 from service.decoding import DEFAULT_MAX_PIXELS, decode
 from service.ink import extract_ink
-from service.normalization import Geometry, normalize
-from service.paper import border, median
+from service.normalization import Geometry, is_normal, normalize
+from service.paper import ascending, border, median
 from service.steps import Tell, nobody
 
 
@@ -58,8 +58,5 @@ def _already_normal(grey: np.ndarray, geometry: Geometry) -> np.ndarray | None:
     """
     if grey.shape != (geometry.side, geometry.side):
         return None
-    ink = (grey if median(border(grey)) < 128 else 255 - grey) / np.float32(255)
-    if ink.min() > 0 or ink.max() < 0.9:
-        return None
-    pixels = normalize(ink[None], geometry)[0]
-    return pixels if np.array_equal(pixels, ink.reshape(-1)) else None
+    ink = (grey if median(ascending(border(grey))) < 128 else 255 - grey) / np.float32(255)
+    return ink.reshape(-1) if ink.min() <= 0 and is_normal(ink, geometry) else None

@@ -11,8 +11,9 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, request
 from gunicorn.http.errors import ParseException
+from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from service.decoding import (
@@ -23,6 +24,7 @@ from service.decoding import (
     TooManyPixelsError,
     UnsupportedFormatError,
 )
+from service.exchange import exchange_of
 from service.ink import BlankImageError
 from service.registry import ModelError, NoModelError, UnknownModelError
 
@@ -95,47 +97,46 @@ def describe(error: Exception) -> dict[str, Any]:
 
 def register_problems(app: Flask) -> None:
     """Make every error of `app` a problem."""
-    for family in (ImageError, ModelError, RequestError):
-        app.register_error_handler(family, _known)
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(ParseException, _unreadable)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(Exception, lambda error: answer_error(error, request))
 
 
-def _known(error: Exception) -> Response:
-    problem = describe(error)
-    g.problem = problem["type"].rpartition("/")[2]
-    response = _respond(problem)
-    if problem["status"] == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+def answer_error(error: Exception, asked: Request) -> Response:
+    """Return the response to a request that ended in `error`, and note for its log line which it was."""
+    exchange = exchange_of(asked.environ)
+    headers: list[tuple[str, str]] = []
+    if isinstance(error, (ImageError, ModelError, RequestError)):
+        problem = describe(error)
+        name = problem["type"].rpartition("/")[2]
+        if problem["status"] == 503:
+            headers.append(("Retry-After", str(RETRY_AFTER_SECONDS)))
+    elif isinstance(error, HTTPException):
+        problem = http_problem(error.code or 500, _http_detail(error, asked))
+        name = error.name.lower().replace(" ", "-")
+        headers += error.get_response().headers.items()  # such as Allow
+    elif isinstance(error, ParseException):
+        problem = http_problem(400, f"The chunks of the body cannot be read ({type(error).__name__}).")
+        name = "bad-request"
+    else:
+        logger.error("unexpected error", exc_info=error, extra={"request_id": exchange.request_id})
+        detail = "Something went wrong inside the service. The log has the cause under this request_id."
+        problem, name = http_problem(500, detail), "internal-server-error"
+    exchange.noted["problem"] = name
+    body, content_type = render(problem, asked.path, exchange.request_id)
+    response = Response(body, problem["status"], content_type=content_type)
+    response.headers.extend(
+        (key, value) for key, value in headers if key not in ("Content-Type", "Content-Length")
+    )
     return response
 
 
-def _http(error: HTTPException) -> Response:
+def _http_detail(error: HTTPException, asked: Request) -> str:
+    """Return what to tell about an error that HTTP itself knows."""
     status = error.code or 500
-    base = error.get_response()
-    detail = HTTP_DETAILS.get(status, error.description or error.name)
-    if status == 413:
-        own = error.description != RequestEntityTooLarge.description
-        detail = detail if own else f"The body is larger than {request.max_content_length} bytes. Send less."
-    g.problem = error.name.lower().replace(" ", "-")
-    response = _respond(http_problem(status, detail))
-    for name, value in base.headers:
-        if name not in ("Content-Type", "Content-Length"):
-            response.headers[name] = value  # such as Allow
-    return response
-
-
-def _unreadable(error: ParseException) -> Response:
-    g.problem = "bad-request"
-    return _respond(http_problem(400, f"The chunks of the body cannot be read ({type(error).__name__})."))
-
-
-def _unexpected(error: Exception) -> Response:
-    logger.exception("unexpected error", extra={"request_id": g.get("request_id")})
-    g.problem = "internal-server-error"
-    detail = "Something went wrong inside the service. The log has the cause under this request_id."
-    return _respond(http_problem(500, detail))
+    if status == 413 and error.description == RequestEntityTooLarge.description:
+        return f"The body is larger than {asked.max_content_length} bytes. Send less."
+    if status == 413 and error.description:
+        return error.description
+    return HTTP_DETAILS.get(status, error.description or error.name)
 
 
 def http_problem(status: int, detail: str) -> dict[str, Any]:
@@ -154,8 +155,3 @@ def render(problem: dict[str, Any], path: str, request_id: str | None) -> tuple[
         # The Open Inference Protocol has a form of its own, and its clients show this one member.
         return json.dumps({"error": problem["detail"]}).encode(), "application/json"
     return json.dumps({**problem, "request_id": request_id}).encode(), "application/problem+json"
-
-
-def _respond(problem: dict[str, Any]) -> Response:
-    body, content_type = render(problem, request.path, g.get("request_id"))
-    return Response(body, problem["status"], content_type=content_type)

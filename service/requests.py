@@ -3,8 +3,12 @@
 request -> the bytes of one image, or of many, or a RequestError that says what to send
 """
 
-from flask import Request
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from werkzeug import Request
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wsgi import get_input_stream
 
 from service.multipart import MultipartError, Part, TooManyPartsError, parse_form
 from service.problems import (
@@ -14,17 +18,37 @@ from service.problems import (
     UnsupportedContentTypeError,
 )
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 PART = "file"
 FORM = "multipart/form-data"
+LONGEST_TEXT = 500_000  # bytes of a form's part that is no file
 
 
-def single_image(request: Request) -> bytes:
+class ImageRequest:
+    """Of a request that brings images, what is read of it: query, type and body.
+
+    max_bytes: of its body. max_parts: of its form. args: the query's parameters; werkzeug's own request
+    would look for them, and for much else, where there is no query.
+    """
+
+    def __init__(self, environ: "WSGIEnvironment", max_bytes: int, max_parts: int) -> None:
+        self.environ = environ
+        self.content_type: str = environ.get("CONTENT_TYPE", "")
+        self.max_bytes = max_bytes
+        self.max_parts = max_parts
+        self.args: Mapping[str, str] = {}
+        if environ.get("QUERY_STRING"):
+            self.args = Request(environ, populate_request=False).args
+
+
+def single_image(request: ImageRequest) -> bytes:
     """Return the image of a multipart form's part `file`, or of an image/* body."""
-    content_type = request.environ.get("CONTENT_TYPE", "")
-    kind = _kind(content_type)
+    kind = _kind(request.content_type)
     if kind == FORM:
-        return _images(request, content_type)[0]
-    data = request.get_data(cache=False)
+        return _images(request)[0]
+    data = _body(request)
     if not data:
         raise MissingImageError(
             "The body is empty. Send the image as the part 'file' of a multipart/form-data body, or "
@@ -38,7 +62,13 @@ def single_image(request: Request) -> bytes:
     )
 
 
-def flag(request: Request, name: str) -> bool:
+def check_size(environ: "WSGIEnvironment") -> None:
+    """Raise RequestEntityTooLarge where the worker did not wait for the rest of a body."""
+    if getattr(environ.get("gunicorn.socket"), "too_large", False):
+        raise RequestEntityTooLarge
+
+
+def flag(request: ImageRequest, name: str) -> bool:
     """Return a query parameter that is true or false; false where it is not given."""
     value = request.args.get(name, "false")
     if value not in ("true", "false"):
@@ -46,15 +76,22 @@ def flag(request: Request, name: str) -> bool:
     return value == "true"
 
 
-def many_images(request: Request, limit: int) -> list[bytes]:
+def many_images(request: ImageRequest, limit: int) -> list[bytes]:
     """Return the images of all parts called `file`, in the order sent."""
-    content_type = request.environ.get("CONTENT_TYPE", "")
-    if _kind(content_type) != FORM:
+    if _kind(request.content_type) != FORM:
         raise MissingImageError("Send the images as parts called 'file' of a multipart/form-data body.")
-    images = _images(request, content_type)
+    images = _images(request)
     if len(images) > limit:
         raise TooManyImagesError(f"There are {len(images)} images; at most {limit} are taken at once.")
     return images
+
+
+def _body(request: ImageRequest) -> bytes:
+    """Return the whole body; raises RequestEntityTooLarge."""
+    body: bytes = get_input_stream(request.environ).read(request.max_bytes + 1)
+    if len(body) > request.max_bytes:
+        raise RequestEntityTooLarge
+    return body
 
 
 def _kind(content_type: str) -> str:
@@ -62,9 +99,9 @@ def _kind(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _images(request: Request, content_type: str) -> list[bytes]:
+def _images(request: ImageRequest) -> list[bytes]:
     """Return the files called `file`; raises MissingImageError, which says what was there instead."""
-    parts = _parts(request, content_type)
+    parts = _parts(request)
     images = [part.content for part in parts if part.is_file and part.name == PART]
     if images:
         return images
@@ -79,17 +116,16 @@ def _images(request: Request, content_type: str) -> list[bytes]:
     )
 
 
-def _parts(request: Request, content_type: str) -> list[Part]:
-    body = request.get_data(cache=False)
-    most, longest = request.max_form_parts or len(body), request.max_form_memory_size or len(body)
+def _parts(request: ImageRequest) -> list[Part]:
+    body = _body(request)
     try:
-        parts = parse_form(body, content_type, most)
+        parts = parse_form(body, request.content_type, request.max_parts)
     except TooManyPartsError as error:
-        raise RequestEntityTooLarge(f"{error}; at most {most} are allowed.") from error
+        raise RequestEntityTooLarge(f"{error}; at most {request.max_parts} are allowed.") from error
     except MultipartError as error:
         raise MissingImageError(
             f"No part could be read from the form: {error}. With curl: -F file=@picture.png"
         ) from error
-    if any(len(part.content) > longest for part in parts if not part.is_file):
-        raise RequestEntityTooLarge(f"A part without a file name is longer than {longest} bytes.")
+    if any(len(part.content) > LONGEST_TEXT for part in parts if not part.is_file):
+        raise RequestEntityTooLarge(f"A part without a file name is longer than {LONGEST_TEXT} bytes.")
     return parts

@@ -15,11 +15,12 @@ import zlib
 from typing import Any
 
 import numpy as np
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, current_app, request
 
 from service.classifier import Classifier, Prediction
 from service.config import Settings
 from service.decoding import ImageError
+from service.exchange import exchange_of
 from service.inference import Inference
 from service.metrics import Metrics
 from service.problems import describe
@@ -97,7 +98,7 @@ def create_v2(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Bl
     @v2.post("/models/<name>/versions/<version>/infer")
     def infer(name: str, version: str | None = None) -> Response:
         classifier = find(name, version)
-        g.model_version = classifier.artifact.version
+        exchange_of(request.environ).noted["model_version"] = classifier.artifact.version
         asked = read_request(_body(settings.max_upload_bytes), request.headers.get(HEADER_LENGTH))
         wanted = asked.outputs or [Output(each, asked.binary, 0) for each in OUTPUTS]
         for output in wanted:
@@ -211,7 +212,7 @@ def _body(limit: int) -> bytes:
 
 
 def _refuse(message: str, status: int) -> Response:
-    g.problem = "v2-request"
+    exchange_of(request.environ).noted["problem"] = "v2-request"
     return Response(json.dumps({"error": message}), status, content_type="application/json")
 
 

@@ -70,6 +70,14 @@ def test_probes_and_scrapes_need_no_key(client, path):
     assert client.get(path).status_code == 200
 
 
+def test_a_setting_has_scrapes_need_the_key_too(tmp_path):
+    settings = Settings.from_env({"DIGITS_API_KEY": KEY, "DIGITS_METRICS_OPEN": "false"})
+    app = create_app(settings, ModelRegistry(tmp_path, "tiny"), Metrics(CollectorRegistry()))
+    key = {"Authorization": f"Bearer {KEY.encode().decode('latin-1')}"}
+    statuses = [app.test_client().get("/metrics", headers=headers).status_code for headers in ({}, key)]
+    assert statuses == [401, 200]
+
+
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/static/page.js"])
 def test_the_page_needs_none_to_ask_for_it(client, path):
     assert client.get(path).status_code == 200

@@ -1,6 +1,8 @@
 """New connections go to the worker that has fewer of them."""
 
 import contextlib
+import os
+import signal
 from pathlib import Path
 
 import requests
@@ -40,6 +42,26 @@ def test_connections_that_come_at_once_are_shared_between_the_workers(tmp_path: 
         assert server.predict(digit_png(3)).status_code == 200
 
 
+def test_connections_that_came_while_a_worker_was_not_there_are_shared_when_it_is(tmp_path: Path) -> None:
+    with running_service(tmp_path) as server, contextlib.ExitStack() as closing:
+        wait_until(lambda: ready(server), "both workers")
+        absent = server.workers()[0]
+        before = sockets(absent)
+        os.kill(absent, signal.SIGSTOP)
+        try:
+            clients = [closing.enter_context(requests.Session()) for _ in range(8)]
+            for client in clients:
+                assert client.get(f"{server.url}/models", timeout=30).status_code == 200
+        finally:
+            os.kill(absent, signal.SIGCONT)
+
+        def all_ask_and_are_shared() -> bool:
+            assert {client.get(f"{server.url}/models", timeout=30).status_code for client in clients} == {200}
+            return sockets(absent) - before >= len(clients) // 2 - 1
+
+        wait_until(all_ask_and_are_shared, "half of the clients to come to the other worker")
+
+
 def test_a_worker_that_is_alone_takes_all(tmp_path: Path) -> None:
     with running_service(tmp_path, WEB_CONCURRENCY="1") as server:
         answers = [requests.get(f"{server.url}/livez", timeout=5).status_code for _ in range(20)]
@@ -54,6 +76,8 @@ def test_who_is_ahead_is_known_and_the_dead_do_not_count() -> None:
         other.tell(1)
         assert one.is_ahead()
         assert not other.is_ahead()
+        assert one.should_part()
+        assert not one.should_part()  # once, and then it waits for what becomes of it
         other.tell(3)
         assert not one.is_ahead()
         other.tell(0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.components import find_components
+from service.components import Components
 
 
 def flood_fill(mask: np.ndarray) -> list[set[tuple[int, int]]]:
@@ -27,7 +27,7 @@ def flood_fill(mask: np.ndarray) -> list[set[tuple[int, int]]]:
 def test_pieces_are_those_of_a_flood_fill(shape, density):
     rng = np.random.default_rng(7)
     mask = rng.random(shape) < density
-    found = find_components(mask, mask.astype(np.float32))
+    found = Components(mask, mask.astype(np.float32))
     expected = {frozenset(piece) for piece in flood_fill(mask)}
     labelled = {
         frozenset(zip(*map(list, np.nonzero(found.labels == label)), strict=True))
@@ -44,7 +44,7 @@ def test_a_spiral_is_one_piece():
         mask[ring : 41 - ring, ring] = mask[ring : 41 - ring, 40 - ring] = True
         mask[ring + 1, ring] = False  # cut each ring and lead it into the next
         mask[ring + 2, ring + 1] = True
-    assert len(find_components(mask, mask.astype(np.float32)).mass) == len(flood_fill(mask))
+    assert len(Components(mask, mask.astype(np.float32)).mass) == len(flood_fill(mask))
 
 
 def test_box_and_mass_of_each_piece_are_right():
@@ -52,13 +52,12 @@ def test_box_and_mass_of_each_piece_are_right():
     mask[1:3, 1:4] = True
     mask[4, 7] = True
     ink = np.where(mask, np.float32(0.5), np.float32(0))
-    found = find_components(mask, ink)
+    found = Components(mask, ink)
     np.testing.assert_allclose(found.mass, [3.0, 0.5])
-    boxes = list(zip(found.top, found.bottom, found.left, found.right, strict=True))
-    assert boxes == [(1, 3, 1, 4), (4, 5, 7, 8)]
+    assert list(zip(*found.boxes, strict=True)) == [(1, 3, 1, 4), (4, 5, 7, 8)]
 
 
 def test_an_empty_mask_has_no_pieces():
-    found = find_components(np.zeros((5, 5), bool), np.zeros((5, 5), np.float32))
+    found = Components(np.zeros((5, 5), bool), np.zeros((5, 5), np.float32))
     assert len(found.mass) == 0
     assert not found.labels.any()

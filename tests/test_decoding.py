@@ -51,6 +51,18 @@ def test_twelve_bits_in_a_sixteen_bit_file_use_the_whole_range():
     assert grey.min() == 0
 
 
+@pytest.mark.parametrize(("dark", "light"), [(-3.4e38, 3.4e38), (-1e38, 3e38), (0, 1e-30), (-5e-36, 0)])
+def test_floating_point_values_of_any_size_use_the_whole_range(dark, light):
+    values = np.where(np.asarray(SEVEN) < 128, np.float32(dark), np.float32(light))
+    grey = decode(encode(Image.fromarray(values), "TIFF"))
+    np.testing.assert_allclose(grey, np.where(np.asarray(SEVEN) < 128, 0, 255), rtol=1e-6)
+
+
+def test_floating_point_values_that_differ_by_next_to_nothing_are_blank():
+    values = np.where(np.asarray(SEVEN) < 128, np.float32(0), np.float32(1e-42))
+    assert (decode(encode(Image.fromarray(values), "TIFF")) == 255).all()
+
+
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 30, 30)])
 def test_ink_on_a_transparent_ground_is_seen_whatever_its_colour(colour):
     picture = Image.new("RGBA", SEVEN.size, (*colour, 0))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry, normalize
+from service.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry, is_normal, normalize
 from tests.drawing import draw_digit
 
 DIGITS = range(10)
@@ -91,3 +91,19 @@ def test_a_digit_that_fills_a_small_square_keeps_its_place():
 def test_a_picture_without_ink_is_refused():
     with pytest.raises(ValueError, match="without ink"):
         normalize(np.zeros((1, 28, 28), np.float32), MNIST_GEOMETRY)
+
+
+@pytest.mark.parametrize("geometry", [MNIST_GEOMETRY, DIGITS_GEOMETRY])
+@pytest.mark.parametrize("digit", DIGITS)
+def test_a_picture_is_normal_if_normalizing_it_changes_nothing(digit, geometry):
+    side = (geometry.side, geometry.side)
+    normal = normalize(ink(digit), geometry).reshape(side)
+    moved = [np.roll(normal, step, axis) for step in (-1, 1) for axis in (0, 1)]
+    cut = normal.copy()
+    cut[np.nonzero(normal)[0][0]] = 0  # a row less
+    for picture in (normal, 0.99 * normal, 0.95 * normal, 0.9 * normal, cut, *moved):
+        unchanged = np.array_equal(normalize(picture[None], geometry), picture.reshape(1, -1))
+        assert is_normal(picture, geometry) == unchanged
+    assert is_normal(normal, geometry)
+    assert not is_normal(0.9 * normal, geometry)
+    assert not is_normal(np.zeros(side, np.float32), geometry)

@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from prometheus_client import CollectorRegistry
 
-from service.access import OPEN_PAGES, OPEN_PATHS
+from service.access import open_routes
 from service.app import create_app
 from service.config import Settings
 from service.metrics import Metrics
@@ -63,9 +64,14 @@ def test_every_operation_has_a_name_of_its_own() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_behind_a_key_every_guarded_operation_asks_for_it_and_no_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("metrics_open", ["true", "false"])
+def test_behind_a_key_every_guarded_operation_asks_for_it_and_no_other(
+    tmp_path: Path, metrics_open: str
+) -> None:
     (tmp_path / "key").write_text("secret")
-    settings = Settings.from_env({"DIGITS_API_KEY_FILE": str(tmp_path / "key")})
+    settings = Settings.from_env(
+        {"DIGITS_API_KEY_FILE": str(tmp_path / "key"), "DIGITS_METRICS_OPEN": metrics_open}
+    )
     document = describe_service(settings)
     OpenAPIV31SpecValidator(document).validate()
     assert describe_service(SETTINGS) == DOCUMENT
@@ -86,7 +92,7 @@ def test_behind_a_key_every_guarded_operation_asks_for_it_and_no_other(tmp_path:
         for path, item in document["paths"].items()
         if "401" not in next(iter(item.values()))["responses"]
     }
-    assert {path.replace("{", "<").replace("}", ">") for path in opened} == OPEN_PATHS | OPEN_PAGES
+    assert {path.replace("{", "<").replace("}", ">") for path in opened} == open_routes(settings)
 
 
 def test_the_description_says_how_the_saliency_is_made() -> None:

@@ -30,6 +30,8 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def shown(default: object) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
     return "none" if default is None else str(default).removeprefix(f"{PROJECT}/")
 
 

@@ -132,6 +132,16 @@ def test_the_colour_channel_that_shows_the_ink_was_taken(ink, channel):
     assert f"{channel} channel taken: it shows the ink best" in told(encode(picture))
 
 
+@pytest.mark.parametrize(
+    ("digit", "size", "colour"),
+    [(4, (157, 120), (255, 50, 242)), (6, (46, 153), (59, 152, 6)), (3, (56, 36), (221, 104, 15))],
+)
+def test_of_channels_that_are_equally_clear_the_first_was_taken(digit, size, colour):
+    red, green, blue = colour
+    picture = draw_digit(digit, size, ink=colour, paper=(green, red, blue), mode="RGB")
+    assert "red channel taken: it shows the ink best" in told(encode(picture))
+
+
 def test_black_ink_on_coloured_paper_needs_no_channel_of_its_own():
     assert told(encode(draw_digit(7, mode="RGB", ink=(0, 0, 0), paper=(240, 230, 200)))) == LAST
 

@@ -1,0 +1,110 @@
+"""Images in, predictions out: POST /predict and /predict/batch.
+
+    request -> images -> preprocess -> classify -> JSON
+
+Answered ahead of Flask, which serves everything else: its contexts, hooks and dispatch would take
+longer than the network does.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from werkzeug import Request
+from werkzeug.datastructures import EnvironHeaders
+
+from service.access import Key
+from service.classifier import Classifier, Prediction
+from service.config import Settings
+from service.exchange import Exchange, exchange_of
+from service.explanation import explain
+from service.inference import Inference
+from service.metrics import Metrics
+from service.problems import answer_error, describe
+from service.registry import ModelRegistry
+from service.requests import ImageRequest, check_size, flag, many_images, single_image
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+OTHER_PARTS = 8  # of a form, beside the images
+encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Uploads:
+    """A WSGI application for the paths in `routes`, POST alone."""
+
+    def __init__(self, settings: Settings, models: ModelRegistry, metrics: Metrics, key: Key) -> None:
+        self._models = models
+        self._inference = Inference(settings, metrics)
+        self._key = key
+        self._most = settings.max_batch_images
+        self._max_bytes = settings.max_upload_bytes
+        self.routes: dict[str, Callable[[ImageRequest, Exchange], dict[str, Any]]] = {
+            "/predict": self.predict,
+            "/predict/batch": self.predict_batch,
+        }
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer one request, the path of which is one of `routes`."""
+        exchange = exchange_of(environ)
+        exchange.route = environ["PATH_INFO"]
+        try:
+            check_size(environ)
+            self._key.check(exchange.route, EnvironHeaders(environ))
+            request = ImageRequest(environ, self._max_bytes, self._most + OTHER_PARTS)
+            body = f"{encode(self.routes[exchange.route](request, exchange))}\n".encode()
+        except Exception as error:
+            asked = Request(environ, populate_request=False)
+            asked.max_content_length = self._max_bytes
+            return answer_error(error, asked)(environ, start_response)
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    def predict(self, request: ImageRequest, exchange: Exchange) -> dict[str, Any]:
+        """Return the JSON object for the one image of a request."""
+        classifier = self._models.get(request.args.get("model"))
+        steps: list[str] | None = [] if flag(request, "explain") else None
+        pixels = self._inference.prepare(single_image(request), classifier, steps)
+        (prediction,) = self._inference.classify(pixels[None], classifier)
+        exchange.noted |= {"digit": prediction.digit, "model_version": classifier.artifact.version}
+        return answer(prediction, classifier, pixels, steps)
+
+    def predict_batch(self, request: ImageRequest, exchange: Exchange) -> dict[str, Any]:
+        """Return the JSON object for all images of a request, an error in the place of each that has one."""
+        classifier = self._models.get(request.args.get("model"))
+        exchange.noted["model_version"] = classifier.artifact.version
+        explained = flag(request, "explain")
+        images = many_images(request, self._most)
+        steps: list[list[str] | None] = [[] if explained else None for _ in images]
+        outcomes = [
+            self._inference.attempt(image, classifier, told)
+            for image, told in zip(images, steps, strict=True)
+        ]
+        prepared = [outcome for outcome in outcomes if isinstance(outcome, np.ndarray)]
+        predictions = iter(self._inference.classify(np.stack(prepared), classifier) if prepared else [])
+        return {
+            "predictions": [
+                answer(next(predictions), classifier, outcome, told)
+                if isinstance(outcome, np.ndarray)
+                else {"error": describe(outcome)}
+                for outcome, told in zip(outcomes, steps, strict=True)
+            ]
+        }
+
+
+def answer(
+    prediction: Prediction, classifier: Classifier, pixels: np.ndarray, steps: list[str] | None
+) -> dict[str, Any]:
+    """Return the JSON object for one image; explained where the steps of preprocessing are given."""
+    body: dict[str, Any] = {
+        "digit": prediction.digit,
+        "confidence": prediction.confidence,
+        "probabilities": prediction.probabilities,
+        "accepted": prediction.accepted,
+        "model": {"name": classifier.name, "version": classifier.artifact.version},
+    }
+    if steps is not None:
+        body["explanation"] = explain(pixels, classifier, prediction, steps)
+    return body
