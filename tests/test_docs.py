@@ -24,7 +24,7 @@ from service.preprocessing import preprocess
 from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import COMMAND, MODELS, PROJECT, running_service, wait_until
 from tests.tiny import repacked
-from trainer.cli import build_parser
+from trainer.parser import build_parser
 
 DOCUMENTS = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]
 OPERATING = (PROJECT / "docs/operating.md").read_text()

@@ -15,7 +15,7 @@ from service.metrics import Metrics
 from service.problems import STATUSES, problem_type
 from service.registry import ModelRegistry
 from tests.serving import MODELS
-from trainer.cli import build_parser
+from trainer.parser import build_parser
 
 README = (PROJECT / "README.md").read_text()
 

@@ -21,7 +21,7 @@ from service.registry import ModelRegistry
 from tests.deploy.custom_kinds import CUSTOM_GROUPS, custom_complaint, predicting_pod
 from tests.deploy.links import PROBES
 from tests.deploy.rendering import Object, Pod, pods, title
-from trainer.cli import build_parser
+from trainer.parser import build_parser
 
 KUBERNETES = "1.32"
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
