@@ -10,7 +10,7 @@ import copy
 import dataclasses
 import io
 import math
-import pickle  # nosec B403 - for the name of its error alone; nothing is unpickled
+import pickle  # for the name of its error alone; nothing is unpickled  # nosec B403
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
