@@ -138,6 +138,8 @@ def test_a_worker_killed_under_load_costs_its_requests_alone_and_counters_never_
 
         with Load(server)(6) as load:
             count()
+            # Two of gauges, one of counters and one of histograms for each worker that has answered.
+            wait_until(lambda: len(list(folder.glob("*_[01].db"))) == 8, "both workers' files")
             before = sorted(path.name for path in folder.glob("*.db"))
             for _ in range(3):
                 victim = server.workers()[0]
