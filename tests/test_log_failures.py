@@ -101,3 +101,9 @@ def test_nothing_of_an_image_is_in_the_log(tmp_path):
         text = server.log.read_text()
     assert "HANDWRITING" not in text
     assert base64.b64encode(marker).decode()[:12] not in text
+
+
+def test_where_only_warnings_are_wanted_no_request_is_written(tmp_path):
+    with running_service(tmp_path, DIGITS_LOG_LEVEL="warning") as server:
+        assert server.predict(IMAGE).status_code == 200
+        assert server.log_lines() == []

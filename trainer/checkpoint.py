@@ -37,9 +37,14 @@ def write_checkpoint(
     }
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
+    put_checkpoint(path, buffer.getvalue())
+
+
+def put_checkpoint(path: Path, content: bytes) -> None:
+    """Put the bytes of a checkpoint in place of the one before; raise TrainerError if they do not fit."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save(path, buffer.getvalue())
+        save(path, content)
     except OSError as error:
         raise TrainerError(
             f"the checkpoint {path} cannot be written: {error.strerror}. Make room and --resume"

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from service.artifact import save
 from trainer.batches import epoch_batches
+from trainer.checkpoint import put_checkpoint
 from trainer.config import TrainingConfig
 from trainer.convolution import KERNEL, PAIR, Convolution, Kernel, serialize, torch_module
 from trainer.data import CLASSES, Dataset, Examples, hold_out
@@ -221,13 +221,7 @@ def _write_checkpoint(path: Path, state: Teaching, settings: dict[str, Any]) -> 
         "settings": settings,
     }
     torch_module().save(content, buffer)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save(path, buffer.getvalue())
-    except OSError as error:
-        raise TrainerError(
-            f"the checkpoint {path} cannot be written: {error.strerror}. Make room and --resume"
-        ) from error
+    put_checkpoint(path, buffer.getvalue())
 
 
 def _read_checkpoint(path: Path, state: Teaching, settings: dict[str, Any]) -> None:
