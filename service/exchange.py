@@ -62,14 +62,16 @@ class Frame:
             present = {name.lower() for name, _ in headers}
             headers += [(name, value) for name, lower, value in COMMON if lower not in present]
             headers.append(("X-Request-Id", exchange.request_id))
+            self._metrics.requests_in_flight.dec()
             self._finish(exchange, environ, int(status[:3]))
             return start_response(status, headers, *error)
 
         self._metrics.requests_in_flight.inc()
         try:
             return application(environ, begin)
-        finally:
+        except BaseException:
             self._metrics.requests_in_flight.dec()
+            raise
 
     def _finish(self, exchange: Exchange, environ: "WSGIEnvironment", status: int) -> None:
         """Count the request and write its line."""

@@ -7,7 +7,7 @@ longer than the network does.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 OTHER_PARTS = 8  # of a form, beside the images
+Members = Callable[[], dict[str, Any]]  # makes the members of an answer
 encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -41,57 +42,85 @@ class Uploads:
         self._key = key
         self._most = settings.max_batch_images
         self._max_bytes = settings.max_upload_bytes
-        self.routes: dict[str, Callable[[ImageRequest, Exchange], dict[str, Any]]] = {
+        self.routes: dict[str, Callable[[ImageRequest, Exchange], Members]] = {
             "/predict": self.predict,
             "/predict/batch": self.predict_batch,
         }
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer one request, the path of which is one of `routes`."""
+        """Take in one request, the path of which is one of `routes`; who iterates has it answered."""
         exchange = exchange_of(environ)
         exchange.route = environ["PATH_INFO"]
         try:
             check_size(environ)
             self._key.check(exchange.route, EnvironHeaders(environ))
             request = ImageRequest(environ, self._max_bytes, self._most + OTHER_PARTS)
-            body = f"{encode(self.routes[exchange.route](request, exchange))}\n".encode()
+            members = self.routes[exchange.route](request, exchange)
         except Exception as error:
-            asked = Request(environ, populate_request=False)
-            asked.max_content_length = self._max_bytes
-            return answer_error(error, asked)(environ, start_response)
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-        return [body]
+            return self._refuse(error, environ, start_response)
+        return self._answer(members, environ, start_response)
 
-    def predict(self, request: ImageRequest, exchange: Exchange) -> dict[str, Any]:
-        """Return the JSON object for the one image of a request."""
+    def _answer(
+        self, members: Members, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterator[bytes]:
+        """Yield the answer."""
+        try:
+            body = f"{encode(members())}\n".encode()
+        except Exception as error:
+            yield from self._refuse(error, environ, start_response)
+            return
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        yield body
+
+    def _refuse(
+        self, error: Exception, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer with an error."""
+        asked = Request(environ, populate_request=False)
+        asked.max_content_length = self._max_bytes
+        return answer_error(error, asked)(environ, start_response)
+
+    def predict(self, request: ImageRequest, exchange: Exchange) -> Members:
+        """Take in the one image of a request; return what makes its JSON object."""
         classifier = self._models.get(request.args.get("model"))
         steps: list[str] | None = [] if flag(request, "explain") else None
-        pixels = self._inference.prepare(single_image(request), classifier, steps)
-        (prediction,) = self._inference.classify(pixels[None], classifier)
-        exchange.noted |= {"digit": prediction.digit, "model_version": classifier.artifact.version}
-        return answer(prediction, classifier, pixels, steps)
+        taken = self._inference.take(single_image(request), classifier, steps)
 
-    def predict_batch(self, request: ImageRequest, exchange: Exchange) -> dict[str, Any]:
-        """Return the JSON object for all images of a request, an error in the place of each that has one."""
+        def members() -> dict[str, Any]:
+            prediction = self._inference.result(taken)
+            exchange.noted |= {"digit": prediction.digit, "model_version": classifier.artifact.version}
+            return answer(prediction, classifier, taken.pixels, steps)
+
+        return members
+
+    def predict_batch(self, request: ImageRequest, exchange: Exchange) -> Members:
+        """Take in all images of a request; return what makes the JSON object with a member for each.
+
+        That is an error where the image has one.
+        """
         classifier = self._models.get(request.args.get("model"))
         exchange.noted["model_version"] = classifier.artifact.version
         explained = flag(request, "explain")
         images = many_images(request, self._most)
-        steps: list[list[str] | None] = [[] if explained else None for _ in images]
-        outcomes = [
-            self._inference.attempt(image, classifier, told)
-            for image, told in zip(images, steps, strict=True)
-        ]
-        prepared = [outcome for outcome in outcomes if isinstance(outcome, np.ndarray)]
-        predictions = iter(self._inference.classify(np.stack(prepared), classifier) if prepared else [])
-        return {
-            "predictions": [
-                answer(next(predictions), classifier, outcome, told)
-                if isinstance(outcome, np.ndarray)
-                else {"error": describe(outcome)}
-                for outcome, told in zip(outcomes, steps, strict=True)
+
+        def members() -> dict[str, Any]:
+            steps: list[list[str] | None] = [[] if explained else None for _ in images]
+            outcomes = [
+                self._inference.attempt(image, classifier, told)
+                for image, told in zip(images, steps, strict=True)
             ]
-        }
+            prepared = [outcome for outcome in outcomes if isinstance(outcome, np.ndarray)]
+            predictions = iter(self._inference.classify(np.stack(prepared), classifier) if prepared else [])
+            return {
+                "predictions": [
+                    answer(next(predictions), classifier, outcome, told)
+                    if isinstance(outcome, np.ndarray)
+                    else {"error": describe(outcome)}
+                    for outcome, told in zip(outcomes, steps, strict=True)
+                ]
+            }
+
+        return members
 
 
 def answer(
