@@ -101,9 +101,9 @@ def product(signal: np.ndarray, weights: np.ndarray) -> np.ndarray:
     count = len(signal)
     if count == 1:
         return _gathered(signal, weights, GATHERED_SHARE)
-    if count <= FEW_ROWS:
+    if 1 < count <= FEW_ROWS:
         return np.concatenate([_gathered(row, weights, GATHERED_SHARE) for row in signal[:, None]])
-    return _gathered(signal, weights, SHARED_SHARE) if count <= MANY_ROWS else signal @ weights
+    return _gathered(signal, weights, SHARED_SHARE) if 0 < count <= MANY_ROWS else signal @ weights
 
 
 def _gathered(signal: np.ndarray, weights: np.ndarray, share: float) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.network import ACTIVATIONS, Layer, forward, product, softmax
+from service.network import ACTIVATIONS, FEW_ROWS, MANY_ROWS, Layer, forward, product, softmax
 
 
 def test_forward_of_a_two_layer_network_worked_by_hand():
@@ -76,3 +76,31 @@ def test_a_single_input_gives_what_it_gives_in_a_batch_however_many_zeros_it_has
     signal[0, rng.permutation(400)[:active]] = rng.normal(size=active)
     together = np.repeat(signal, 2, axis=0) @ weights
     np.testing.assert_allclose(product(signal, weights), together[:1], rtol=1e-4, atol=1e-4)
+
+
+def sparse(rng: np.random.Generator, count: int, active: int) -> np.ndarray:
+    """Return `count` rows of 400 numbers, of which `active` are not zero, others in each row."""
+    signal = np.zeros((count, 400), np.float32)
+    for row in signal:
+        row[rng.permutation(400)[:active]] = rng.normal(size=active)
+    return signal
+
+
+@pytest.mark.parametrize("fan_out", [10, 200])
+@pytest.mark.parametrize("active", [0, 60, 300])
+@pytest.mark.parametrize("count", [1, 2, 3, 7, FEW_ROWS])
+def test_few_rows_come_out_to_the_last_bit_as_each_alone(count, active, fan_out):
+    rng = np.random.default_rng(4)
+    weights = rng.normal(size=(400, fan_out)).astype("f4")
+    signal = sparse(rng, count, active)
+    alone = np.concatenate([product(row[None], weights) for row in signal])
+    np.testing.assert_array_equal(product(signal, weights), alone)
+
+
+@pytest.mark.parametrize("count", [0, FEW_ROWS + 1, MANY_ROWS, MANY_ROWS + 1])
+@pytest.mark.parametrize("active", [0, 5, 300])
+def test_many_rows_and_none_come_out_as_of_one_product(count, active):
+    rng = np.random.default_rng(5)
+    weights = rng.normal(size=(400, 200)).astype("f4")
+    signal = sparse(rng, count, active)
+    np.testing.assert_allclose(product(signal, weights), signal @ weights, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,102 @@
+"""Requests that reach a worker together: begun one after another, then answered, each as if alone."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from email.message import Message
+from typing import Any, NamedTuple
+
+import pytest
+from PIL import Image, ImageDraw
+
+from tests.drawing import digit_png, encode
+from tests.serving import Server, running_service
+from tests.sockets import connect, post
+
+DIGITS = [digit_png(digit) for digit in range(8)]
+# Few bytes, so that the loop answers it itself, and nearly as many pixels as are allowed.
+LONG = Image.new("RGB", (4900, 4900), "white")
+ImageDraw.Draw(LONG).rectangle((2000, 1000, 2600, 4000), fill="black")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_service(tmp_path_factory.mktemp("service"), WEB_CONCURRENCY="1") as running:
+        yield running
+
+
+@contextlib.contextmanager
+def arriving_together(server: Server, requests: list[bytes]) -> Iterator[list[socket.socket]]:
+    """Send each request on a connection of its own while the worker is stopped, then have it go on."""
+    (worker,) = server.workers()
+    with contextlib.ExitStack() as closing:
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            connections = [closing.enter_context(connect(server)) for _ in requests]
+            for connection, request in zip(connections, requests, strict=True):
+                connection.sendall(request)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        yield connections
+
+
+class Answer(NamedTuple):
+    """What came back on a connection."""
+
+    status: int
+    headers: Message
+    content: dict[str, Any]
+
+
+def answer(connection: socket.socket) -> Answer:
+    """Return the one answer on a connection, which may stay open."""
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    return Answer(response.status, response.headers, json.loads(response.read()))
+
+
+def test_requests_that_came_together_are_classified_together_and_answered_as_alone(server):
+    alone = [server.predict(image).json() for image in DIGITS]
+    before = server.metric("digits_inference_duration_seconds_count")
+    with arriving_together(server, [post(image) for image in DIGITS]) as connections:
+        answers = [answer(connection) for connection in connections]
+    assert [each.content for each in answers] == alone
+    assert {each.headers["connection"] for each in answers} == {"keep-alive"}
+    assert server.metric("digits_inference_duration_seconds_count") - before <= len(DIGITS) / 2
+    assert server.metric("http_requests_in_flight") == 1  # the scrape itself
+
+
+def test_each_gets_what_is_its_own_whatever_the_others_are(server):
+    requests = [
+        post(DIGITS[1]),
+        post(b"no picture"),
+        b"GET /models HTTP/1.1\r\nHost: x\r\n\r\n",
+        post(DIGITS[2], X_Request_Id="mine"),
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nbroken header\r\n\r\n",
+        post(DIGITS[3], path="/predict?model=none"),
+        post(DIGITS[4], path="/predict?model=digits-8x8"),
+        post(DIGITS[5], Connection="close"),
+    ]
+    with arriving_together(server, requests) as connections:
+        answers = [answer(connection) for connection in connections]
+    assert [each.status for each in answers] == [200, 415, 200, 200, 400, 404, 200, 200]
+    assert [answers[k].content["digit"] for k in (0, 3, 6, 7)] == [1, 2, 4, 5]
+    assert answers[3].headers["x-request-id"] == "mine"
+    assert [k for k, each in enumerate(answers) if each.headers["connection"] == "close"] == [4, 7]
+
+
+def test_a_picture_that_takes_long_does_not_hold_up_those_that_came_with_it(server):
+    images = [*DIGITS[:3], encode(LONG, "WEBP", lossless=True), *DIGITS[3:7]]
+    assert len(images[3]) < 2_000
+    names = [f"fast-{k}" for k in range(8)]
+    names[3] = "slow"
+    requests = [post(image, X_Request_Id=name) for image, name in zip(images, names, strict=True)]
+    with arriving_together(server, requests) as connections:
+        assert [answer(connection).status for connection in connections] == [200] * len(images)
+    logged = [line["request_id"] for line in server.log_lines() if line.get("request_id") in names]
+    # Only the first may wait: the worker was at its answer, and prepared what had come with it.
+    assert set(names) - {"fast-0", "slow"} == set(logged[:6])
