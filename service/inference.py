@@ -1,16 +1,16 @@
 """The road from an image to its prediction, timed and counted; every protocol takes it.
 
-    image bytes -> prepare -> pixels -> classify -> Prediction
-    image bytes -> take -> Taken, one of those that wait -> result: prepare each, classify few together
+    image bytes -> take -> Taken, in a queue
+    result -> of all that wait in the queue: decode each -> prepare each -> classify together -> outcomes
 
-The image of a request is taken first and answered later, together with those of other requests that a
-worker answers in one go: what a step runs through is then still in the processor's caches.
+Images are taken first and answered later, stage by stage: those of one request, or those of requests
+that a worker answers in one go. What a stage runs through is then still in the processor's caches.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby, islice
 from operator import attrgetter
 
@@ -18,21 +18,25 @@ import numpy as np
 
 from service.classifier import Classifier, Prediction
 from service.config import Settings
-from service.decoding import ImageError
+from service.decoding import ImageError, decode
 from service.metrics import Metrics
 from service.network import FEW_ROWS
-from service.preprocessing import preprocess
+from service.preprocessing import preprocess_grey
 from service.problems import problem_type
+from service.steps import nobody
 
 
 class Queue:
-    """The images that one thread has taken. Any thread that needs the result of one does what waits.
+    """Images by the stage that they wait for; whoever needs the result of one does all that waits.
 
-    So an image that takes long holds up nobody but those who ask for it, and for what is prepared with it.
+    So where a thread is at an image that takes long, another that asks for the next does not wait for it.
+    most: images that are classified at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.most = most
         self.taken: deque[Taken] = deque()
+        self.decoded: deque[Taken] = deque()
         self.prepared: deque[Taken] = deque()
         self.changed = threading.Condition()
 
@@ -40,26 +44,29 @@ class Queue:
 class Taken:
     """An image on its way.
 
-    steps: gets what preprocessing did, in words, where it is a list. pixels: (side * side,) float32, once
-    it is prepared. outcome: the prediction or the error, once there is one.
+    steps: gets what preprocessing did, in words, where it is a list. pixels: first the decoded picture,
+    then (side * side,) float32 in [0, 1]. outcome: the prediction or the error, once there is one.
+    seconds: what decoding and preparing took so far.
     """
 
-    __slots__ = ("classifier", "image", "outcome", "pixels", "queue", "steps")
+    __slots__ = ("classifier", "image", "outcome", "pixels", "queue", "seconds", "steps")
 
     def __init__(self, image: bytes, classifier: Classifier, steps: list[str] | None, queue: Queue) -> None:
         self.image = image
         self.classifier = classifier
         self.steps = steps
         self.queue = queue
-        self.pixels = np.empty(0, np.float32)
+        self.pixels: np.ndarray
         self.outcome: Prediction | Exception | None = None
+        self.seconds = 0.0
 
 
 class _Own(threading.local):
     """What belongs to a thread."""
 
     def __init__(self) -> None:
-        self.queue = Queue()
+        # No more at once: what an image's answer is must not depend on which others came with it.
+        self.queue = Queue(FEW_ROWS)
 
 
 class Inference:
@@ -70,11 +77,12 @@ class Inference:
         self._metrics = metrics
         self._own = _Own()
 
-    def take(self, image: bytes, classifier: Classifier, steps: list[str] | None = None) -> Taken:
-        """Take in an image file, to be answered by `result`."""
-        queue = self._own.queue
-        taken = Taken(image, classifier, steps, queue)
-        queue.taken.append(taken)
+    def take(
+        self, image: bytes, classifier: Classifier, steps: list[str] | None = None, queue: Queue | None = None
+    ) -> Taken:
+        """Take in an image file, to be answered by `result`; with what else the thread takes, or a queue."""
+        taken = Taken(image, classifier, steps, queue or self._own.queue)
+        taken.queue.taken.append(taken)
         return taken
 
     def result(self, taken: Taken) -> Prediction:
@@ -84,55 +92,6 @@ class Inference:
             raise outcome
         return outcome
 
-    def _outcome(self, taken: Taken) -> Prediction | Exception:
-        """Do all that nobody is at; wait for another thread where one is at this image."""
-        queue = taken.queue
-        self._answer_all(queue)
-        with queue.changed:
-            while taken.outcome is None:
-                queue.changed.wait()
-        return taken.outcome
-
-    def _answer_all(self, queue: Queue) -> None:
-        """Give each image that nobody is at an outcome."""
-        for taken in _taken_out(queue.taken):
-            try:
-                taken.pixels = self.prepare(taken.image, taken.classifier, taken.steps)
-                queue.prepared.append(taken)
-            except Exception as error:
-                taken.outcome = error
-        for classifier, group in groupby(_taken_out(queue.prepared), attrgetter("classifier")):
-            # No more: what an image's answer is must not depend on which others came with it.
-            while few := list(islice(group, FEW_ROWS)):
-                pixels = np.concatenate([taken.pixels for taken in few]).reshape(len(few), -1)
-                for taken, prediction in zip(few, self.classify(pixels, classifier), strict=True):
-                    taken.outcome = prediction
-        with queue.changed:
-            queue.changed.notify_all()
-
-    def prepare(self, image: bytes, classifier: Classifier, steps: list[str] | None = None) -> np.ndarray:
-        """Return the pixels, (side * side,) float32, of an image file; raises an ImageError.
-
-        steps: gets what preprocessing did, in words.
-        """
-        started = time.perf_counter()
-        try:
-            return preprocess(image, classifier.artifact.geometry, self._max_pixels, steps)
-        except ImageError as error:
-            self._metrics.rejections.labels(problem_type(type(error)).rpartition("/")[2]).inc()
-            raise
-        finally:
-            self._metrics.preprocessing_duration.observe(time.perf_counter() - started)
-
-    def attempt(
-        self, image: bytes, classifier: Classifier, steps: list[str] | None = None
-    ) -> np.ndarray | ImageError:
-        """Return the pixels of an image file, or the error that it met."""
-        try:
-            return self.prepare(image, classifier, steps)
-        except ImageError as error:
-            return error
-
     def classify(self, pixels: np.ndarray, classifier: Classifier) -> list[Prediction]:
         """Return a prediction for each row of pixels, (n, side * side) float32 in [0, 1]."""
         started = time.perf_counter()
@@ -141,6 +100,53 @@ class Inference:
         for prediction in predictions:
             self._metrics.predicted(classifier.name, prediction)
         return predictions
+
+    def _outcome(self, taken: Taken) -> Prediction | Exception:
+        """Do all that nobody is at; wait for another thread where one is at this image."""
+        queue = taken.queue
+        self._each(queue.taken, self._decode, queue.decoded)
+        self._each(queue.decoded, self._prepare, queue.prepared)
+        self._classify(queue)
+        with queue.changed:
+            queue.changed.notify_all()
+            while taken.outcome is None:
+                queue.changed.wait()
+        return taken.outcome
+
+    def _each(self, waiting: deque[Taken], step: Callable[[Taken], None], done: deque[Taken]) -> None:
+        """Take each image that waits one step further, or give it the error that it meets."""
+        for taken in _taken_out(waiting):
+            started = time.perf_counter()
+            try:
+                step(taken)
+                taken.seconds += time.perf_counter() - started
+                done.append(taken)
+            except Exception as error:
+                taken.seconds += time.perf_counter() - started
+                self._refuse(taken, error)
+
+    def _decode(self, taken: Taken) -> None:
+        tell = nobody if taken.steps is None else taken.steps.append
+        taken.pixels = decode(taken.image, self._max_pixels, tell)
+
+    def _prepare(self, taken: Taken) -> None:
+        tell = nobody if taken.steps is None else taken.steps.append
+        taken.pixels = preprocess_grey(taken.pixels, taken.classifier.artifact.geometry, tell)
+
+    def _refuse(self, taken: Taken, error: Exception) -> None:
+        """Note that an image cannot be classified."""
+        if isinstance(error, ImageError):
+            self._metrics.preprocessing_duration.observe(taken.seconds)
+            self._metrics.rejections.labels(problem_type(type(error)).rpartition("/")[2]).inc()
+        taken.outcome = error
+
+    def _classify(self, queue: Queue) -> None:
+        for classifier, group in groupby(_taken_out(queue.prepared), attrgetter("classifier")):
+            while images := list(islice(group, queue.most)):
+                pixels = np.concatenate([taken.pixels for taken in images]).reshape(len(images), -1)
+                for taken, prediction in zip(images, self.classify(pixels, classifier), strict=True):
+                    self._metrics.preprocessing_duration.observe(taken.seconds)
+                    taken.outcome = prediction
 
 
 def _taken_out(queue: deque[Taken]) -> Iterator[Taken]:

@@ -10,16 +10,16 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from werkzeug import Request
 from werkzeug.datastructures import EnvironHeaders
 
 from service.access import Key
-from service.classifier import Classifier, Prediction
+from service.classifier import Prediction
 from service.config import Settings
+from service.decoding import ImageError
 from service.exchange import Exchange, exchange_of
 from service.explanation import explain
-from service.inference import Inference
+from service.inference import Inference, Queue, Taken
 from service.metrics import Metrics
 from service.problems import answer_error, describe
 from service.registry import ModelRegistry
@@ -89,7 +89,7 @@ class Uploads:
         def members() -> dict[str, Any]:
             prediction = self._inference.result(taken)
             exchange.noted |= {"digit": prediction.digit, "model_version": classifier.artifact.version}
-            return answer(prediction, classifier, taken.pixels, steps)
+            return answer(prediction, taken)
 
         return members
 
@@ -101,32 +101,24 @@ class Uploads:
         classifier = self._models.get(request.args.get("model"))
         exchange.noted["model_version"] = classifier.artifact.version
         explained = flag(request, "explain")
-        images = many_images(request, self._most)
+        queue = Queue(self._most)
+        images = [
+            self._inference.take(image, classifier, [] if explained else None, queue)
+            for image in many_images(request, self._most)
+        ]
+        return lambda: {"predictions": [self._answer_one(taken) for taken in images]}
 
-        def members() -> dict[str, Any]:
-            steps: list[list[str] | None] = [[] if explained else None for _ in images]
-            outcomes = [
-                self._inference.attempt(image, classifier, told)
-                for image, told in zip(images, steps, strict=True)
-            ]
-            prepared = [outcome for outcome in outcomes if isinstance(outcome, np.ndarray)]
-            predictions = iter(self._inference.classify(np.stack(prepared), classifier) if prepared else [])
-            return {
-                "predictions": [
-                    answer(next(predictions), classifier, outcome, told)
-                    if isinstance(outcome, np.ndarray)
-                    else {"error": describe(outcome)}
-                    for outcome, told in zip(outcomes, steps, strict=True)
-                ]
-            }
-
-        return members
+    def _answer_one(self, taken: Taken) -> dict[str, Any]:
+        """Return the JSON object for one image of many."""
+        try:
+            return answer(self._inference.result(taken), taken)
+        except ImageError as error:
+            return {"error": describe(error)}
 
 
-def answer(
-    prediction: Prediction, classifier: Classifier, pixels: np.ndarray, steps: list[str] | None
-) -> dict[str, Any]:
-    """Return the JSON object for one image; explained where the steps of preprocessing are given."""
+def answer(prediction: Prediction, taken: Taken) -> dict[str, Any]:
+    """Return the JSON object for one image; explained where the steps of preprocessing are told."""
+    classifier = taken.classifier
     body: dict[str, Any] = {
         "digit": prediction.digit,
         "confidence": prediction.confidence,
@@ -134,6 +126,6 @@ def answer(
         "accepted": prediction.accepted,
         "model": {"name": classifier.name, "version": classifier.artifact.version},
     }
-    if steps is not None:
-        body["explanation"] = explain(pixels, classifier, prediction, steps)
+    if taken.steps is not None:
+        body["explanation"] = explain(taken.pixels, classifier, prediction, taken.steps)
     return body

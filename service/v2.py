@@ -21,7 +21,7 @@ from service.classifier import Classifier, Prediction
 from service.config import Settings
 from service.decoding import ImageError
 from service.exchange import exchange_of
-from service.inference import Inference
+from service.inference import Inference, Queue, Taken
 from service.metrics import Metrics
 from service.problems import describe
 from service.registry import ModelRegistry, NoModelError, UnknownModelError
@@ -104,16 +104,14 @@ def create_v2(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Bl
         for output in wanted:
             if output.name not in OUTPUTS:
                 raise TensorError(f"There is no output {output.name!r}. There are {', '.join(OUTPUTS)}.")
-        pixels = _pixels(asked.inputs, classifier)
-        predictions = inference.classify(pixels, classifier)
-        values = _values(predictions)
+        values = _values(_predictions(asked.inputs, classifier))
         outputs, raw = write_outputs([(output, values[output.name]) for output in wanted])
         answer: dict[str, Any] = {"model_name": classifier.name, "model_version": classifier.artifact.version}
         if asked.id is not None:
             answer["id"] = asked.id
         return _respond(answer | {"outputs": outputs}, raw)
 
-    def _pixels(inputs: Any, classifier: Classifier) -> np.ndarray:
+    def _predictions(inputs: Any, classifier: Classifier) -> list[Prediction]:
         if len(inputs) != 1 or next(iter(inputs)) not in ("pixels", "image"):
             raise TensorError(
                 f"The inputs are {', '.join(sorted(inputs))}. Send one, either 'pixels' or 'image'."
@@ -126,16 +124,16 @@ def create_v2(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Bl
         if not len(array):
             raise TensorError("The shape begins with 0: there is no image in the request.")
         if name == "pixels":
-            return check_pixels(array, classifier)
+            return inference.classify(check_pixels(array, classifier), classifier)
         if array.dtype != object or array.ndim != 1:
             raise TensorError("'image' must be BYTES of shape [n], each element the bytes of an image file.")
-        return np.stack([_prepare(index, image, classifier) for index, image in enumerate(array)])
+        queue = Queue(settings.max_batch_images)
+        images = [inference.take(_plain(image), classifier, queue=queue) for image in array]
+        return [_result(index, taken) for index, taken in enumerate(images)]
 
-    def _prepare(index: int, image: bytes, classifier: Classifier) -> np.ndarray:
-        if BASE64.fullmatch(image):
-            image = base64.b64decode(image)
+    def _result(index: int, taken: Taken) -> Prediction:
         try:
-            return inference.prepare(image, classifier)
+            return inference.result(taken)
         except ImageError as error:
             raise V2Error(f"Image {index}: {error}", describe(error)["status"]) from error
 
@@ -161,6 +159,11 @@ def model_metadata(classifier: Classifier) -> dict[str, Any]:
             {"name": "accepted", "datatype": "BOOL", "shape": [-1]},
         ],
     }
+
+
+def _plain(image: bytes) -> bytes:
+    """Return the bytes of an image file, which clients send as they are or in base64."""
+    return base64.b64decode(image) if BASE64.fullmatch(image) else image
 
 
 def check_pixels(array: np.ndarray, classifier: Classifier) -> np.ndarray:

@@ -12,7 +12,7 @@ from service.artifact import load
 from service.classifier import Classifier
 from service.config import Settings
 from service.decoding import BrokenImageError
-from service.inference import Inference
+from service.inference import Inference, Queue
 from service.metrics import Metrics
 from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import MODELS
@@ -68,6 +68,23 @@ def test_each_image_goes_to_the_model_that_it_was_taken_for(inference, classifie
     assert inference.result(taken[0]) == inference.result(taken[2])
 
 
+def test_a_queue_of_its_own_is_classified_at_once(inference, metrics, classifiers):
+    queue = Queue(64)
+    taken = [inference.take(DIGITS[k % 8], classifiers[0], queue=queue) for k in range(20)]
+    assert [inference.result(each).digit for each in taken] == [k % 8 for k in range(20)]
+    assert classified(metrics) == 1
+
+
+def test_preprocessing_is_timed_once_for_each_image_good_or_bad(inference, metrics, classifiers):
+    taken = [inference.take(image, classifiers[0]) for image in (*DIGITS[:3], BROKEN)]
+    inference.result(taken[0])
+    value = metrics.registry.get_sample_value
+    assert value("digits_preprocessing_duration_seconds_count") == 4
+    assert value("digits_preprocessing_duration_seconds_sum") == pytest.approx(
+        sum(each.seconds for each in taken)
+    )
+
+
 def test_an_error_stays_with_its_image(inference, classifiers):
     good, bad, other = (inference.take(image, classifiers[0]) for image in (DIGITS[1], BROKEN, DIGITS[2]))
     assert inference.result(good).digit == 1
@@ -89,17 +106,17 @@ def test_the_steps_are_told_to_the_image_that_they_were_taken_with(inference, cl
 
 
 def hold(monkeypatch: pytest.MonkeyPatch, image: bytes) -> tuple[threading.Event, threading.Event]:
-    """Have the preprocessing of one image wait; return what tells that it does, and what ends it."""
+    """Have the decoding of one image wait; return what tells that it does, and what ends it."""
     begun, go_on = threading.Event(), threading.Event()
-    original: Callable[..., np.ndarray] = module.preprocess
+    original: Callable[..., np.ndarray] = module.decode
 
-    def preprocess(data: bytes, *arguments: object) -> np.ndarray:
+    def decode(data: bytes, *arguments: object) -> np.ndarray:
         if data == image:
             begun.set()
             assert go_on.wait(20)
         return original(data, *arguments)
 
-    monkeypatch.setattr(module, "preprocess", preprocess)
+    monkeypatch.setattr(module, "decode", decode)
     return begun, go_on
 
 
