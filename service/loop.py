@@ -1,4 +1,4 @@
-"""The loop of a worker and its connections: a gunicorn `gthread` worker in which no client can make anyone wait.
+"""The loop of a worker: a gunicorn `gthread` worker in which no client can make anyone wait.
 
     accept -> receive until the request is complete -> start: whoever inherits from this answers it
            -> leave: send -> the next request, or the end
