@@ -42,7 +42,7 @@ class Part(NamedTuple):
 def parameters(header: str) -> dict[str, str]:
     """Return the parameters of a header such as `form-data; name="file"`, names in lower case."""
     return {
-        name.lower(): _ESCAPED.sub(r"\1", quoted) if quoted else token
+        name.lower(): (_ESCAPED.sub(r"\1", quoted) if "\\" in quoted else quoted) or token
         for name, quoted, token in _PARAMETER.findall(header)
     }
 
