@@ -59,4 +59,4 @@ def _already_normal(grey: np.ndarray, geometry: Geometry) -> np.ndarray | None:
     if grey.shape != (geometry.side, geometry.side):
         return None
     ink = (grey if median(ascending(border(grey))) < 128 else 255 - grey) / np.float32(255)
-    return ink.reshape(-1) if ink.min() <= 0 and is_normal(ink, geometry) else None
+    return ink.reshape(-1) if is_normal(ink, geometry) and ink.min() <= 0 else None
