@@ -96,10 +96,11 @@ def _number_pieces(starts: list[int], ends: list[int], wide: int) -> tuple[list[
     for run, (start, end) in enumerate(zip(starts, ends, strict=True)):
         parents.append(run)
         first = run  # of those that this one is known to be connected with
-        while ends[above] < start - wide:
+        leftmost, rightmost = start - wide, end - wide
+        while ends[above] < leftmost:
             above += 1
         upper = above
-        while starts[upper] <= end - wide:
+        while starts[upper] <= rightmost:
             other = parents[upper]
             while parents[other] != other:
                 parents[other] = other = parents[parents[other]]

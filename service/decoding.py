@@ -201,8 +201,7 @@ def _grey(image: Image.Image, tell: Tell) -> np.ndarray:
     """Return (height, width) float32 in [0, 255] of a picture in a plain mode."""
     if image.mode == "F":
         return _stretched(np.asarray(image), tell)
-    # Bytes channel by channel in each line, which take half as long to pick apart as pixel by pixel.
-    # Some numbers make an array: a picture would ask itself what it is, which takes as long.
+    # Each line channel by channel, as it takes half as long to pick apart as each pixel would.
     raw_mode = image.mode if image.mode == "L" else f"{image.mode};L"
     lines = np.frombuffer(image.tobytes("raw", raw_mode), np.uint8).reshape(image.height, -1, image.width)
     planes = lines.transpose(1, 0, 2).astype(np.float32, order="C")  # whole rows add up faster than triples
@@ -282,7 +281,7 @@ def _ink_channel(planes: np.ndarray, tell: Tell) -> np.ndarray:
     greys = (luma, red, green, blue)
     deviations = [_deviation(grey) for grey in greys]
     clearest = max(deviations) * (1 - 1e-5)  # of those that differ by rounding alone, the first
-    best = next(index for index, deviation in enumerate(deviations) if deviation >= clearest)
+    best = [deviation >= clearest for deviation in deviations].index(True)
     if not best or deviations[best] < _CHANNEL_ADVANTAGE * deviations[0]:
         return luma
     tell(f"{_CHANNELS[best]} channel taken: it shows the ink best")

@@ -46,12 +46,13 @@ def extract_ink(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
     darkness = erase_lines(darkness, levels.faint, tell)
     pieces = Components(darkness > levels.faint, darkness, above=levels.solid)
     keep = digit_pieces(pieces, tell)
-    if not keep.any():
+    kept = np.count_nonzero(keep)
+    if not kept:
         raise BlankImageError("Nothing in the image looks like writing. Send one with a digit on it.")
     ink = darkness - levels.faint
     ink *= np.float32(1 / (levels.full - levels.faint))
     ink.clip(0, 1, out=ink)
-    if not keep.all():
+    if kept < len(keep):
         ink *= np.concatenate(([False], keep))[pieces.labels]
     return ink
 

@@ -74,7 +74,7 @@ def is_normal(ink: np.ndarray, geometry: Geometry) -> bool:
     It is if its digit is black enough, has the right length, and lies where it would be put: cheaper
     to see than to make the pixels and compare them, most of all where it is not.
     """
-    if ink.max() < FULL_PEAK:
+    if ink.item(ink.argmax()) < FULL_PEAK:  # half the time of max()
         return False
     cut = _cut(ink)
     if cut.side != geometry.digit_side:

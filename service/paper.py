@@ -94,8 +94,8 @@ def median_distance(ordered: np.ndarray, level: float) -> float:
     half = ordered.size // 2
     if not half:
         return 0.0
-    distances = np.abs(ordered - np.float32(level))
-    left, right = distances[:half], distances[-half:]
+    centre = np.float32(level)
+    left, right = centre - ordered[:half], ordered[-half:] - centre
     change = np.count_nonzero(left > right)
     beside = slice(max(change - 1, 0), change + 1)
     around = sorted((*left[beside].tolist(), *right[beside].tolist()))  # two, or four
@@ -157,7 +157,7 @@ def otsu_threshold(ordered: np.ndarray) -> float:
     lowest, highest = float(ordered[0]), float(ordered[-1])
     if highest <= lowest:
         return lowest
-    bins = (ordered - np.float32(lowest)) * np.float32(255.99 / (highest - lowest))
+    bins = (ordered - ordered[0]) * np.float32(255.99 / (highest - lowest))
     below = bins.searchsorted(_EDGES).astype(np.float64)  # (255,) values before each edge
     # Over the values before an edge, the numbers of their bins add up to edge * below - missed: each
     # edge up to this one that a value does not reach takes one from its number.
@@ -243,4 +243,4 @@ def _coarse(grey: np.ndarray) -> np.ndarray:
     height, width = grey.shape
     tile = max(height, width) / LIGHT_GRID
     size = (max(1, round(width / tile)), max(1, round(height / tile)))
-    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX).convert("L"))
+    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX)).astype(np.uint8)
