@@ -57,9 +57,8 @@ def normalize(inks: np.ndarray, geometry: Geometry) -> np.ndarray:
             _fit(ink, cut, box)
         else:
             box[...] = stand(_part(ink, cut), length)
-    peaks = boxes.max(axis=(1, 2), keepdims=True)
-    if min(peaks.reshape(-1).tolist()) < FULL_PEAK:
-        boxes /= np.where(peaks < FULL_PEAK, peaks, 1)
+        if (peak := _most(box)) < FULL_PEAK:
+            np.divide(box, peak, out=box)
     if not geometry.margin:
         return boxes.reshape(len(inks), -1)
     placed = np.zeros((len(inks), geometry.side, geometry.side), np.float32)
@@ -74,7 +73,7 @@ def is_normal(ink: np.ndarray, geometry: Geometry) -> bool:
     It is if its digit is black enough, has the right length, and lies where it would be put: cheaper
     to see than to make the pixels and compare them, most of all where it is not.
     """
-    if ink.item(ink.argmax()) < FULL_PEAK:  # half the time of max()
+    if _most(ink) < FULL_PEAK:
         return False
     cut = _cut(ink)
     if cut.side != geometry.digit_side:
@@ -83,6 +82,11 @@ def is_normal(ink: np.ndarray, geometry: Geometry) -> bool:
     box[cut.down : cut.down + cut.height, cut.across : cut.across + cut.width] = _part(ink, cut)
     ((top, left),) = _corners(box[None], geometry)
     return (top + cut.down, left + cut.across) == (cut.top, cut.left)
+
+
+def _most(values: np.ndarray) -> float:
+    """Return the largest of some values; their own max() takes twice as long."""
+    return float(values.item(values.argmax()))
 
 
 class _Cut(NamedTuple):
