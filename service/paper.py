@@ -98,7 +98,7 @@ def median_distance(ordered: np.ndarray, level: float) -> float:
     left, right = centre - ordered[:half], ordered[-half:] - centre
     change = np.count_nonzero(left > right)
     beside = slice(max(change - 1, 0), change + 1)
-    around = sorted((*left[beside].tolist(), *right[beside].tolist()))  # two, or four
+    around = sorted(map(abs, (*left[beside].tolist(), *right[beside].tolist())))  # two, or four; no -0.0
     middle = len(around) // 2
     if ordered.size % 2:  # the value in the middle of all is nearest, and was left out
         return around[middle - 1]

@@ -29,10 +29,16 @@ def test_the_median_distance_is_that_of_all_distances_sorted(ordered):
     assert median_distance(ordered, level) == np.median(distances.astype(np.float64))
 
 
-@pytest.mark.parametrize("distance", [0, 1e-3, 250])
-def test_the_median_distance_of_equal_values_to_themselves_is_zero(distance):
-    values = np.full(40, distance, np.float32)
-    assert median_distance(values, float(values[0])) == 0
+@pytest.mark.parametrize("size", [1, 2, 3, 40])
+@pytest.mark.parametrize("value", [0.0, -0.0, 1e-3, 250.0])
+def test_the_median_distance_of_equal_values_is_zero_without_a_sign(value, size):
+    values = np.full(size, value, np.float32)
+    assert str(median_distance(values, value)) == "0.0"
+
+
+def test_the_median_distance_of_zeros_of_both_signs_is_zero_without_a_sign():
+    values = np.array([0.0, -0.0, 0.0], np.float32)
+    assert str(median_distance(values, -0.0)) == "0.0"
 
 
 def test_values_of_any_shape_become_one_ascending_row_and_stay_as_they_are():
