@@ -94,15 +94,14 @@ def median_distance(ordered: np.ndarray, level: float) -> float:
     half = ordered.size // 2
     if not half:
         return 0.0
-    centre = np.float32(level)
-    left, right = centre - ordered[:half], ordered[-half:] - centre
+    left, right = level - ordered[:half], ordered[-half:] - level
     change = np.count_nonzero(left > right)
     beside = slice(max(change - 1, 0), change + 1)
-    around = sorted(map(abs, (*left[beside].tolist(), *right[beside].tolist())))  # two, or four; no -0.0
+    around = sorted(left[beside].tolist() + right[beside].tolist())  # two, or four
     middle = len(around) // 2
     if ordered.size % 2:  # the value in the middle of all is nearest, and was left out
-        return around[middle - 1]
-    return (around[middle - 1] + around[middle]) / 2
+        return abs(around[middle - 1])
+    return abs(around[middle - 1] + around[middle]) / 2  # abs: -0.0 would be told as it is
 
 
 def border(grey: np.ndarray) -> np.ndarray:
