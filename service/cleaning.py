@@ -29,6 +29,8 @@ def erase_lines(darkness: np.ndarray, faint: float, tell: Tell = nobody) -> np.n
     if min(darkness.shape) < MIN_RULED_SIDE:
         return darkness
     mask = darkness > faint / 2  # lines are printed paler than people write
+    if not (crosses(mask) or crosses(mask.T)):  # nothing in most pictures does
+        return darkness
     lines = ruled_lines(mask) | ruled_lines(mask.T).T
     if not lines.any():
         return darkness
@@ -43,7 +45,7 @@ def ruled_lines(mask: np.ndarray) -> np.ndarray:
     the ink is thicker and stays.
     """
     height, width = mask.shape
-    if not (mask[:, 0].any() and mask[:, -1].any()):
+    if not crosses(mask):
         return np.zeros_like(mask)
     long = long_runs(mask, max(3, width // 8))
     pieces = Components(long, long)
@@ -54,6 +56,11 @@ def ruled_lines(mask: np.ndarray) -> np.ndarray:
         if thickness <= max(2, LINE_SHARE * height):
             lines |= piece & ~long_runs(mask.T, round(1.5 * thickness) + 2).T
     return lines
+
+
+def crosses(mask: np.ndarray) -> bool:
+    """Tell whether a mask, (height, width) bool, holds something at its left edge and at its right one."""
+    return bool(mask[:, 0].any() and mask[:, -1].any())
 
 
 def long_runs(mask: np.ndarray, length: int) -> np.ndarray:

@@ -24,17 +24,31 @@ class Boxes(NamedTuple):
 class Components:
     """The pieces of a mask, (height, width) bool, that touch by a side or a corner.
 
-    mass: (count,) float64, the sum of `ink`, (height, width) float32, in each piece. Boxes and labels
-    are made for who asks for them: most pictures hold a single piece, and nobody does.
+    mass: (count,) float64, the sum of `ink`, (height, width) float32, in each piece, where it is more
+    than `above`. What else there is to know of the pieces is made for who asks for it: most pictures
+    hold a single one, and nobody does.
     """
 
-    def __init__(self, mask: np.ndarray, ink: np.ndarray) -> None:
+    def __init__(self, mask: np.ndarray, ink: np.ndarray, above: float = 0.0) -> None:
         self._mask = mask
         self._starts, self._ends = find_runs(mask)
-        numbers, count = _number_pieces(self._starts.tolist(), self._ends.tolist(), mask.shape[1] + 1)
-        self._piece = np.array(numbers, np.intp)  # (runs,)
-        self._of_pixel = self._piece.repeat(self._ends - self._starts)  # (pixels of the mask,)
-        self.mass = np.bincount(self._of_pixel, ink[mask], minlength=count)
+        self._numbers, count = _number_pieces(self._starts.tolist(), self._ends.tolist(), mask.shape[1] + 1)
+        counted = ink[mask]
+        counted *= counted > above
+        if count == 1:
+            self.mass = counted.sum(dtype=np.float64, keepdims=True)
+        else:
+            self.mass = np.bincount(self._of_pixel, counted, minlength=count)
+
+    @cached_property
+    def _piece(self) -> np.ndarray:
+        """The piece of each run, (runs,)."""
+        return np.array(self._numbers, np.intp)
+
+    @cached_property
+    def _of_pixel(self) -> np.ndarray:
+        """The piece of each pixel of the mask."""
+        return self._piece.repeat(self._ends - self._starts)
 
     @cached_property
     def boxes(self) -> Boxes:
@@ -82,10 +96,11 @@ def _number_pieces(starts: list[int], ends: list[int], wide: int) -> tuple[list[
     for run, (start, end) in enumerate(zip(starts, ends, strict=True)):
         parents.append(run)
         first = run  # of those that this one is known to be connected with
-        while ends[above] < start - wide:
+        leftmost, rightmost = start - wide, end - wide
+        while ends[above] < leftmost:
             above += 1
         upper = above
-        while starts[upper] <= end - wide:
+        while starts[upper] <= rightmost:
             other = parents[upper]
             while parents[other] != other:
                 parents[other] = other = parents[parents[other]]

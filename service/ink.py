@@ -14,7 +14,7 @@ import numpy as np
 from service.cleaning import digit_pieces, erase_lines
 from service.components import Components
 from service.decoding import ImageError
-from service.paper import ascending, even_darkness, ink_darkness, median, otsu_threshold
+from service.paper import ascending, even_darkness, ink_darkness, median, median_distance, otsu_threshold
 from service.steps import Tell, nobody
 
 # Less contrast than this, of 255, is paper grain or compression, not writing.
@@ -44,14 +44,15 @@ def extract_ink(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
     """
     darkness, levels = _darkness_and_levels(grey, tell)
     darkness = erase_lines(darkness, levels.faint, tell)
-    pieces = Components(darkness > levels.faint, darkness * (darkness > levels.solid))
+    pieces = Components(darkness > levels.faint, darkness, above=levels.solid)
     keep = digit_pieces(pieces, tell)
-    if not keep.any():
+    kept = np.count_nonzero(keep)
+    if not kept:
         raise BlankImageError("Nothing in the image looks like writing. Send one with a digit on it.")
     ink = darkness - levels.faint
     ink *= np.float32(1 / (levels.full - levels.faint))
-    np.minimum(np.maximum(ink, 0, out=ink), 1, out=ink)
-    if not keep.all():
+    ink.clip(0, 1, out=ink)
+    if kept < len(keep):
         ink *= np.concatenate(([False], keep))[pieces.labels]
     return ink
 
@@ -80,7 +81,7 @@ def ink_levels(darkness: np.ndarray, signal_to_noise: float) -> Levels:
     bare = int(ordered.searchsorted(np.float32(solid), "right"))
     paper, writing = ordered[:bare], ordered[bare:]
     level = median(paper)
-    noise = 1.4826 * median(ascending(np.abs(paper - np.float32(level))))
+    noise = 1.4826 * median_distance(paper, level)
     full = median(writing) if writing.size else level
     contrast = full - level
     if contrast < max(MIN_CONTRAST, signal_to_noise * noise):

@@ -9,6 +9,7 @@ digits of scikit-learn. The service sends one picture through, the trainer whole
 ones: same function, same arithmetic.
 """
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -56,9 +57,8 @@ def normalize(inks: np.ndarray, geometry: Geometry) -> np.ndarray:
             _fit(ink, cut, box)
         else:
             box[...] = stand(_part(ink, cut), length)
-    peaks = boxes.max(axis=(1, 2), keepdims=True)
-    if peaks.min() < FULL_PEAK:
-        boxes /= np.where(peaks < FULL_PEAK, peaks, 1)
+        if (peak := _most(box)) < FULL_PEAK:
+            np.divide(box, peak, out=box)
     if not geometry.margin:
         return boxes.reshape(len(inks), -1)
     placed = np.zeros((len(inks), geometry.side, geometry.side), np.float32)
@@ -73,15 +73,20 @@ def is_normal(ink: np.ndarray, geometry: Geometry) -> bool:
     It is if its digit is black enough, has the right length, and lies where it would be put: cheaper
     to see than to make the pixels and compare them, most of all where it is not.
     """
-    if ink.max() < FULL_PEAK:
+    if _most(ink) < FULL_PEAK:
         return False
     cut = _cut(ink)
     if cut.side != geometry.digit_side:
         return False
-    boxes = np.zeros((1, cut.side, cut.side), np.float32)
-    _fit(ink, cut, boxes[0])
-    ((top, left),) = _corners(boxes, geometry)
+    box = np.zeros((cut.side, cut.side), np.float32)
+    box[cut.down : cut.down + cut.height, cut.across : cut.across + cut.width] = _part(ink, cut)
+    ((top, left),) = _corners(box[None], geometry)
     return (top + cut.down, left + cut.across) == (cut.top, cut.left)
+
+
+def _most(values: np.ndarray) -> float:
+    """Return the largest of some values; their own max() takes twice as long."""
+    return float(values.item(values.argmax()))
 
 
 class _Cut(NamedTuple):
@@ -106,12 +111,12 @@ def _cut(ink: np.ndarray) -> _Cut:
     8x8 data set keeps its place.
     """
     inked = ink != 0
-    (rows,) = np.logical_or.reduce(inked, axis=1).nonzero()  # np.any takes twice as long
-    (columns,) = np.logical_or.reduce(inked, axis=0).nonzero()
-    if not rows.size:
+    # Bytes are searched in a fifth of the time that array operations take on so few values.
+    pixels, columns = inked.tobytes(), np.logical_or.reduce(inked, axis=0).tobytes()
+    top, left = pixels.find(1) // ink.shape[1], columns.find(1)
+    if left < 0:
         raise ValueError("a picture without ink cannot be normalised")
-    top, left = int(rows[0]), int(columns[0])
-    height, width = int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left
+    height, width = pixels.rfind(1) // ink.shape[1] + 1 - top, columns.rfind(1) + 1 - left
     side = max(height, width)
     if ink.shape == (side, side):
         return _Cut(top, left, height, width, side, top, left)
@@ -142,17 +147,21 @@ def _area_weights(start: int, length: int, side: int, digit_side: int) -> np.nda
     return weights
 
 
-def _corners(boxes: np.ndarray, geometry: Geometry) -> list[list[int]]:
-    """Return the [top, left] of each of (n, digit_side, digit_side) boxes in its frame.
+def _corners(boxes: np.ndarray, geometry: Geometry) -> list[tuple[int, int]]:
+    """Return (top, left) of each of (n, digit_side, digit_side) boxes in its frame.
 
     There its centre of mass is in the middle; but the box never leaves the frame. MNIST's centres
     of mass lie in (13.5, 14.5], counting pixels from zero: hence the floor.
     """
     moments = boxes.reshape(len(boxes), -1) @ _pixel_moments(geometry.digit_side)  # (n, 3)
-    centres = moments[:, 1:] / moments[:, :1]
-    room = np.floor(geometry.side / 2 + 0.5 - centres)
-    corners: list[list[int]] = np.minimum(np.maximum(room, 0), geometry.margin).astype(int).tolist()
-    return corners
+    middle, most = geometry.side / 2 + 0.5, geometry.margin
+    return [
+        (
+            min(max(math.floor(middle - down / mass), 0), most),
+            min(max(math.floor(middle - across / mass), 0), most),
+        )
+        for mass, down, across in moments.tolist()
+    ]
 
 
 @lru_cache(maxsize=16)

@@ -59,4 +59,7 @@ def _already_normal(grey: np.ndarray, geometry: Geometry) -> np.ndarray | None:
     if grey.shape != (geometry.side, geometry.side):
         return None
     ink = (grey if median(ascending(border(grey))) < 128 else 255 - grey) / np.float32(255)
-    return ink.reshape(-1) if ink.min() <= 0 and is_normal(ink, geometry) else None
+    if not is_normal(ink, geometry):
+        return None
+    has_paper = geometry.margin or ink.min() <= 0  # what is smaller than its frame has some around it
+    return ink.reshape(-1) if has_paper else None

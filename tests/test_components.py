@@ -57,6 +57,16 @@ def test_box_and_mass_of_each_piece_are_right():
     assert list(zip(*found.boxes, strict=True)) == [(1, 3, 1, 4), (4, 5, 7, 8)]
 
 
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_mass_counts_only_what_is_above_a_level(pieces):
+    mask = np.zeros((5, 12), bool)
+    mask[1:3, 1:4] = mask[3, 6 : 5 + pieces] = True
+    ink = np.where(mask, np.float32(0.5), np.float32(9))
+    ink[1, 2] = 0.75
+    found = Components(mask, ink, above=0.5)
+    assert found.mass.tolist() == [0.75, 0][:pieces]
+
+
 def test_an_empty_mask_has_no_pieces():
     found = Components(np.zeros((5, 5), bool), np.zeros((5, 5), np.float32))
     assert len(found.mass) == 0

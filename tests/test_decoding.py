@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -18,6 +20,7 @@ from service.decoding import (
     decode,
 )
 from tests.drawing import draw_digit, encode
+from tests.serving import PROJECT
 
 SEVEN = draw_digit(7)
 
@@ -113,6 +116,19 @@ def test_the_first_frame_of_an_animation_is_taken():
     buffer = io.BytesIO()
     SEVEN.save(buffer, "GIF", save_all=True, append_images=[draw_digit(1), draw_digit(2)])
     np.testing.assert_array_equal(decode(buffer.getvalue()), decode(encode(SEVEN, "GIF")))
+
+
+def test_what_pillow_warns_of_is_left_aside_even_where_warnings_are_errors():
+    code = (
+        "import sys; from PIL import Image; from service.decoding import decode;"
+        "Image.MAX_IMAGE_PIXELS = 30_000; print(decode(sys.stdin.buffer.read()).shape)"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(
+        command, input=encode(SEVEN), cwd=PROJECT, capture_output=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == b"(200, 200)"
+    assert not done.stderr
 
 
 def test_a_small_grey_picture_comes_out_value_for_value():

@@ -48,6 +48,14 @@ def test_a_digit_in_normal_form_passes_unchanged(digit, geometry):
     np.testing.assert_array_equal(again, stored.reshape(-1) / np.float32(255))
 
 
+def test_a_small_picture_without_paper_is_not_in_normal_form():
+    grey = np.full((8, 8), 60, np.float32)  # as large as its frame and black enough, but on a grey ground
+    grey[1:7, 3:5] = 255
+    pixels = preprocess_grey(grey, DIGITS_GEOMETRY).reshape(8, 8)
+    assert not pixels[:, 0].any()
+    assert pixels[:, 3:5].all()
+
+
 @pytest.mark.parametrize("digit", DIGITS)
 def test_polarity_makes_no_difference_in_normal_form(digit):
     stored = np.rint(pixels_of(draw_digit(digit)).reshape(28, 28) * 255).astype(np.uint8)
@@ -121,7 +129,12 @@ def with_a_finger(picture: Image.Image) -> Image.Image:
     return picture
 
 
-@pytest.mark.parametrize("disturb", [with_lines, with_frame, with_specks, with_a_finger])
+def with_a_pale_blot(picture: Image.Image) -> Image.Image:
+    ImageDraw.Draw(picture).rectangle((2, 2, 197, 25), fill=195)  # more ink in all than the digit has
+    return picture
+
+
+@pytest.mark.parametrize("disturb", [with_lines, with_frame, with_specks, with_a_finger, with_a_pale_blot])
 @pytest.mark.parametrize("digit", DIGITS)
 def test_what_is_not_the_digit_is_left_out(digit, disturb):
     assert likeness(pixels_of(disturb(draw_digit(digit))), pixels_of(draw_digit(digit))) > 0.85

@@ -1,0 +1,55 @@
+"""Ruled lines are erased, and only these."""
+
+import numpy as np
+import pytest
+
+from service.cleaning import erase_lines
+
+SIDE = 100
+
+
+def line(start: int, end: int) -> np.ndarray:
+    """Return darkness, (SIDE, SIDE), of a thin line along a row between two columns."""
+    darkness = np.zeros((SIDE, SIDE), np.float32)
+    darkness[40:42, start:end] = 90
+    return darkness
+
+
+def erased(darkness: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    steps: list[str] = []
+    return erase_lines(darkness, 20, steps.append), steps
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+def test_a_line_from_edge_to_edge_is_erased(turn):
+    left, steps = erased(np.rot90(line(0, SIDE), turn))
+    assert not left.any()
+    assert steps == ["ruled lines erased"]
+
+
+@pytest.mark.parametrize("turn", range(4))
+@pytest.mark.parametrize(("start", "end"), [(0, 97), (2, 98), (0, 50)])
+def test_a_line_that_ends_before_an_edge_stays(start, end, turn):
+    darkness = np.rot90(line(start, end), turn)
+    left, steps = erased(darkness)
+    np.testing.assert_array_equal(left, darkness)
+    assert not steps
+
+
+def test_lines_both_ways_are_erased_together():
+    left, _ = erased(np.maximum(line(0, SIDE), line(0, SIDE).T))
+    assert np.count_nonzero(left) <= 4  # where they cross, the ink is thick
+
+
+def test_a_stroke_across_a_line_stays():
+    darkness = line(0, SIDE)
+    darkness[20:80, 50:56] = 200
+    left, _ = erased(darkness)
+    np.testing.assert_array_equal(left[20:80, 50:56], 200)
+    assert not left[:, :49].any()
+    assert not left[:, 57:].any()
+
+
+def test_in_a_small_picture_a_line_is_a_stroke():
+    small = line(0, SIDE)[20:67]
+    assert erased(small)[0] is small
