@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.config import Config
 from gunicorn.http import wsgi
 from gunicorn.http.errors import NoMoreData
-from gunicorn.util import http_date
+from gunicorn.http.message import Request
+from gunicorn.util import http_date, unquote_to_wsgi_str
 from gunicorn.workers.gthread import TConn
 
 from service.headers import SECURITY_HEADERS
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 CONSTANT = frozenset(SECURITY_HEADERS.items())
+PLAIN_HEADERS = ("CONTENT-TYPE", "CONTENT-LENGTH")  # which WSGI names without "HTTP_"
 
 
 class Response(wsgi.Response):
@@ -48,21 +50,55 @@ class Response(wsgi.Response):
         return [*lines, "Transfer-Encoding: chunked\r\n"] if self.chunked else lines
 
 
+def common_environ(config: Config) -> dict[str, Any]:
+    """Return what the environs of all requests have."""
+    return wsgi.base_environ(config) | {"wsgi.multithread": True}
+
+
 @lru_cache(maxsize=1)
 def _date(second: int) -> str:
     """Return a moment, in Unix time, as headers have it."""
     return str(http_date(second))
 
 
+def environ_of(request: Request, conn: TConn) -> dict[str, Any]:
+    """Return what the application gets to know of a request (PEP 3333), but for what all have in common.
+
+    Gunicorn's function for it does as much again for proxies, sockets in the file system and early hints.
+    """
+    major, minor = request.version
+    environ = {
+        "wsgi.input": request.body,
+        "wsgi.url_scheme": request.scheme,
+        "gunicorn.socket": conn.sock,
+        "REQUEST_METHOD": request.method,
+        "RAW_URI": request.uri,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_wsgi_str(request.path),
+        "QUERY_STRING": request.query,
+        "SERVER_PROTOCOL": f"HTTP/{major}.{minor}",
+        "SERVER_NAME": conn.server[0],
+        "SERVER_PORT": str(conn.server[1]),
+        "REMOTE_ADDR": conn.client[0],
+        "REMOTE_PORT": str(conn.client[1]),
+    }
+    for name, value in request.headers:
+        # The parser lets no name with an underscore pass, which would become the same as another here.
+        key = name.replace("-", "_") if name in PLAIN_HEADERS else f"HTTP_{name.replace('-', '_')}"
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    return environ
+
+
 class Answering:
     """A request that is being answered; `begin` and `complete`, once each, in any thread.
 
-    tell: answers what gunicorn could not read or the application not answer; it gets the path, as far
-    as it is known, and the error.
+    common: what all requests' environs have. tell: answers what gunicorn could not read or the application
+    not answer; it gets the path, as far as it is known, and the error.
     """
 
-    def __init__(self, conn: TConn, tell: Callable[[str, Exception], None]) -> None:
+    def __init__(self, conn: TConn, common: dict[str, Any], tell: Callable[[str, Exception], None]) -> None:
         self.conn = conn
+        self._common = common
         self._tell = tell
         self._request: Any = None
         self._response: Response | None = None
@@ -76,10 +112,10 @@ class Answering:
             request = self._request = next(conn.parser)
             if conn.sock.body is not None:
                 request.body = io.BytesIO(conn.sock.body)
-            response, environ = wsgi.create(request, conn.sock, conn.client, conn.server, config, Response)
-            environ["wsgi.multithread"] = True
+            response = Response(request, conn.sock, config)
             if is_last:
                 response.force_close()
+            environ = self._common | environ_of(request, conn)
             self._pieces = application(environ, response.start_response)
             self._response = response
         except (NoMoreData, StopIteration):  # the client has left

@@ -59,6 +59,10 @@ keepalive = 75  # longer than the 60 s of common load balancers, which reuse con
 timeout = 30  # a worker whose main loop is silent this long is replaced
 graceful_timeout = _settings.graceful_timeout_seconds
 control_socket_disable = True
+# Nothing here depends on a client's scheme or address: nobody's word on them is taken, nor looked for.
+forwarded_allow_ips = "*"
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 _memory = "/dev/shm"  # noqa: S108 - the heartbeat file is unlinked as soon as it is open  # nosec B108
 worker_tmp_dir = _memory if os.access(_memory, os.W_OK) else None  # on a disk a heartbeat can block
 logger_class = ServerLog

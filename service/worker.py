@@ -19,7 +19,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn
 
-from service.answering import Answering
+from service.answering import Answering, common_environ
 from service.connection import Connection
 from service.deputy import Deputy
 from service.loop import LoopWorker
@@ -49,6 +49,7 @@ class PatientWorker(LoopWorker):
         # Gunicorn asks for some twenty settings a request, and each is looked up in two places.
         self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         self.settings = settings
+        self.environ = common_environ(self.cfg)
         self.refusals = Refusals(metrics)
         self.waiting = metrics.requests_waiting
         self.counted_waiting = 0
@@ -150,7 +151,7 @@ class PatientWorker(LoopWorker):
         """
         connection: Connection = conn.sock
         broken = connection.too_large or connection.framing.broken
-        answering = Answering(conn, functools.partial(self.tell, connection))
+        answering = Answering(conn, self.environ, functools.partial(self.tell, connection))
         answering.begin(self.wsgi, self.cfg, broken or not self.alive or self.balance.should_part())
         return answering
 

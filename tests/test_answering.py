@@ -7,12 +7,22 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.message import Message
+from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+import requests
+from gunicorn.config import Config
+from gunicorn.http import get_parser, wsgi
+from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName
+from gunicorn.workers.gthread import TConn
 from PIL import Image, ImageDraw
 
+from service.answering import Response, common_environ, environ_of
+from service.headers import SECURITY_HEADERS
 from tests.drawing import digit_png, encode
 from tests.serving import Server, running_service
 from tests.sockets import connect, post
@@ -30,14 +40,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def arriving_together(server: Server, requests: list[bytes]) -> Iterator[list[socket.socket]]:
+def arriving_together(server: Server, wanted: list[bytes]) -> Iterator[list[socket.socket]]:
     """Send each request on a connection of its own while the worker is stopped, then have it go on."""
     (worker,) = server.workers()
     with contextlib.ExitStack() as closing:
         os.kill(worker, signal.SIGSTOP)
         try:
-            connections = [closing.enter_context(connect(server)) for _ in requests]
-            for connection, request in zip(connections, requests, strict=True):
+            connections = [closing.enter_context(connect(server)) for _ in wanted]
+            for connection, request in zip(connections, wanted, strict=True):
                 connection.sendall(request)
         finally:
             os.kill(worker, signal.SIGCONT)
@@ -71,7 +81,7 @@ def test_requests_that_came_together_are_classified_together_and_answered_as_alo
 
 
 def test_each_gets_what_is_its_own_whatever_the_others_are(server):
-    requests = [
+    wanted = [
         post(DIGITS[1]),
         post(b"no picture"),
         b"GET /models HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -81,7 +91,7 @@ def test_each_gets_what_is_its_own_whatever_the_others_are(server):
         post(DIGITS[4], path="/predict?model=digits-8x8"),
         post(DIGITS[5], Connection="close"),
     ]
-    with arriving_together(server, requests) as connections:
+    with arriving_together(server, wanted) as connections:
         answers = [answer(connection) for connection in connections]
     assert [each.status for each in answers] == [200, 415, 200, 200, 400, 404, 200, 200]
     assert [answers[k].content["digit"] for k in (0, 3, 6, 7)] == [1, 2, 4, 5]
@@ -94,9 +104,59 @@ def test_a_picture_that_takes_long_does_not_hold_up_those_that_came_with_it(serv
     assert len(images[3]) < 2_000
     names = [f"fast-{k}" for k in range(8)]
     names[3] = "slow"
-    requests = [post(image, X_Request_Id=name) for image, name in zip(images, names, strict=True)]
-    with arriving_together(server, requests) as connections:
+    wanted = [post(image, X_Request_Id=name) for image, name in zip(images, names, strict=True)]
+    with arriving_together(server, wanted) as connections:
         assert [answer(connection).status for connection in connections] == [200] * len(images)
     logged = [line["request_id"] for line in server.log_lines() if line.get("request_id") in names]
     # Only the first may wait: the worker was at its answer, and prepared what had come with it.
     assert set(names) - {"fast-0", "slow"} == set(logged[:6])
+
+
+REQUESTS = [
+    b"POST /predict?model=a%20b&x HTTP/1.1\r\nHost: digits:8080\r\nContent-Type: image/png\r\n"
+    b"Content-Length: 3\r\n\r\nabc",
+    b"GET /static/a%2Fb%C3%A9?q=%C3%A9 HTTP/1.1\r\nHost: x\r\nX-A: 1\r\nX-a: 2\r\nx-A: 3\r\n\r\n",
+    b"GET / HTTP/1.0\r\n\r\n",
+    b"GET http://other:99/metrics HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\n\r\n",
+    b"POST /v2 HTTP/1.1\r\nHost: x\r\nCookie: a=\xe9\r\nSCRIPT_NAME: /evil\r\nContent_Length: 9\r\n"
+    b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("data", REQUESTS)
+def test_the_application_gets_to_know_what_gunicorn_would_tell_it(data):
+    config = Config()
+    config.set("forwarded_allow_ips", "*")  # as in service/gunicorn_conf.py
+    config.set("secure_scheme_headers", {})
+    config.set("forwarder_headers", "")
+    client, listener = ("10.0.0.7", 54321), ("127.0.0.1", 8080)
+    request = next(get_parser(config, [data], client))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        conn = TConn(config, ours, client, listener)
+        environ = common_environ(config) | environ_of(request, conn)
+        _, expected = wsgi.create(request, ours, client, listener, config)
+    del expected["wsgi.early_hints"]  # which nothing here sends
+    assert [environ.pop("wsgi.multithread"), expected.pop("wsgi.multithread")] == [True, False]
+    assert type(environ.pop("wsgi.errors")) is type(expected.pop("wsgi.errors"))
+    assert environ == expected
+    assert "SCRIPT_NAME" in environ
+    assert environ["SCRIPT_NAME"] == ""
+    assert environ["wsgi.url_scheme"] == "http"
+
+
+def test_headers_of_the_application_are_checked_and_those_of_every_answer_come_through(server):
+    response = requests.get(f"{server.url}/models", timeout=10)
+    for name, value in SECURITY_HEADERS.items():
+        assert response.headers[name] == value
+    moment = parsedate_to_datetime(response.headers["Date"])
+    assert abs((datetime.now(UTC) - moment).total_seconds()) < 10
+
+
+@pytest.mark.parametrize(
+    "header", [("X-Bad", "a\r\nSet-Cookie: b"), ("X Bad", "a"), ("X-Bad", "a\0"), ("Content-Type", "a\nb")]
+)
+def test_a_header_that_would_split_the_answer_is_refused(header):
+    response = Response(SimpleNamespace(method="GET"), None, Config())
+    with pytest.raises((InvalidResponseHeader, InvalidResponseHeaderName)):
+        response.start_response("200 OK", [("Content-Type", "text/plain"), header])
