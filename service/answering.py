@@ -15,12 +15,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.config import Config
-from gunicorn.http import wsgi
+from gunicorn.http import message, wsgi
 from gunicorn.http.errors import NoMoreData
-from gunicorn.http.message import Request
+from gunicorn.http.unreader import SocketUnreader
 from gunicorn.util import http_date, unquote_to_wsgi_str
 from gunicorn.workers.gthread import TConn
 
+from service.connection import Connection
+from service.head import Head
 from service.headers import SECURITY_HEADERS
 
 if TYPE_CHECKING:
@@ -28,6 +30,31 @@ if TYPE_CHECKING:
 
 CONSTANT = frozenset(SECURITY_HEADERS.items())
 PLAIN_HEADERS = ("CONTENT-TYPE", "CONTENT-LENGTH")  # which WSGI names without "HTTP_"
+
+
+class Request(message.Request):
+    """Gunicorn's request, which does not read again what is known of it."""
+
+    def parse(self, unreader: SocketUnreader) -> bytes:
+        """Read the head of a request; return what was read beyond it."""
+        head: Head | None = unreader.sock.framing.plain
+        if head is None:
+            return bytes(super().parse(unreader))
+        self.method, self.path, self.version, self.headers = head.method, head.path, (1, 1), head.headers
+        self.query, self.fragment = head.query or "", ""
+        self.uri = head.path if head.query is None else f"{head.path}?{head.query}"
+        return b""
+
+    def set_body_reader(self) -> None:
+        """Make `body`, from which the application reads."""
+        self.body: Any
+        connection: Connection = self.unreader.sock
+        if connection.framing.plain is None:
+            super().set_body_reader()
+        if connection.body is not None:
+            self.body = io.BytesIO(connection.body)
+        elif connection.framing.plain:
+            self.body = io.BytesIO()
 
 
 class Response(wsgi.Response):
@@ -100,7 +127,7 @@ class Answering:
         self.conn = conn
         self._common = common
         self._tell = tell
-        self._request: Any = None
+        self._request: Request | None = None
         self._response: Response | None = None
         self._pieces: Iterable[bytes] = ()
 
@@ -108,10 +135,7 @@ class Answering:
         """Parse the request and have the application begin; with is_last, the connection ends with it."""
         conn = self.conn
         try:
-            conn.init()
-            request = self._request = next(conn.parser)
-            if conn.sock.body is not None:
-                request.body = io.BytesIO(conn.sock.body)
+            request = self._request = Request(config, SocketUnreader(conn.sock), conn.client)
             response = Response(request, conn.sock, config)
             if is_last:
                 response.force_close()
@@ -134,10 +158,19 @@ class Answering:
             response.close()
             if hasattr(self._pieces, "close"):
                 self._pieces.close()
-            return not response.should_close() and bool(self.conn.parser.finish_body())
+            return not response.should_close() and self._is_read()
         except Exception as error:
             self._fail(error)
             return False
+
+    def _is_read(self) -> bool:
+        """Read what the application left of the body; return whether it was framed as it should be."""
+        if self._request is None or self.conn.sock.body is not None:
+            return True
+        body = self._request.body
+        while body.read(65536):
+            pass
+        return not getattr(body, "failed", False)
 
     def _fail(self, error: Exception) -> None:
         self._tell(getattr(self._request, "path", None) or "", error)

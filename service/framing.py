@@ -8,6 +8,8 @@ once, so that it gets its error; only what is plainly unfinished waits.
 
 import re
 
+from service.head import Head, plain_head
+
 # A request line and headers; proxies commonly allow 8 KiB, browsers with many cookies send 16.
 MAX_HEAD_BYTES = 32 * 1024
 # Chunks of a byte each are no way to send an image, but a way to keep a processor busy.
@@ -28,6 +30,7 @@ class Framing:
     too_large: its body is, or claims to be, larger than allowed; the rest was not waited for.
     broken: its chunks are not framed as they should be, so nobody knows where it ends.
     has_length: it says how long its body is, and may be believed.
+    plain: what the headers say, where that is plain.
     expects_continue: the client waits for a word before it sends the body.
     """
 
@@ -41,6 +44,7 @@ class Framing:
         self.broken = False
         self.has_length = False
         self.expects_continue = False
+        self.plain: Head | None = None
 
     def look(self, received: bytearray) -> bool:
         """Return whether the request at the beginning of `received` can be handed over."""
@@ -63,17 +67,27 @@ class Framing:
             return False
         head = bytes(received[:end])
         self.head_end = self.end = end
+        self.plain = plain_head(head)
+        if self.plain:
+            if self.plain.length is not None:
+                self._expect(self.plain.length)
+            return True
         lengths, codings = _LENGTH.findall(head), _CODING.findall(head)
         if codings:
             if not lengths and [coding.lower() for coding in codings] == [b"chunked"]:
                 self._position, self.end = end, 0
         elif len(lengths) == 1 and _DIGITS.fullmatch(lengths[0]):
-            self.has_length = True
-            self.end += int(lengths[0])
-            if self.end - end > self._max_body_bytes:
-                self.too_large, self.end = True, end
+            self._expect(int(lengths[0]))
         self.expects_continue = bool(_CONTINUE.search(head)) and not self.too_large
         return True
+
+    def _expect(self, length: int) -> None:
+        """Wait for a body of so many bytes, or for none of a larger one than allowed."""
+        self.has_length = True
+        if length > self._max_body_bytes:
+            self.too_large = True
+        else:
+            self.end += length
 
     def _follow_chunks(self, received: bytearray) -> None:
         """Step over the chunks that are there; set `end` after the last one, or where one is odd."""
