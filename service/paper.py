@@ -156,7 +156,7 @@ def otsu_threshold(ordered: np.ndarray) -> float:
     lowest, highest = float(ordered[0]), float(ordered[-1])
     if highest <= lowest:
         return lowest
-    bins = (ordered - ordered[0]) * np.float32(255.99 / (highest - lowest))
+    bins = (ordered - ordered[0]) * (255.99 / (highest - lowest))
     below = bins.searchsorted(_EDGES).astype(np.float64)  # (255,) values before each edge
     # Over the values before an edge, the numbers of their bins add up to edge * below - missed: each
     # edge up to this one that a value does not reach takes one from its number.
