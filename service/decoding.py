@@ -201,7 +201,7 @@ def _grey(image: Image.Image, tell: Tell) -> np.ndarray:
     """Return (height, width) float32 in [0, 255] of a picture in a plain mode."""
     if image.mode == "F":
         return _stretched(np.asarray(image), tell)
-    # Each line channel by channel, as it takes half as long to pick apart as each pixel would.
+    # Each line channel by channel: to pick these apart takes half as long as pixel by pixel.
     raw_mode = image.mode if image.mode == "L" else f"{image.mode};L"
     lines = np.frombuffer(image.tobytes("raw", raw_mode), np.uint8).reshape(image.height, -1, image.width)
     if image.mode == "L":
