@@ -35,7 +35,7 @@ class Components:
         self._numbers, count = _number_pieces(self._starts.tolist(), self._ends.tolist(), mask.shape[1] + 1)
         counted = ink[mask]
         counted *= counted > above
-        if count == 1:
+        if count == 1:  # whose pixels need not be told from those of others
             self.mass = counted.sum(dtype=np.float64, keepdims=True)
         else:
             self.mass = np.bincount(self._of_pixel, counted, minlength=count)

@@ -201,12 +201,12 @@ def _grey(image: Image.Image, tell: Tell) -> np.ndarray:
     """Return (height, width) float32 in [0, 255] of a picture in a plain mode."""
     if image.mode == "F":
         return _stretched(np.asarray(image), tell)
-    # Each line channel by channel, as it takes half as long to pick apart as each pixel would.
+    # Each line channel by channel: to pick these apart takes half as long as pixel by pixel.
     raw_mode = image.mode if image.mode == "L" else f"{image.mode};L"
     lines = np.frombuffer(image.tobytes("raw", raw_mode), np.uint8).reshape(image.height, -1, image.width)
-    planes = lines.transpose(1, 0, 2).astype(np.float32, order="C")  # whole rows add up faster than triples
     if image.mode == "L":
-        return planes[0]
+        return lines[:, 0].astype(np.float32)
+    planes = lines.transpose(1, 0, 2).astype(np.float32, order="C")  # whole rows add up faster than triples
     return _over_paper(planes, tell) if image.mode == "RGBA" else _ink_channel(planes, tell)
 
 

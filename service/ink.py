@@ -50,7 +50,7 @@ def extract_ink(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
     if not kept:
         raise BlankImageError("Nothing in the image looks like writing. Send one with a digit on it.")
     ink = darkness - levels.faint
-    ink *= np.float32(1 / (levels.full - levels.faint))
+    ink *= 1 / (levels.full - levels.faint)
     ink.clip(0, 1, out=ink)
     if kept < len(keep):
         ink *= np.concatenate(([False], keep))[pieces.labels]

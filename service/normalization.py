@@ -110,7 +110,7 @@ def _cut(ink: np.ndarray) -> _Cut:
     The shorter side is centred. A square picture that its digit fills is its own box: a digit of an
     8x8 data set keeps its place.
     """
-    inked = ink != 0
+    inked = ink.astype(bool)
     # Bytes are searched in a fifth of the time that array operations take on so few values.
     pixels, columns = inked.tobytes(), np.logical_or.reduce(inked, axis=0).tobytes()
     top, left = pixels.find(1) // ink.shape[1], columns.find(1)

@@ -23,6 +23,8 @@ _EDGES = np.arange(1, 256, dtype=np.float32)
 # any stroke, narrower than most shadows.
 LIGHT_GRID = 48
 REACH = LIGHT_GRID // 8 * 2 + 1
+# Tiles around the picture that two neighbourhoods, the second of REACH + 2, and a mean of three use up.
+ROOM = REACH // 2 + (REACH + 2) // 2 + 1
 
 
 def ink_darkness(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
@@ -156,7 +158,7 @@ def otsu_threshold(ordered: np.ndarray) -> float:
     lowest, highest = float(ordered[0]), float(ordered[-1])
     if highest <= lowest:
         return lowest
-    bins = (ordered - ordered[0]) * np.float32(255.99 / (highest - lowest))
+    bins = (ordered - ordered[0]) * (255.99 / (highest - lowest))
     below = bins.searchsorted(_EDGES).astype(np.float64)  # (255,) values before each edge
     # Over the values before an edge, the numbers of their bins add up to edge * below - missed: each
     # edge up to this one that a value does not reach takes one from its number.
@@ -182,7 +184,7 @@ def paper_light(tiles: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     wide = (rows @ tiles.astype(np.float32) @ columns.T).clip(0, 255).astype(np.uint8)
     light = _extreme(wide, REACH, np.maximum)
     for lines, length in ((light, tiles.shape[0]), (light.T, tiles.shape[1])):
-        unknown = max(0, REACH // 2 + 2 - _known(length))
+        unknown = max(0, ROOM - REACH // 2 - _known(length))  # of a narrow picture
         lines[:unknown] = lines[len(lines) - unknown :] = 255  # is never the least
     # One tile further down than up: the soft edge of a shadow shall not look like a stroke.
     light = _smoothed(_extreme(light, REACH + 2, np.minimum)).astype(np.float32)
@@ -195,20 +197,20 @@ def _known(length: int) -> int:
     return min(REACH, length - 1)
 
 
-@lru_cache(maxsize=2 * LIGHT_GRID)
+@lru_cache(maxsize=LIGHT_GRID)
 def _continuation(length: int) -> np.ndarray:
-    """Return the matrix, (length + 2 * (REACH + 1), length) float32, that continues a row of tiles.
+    """Return the matrix, (ROOM + length + ROOM, length) float32, that continues a row of tiles.
 
     Past its edge a picture goes on the way it got there, mirrored in the edge's value; a plain
     closing would light up its corners. Beyond what can be mirrored lies 0, which is never the most.
     """
-    last = length - 1
-    matrix = np.zeros((length + 2 * (REACH + 1), length), np.float32)
-    inside = matrix[REACH + 1 : REACH + 1 + length]
-    np.fill_diagonal(inside, 1)
+    first, last = ROOM, ROOM + length - 1
+    matrix = np.zeros((last + 1 + ROOM, length), np.float32)
+    np.fill_diagonal(matrix[first:], 1)
     for step in range(1, _known(length) + 1):
-        matrix[REACH + 1 - step, [0, step]] = 2, -1
-        matrix[REACH + 1 + last + step, [last, last - step]] = 2, -1
+        matrix[first - step, [0, step]] = 2, -1
+        matrix[last + step, [-1, -1 - step]] = 2, -1
+    matrix.flags.writeable = False  # shared by all pictures as high or as wide
     return matrix
 
 
@@ -239,7 +241,7 @@ def _extreme(values: np.ndarray, reach: int, extreme: np.ufunc) -> np.ndarray:
 
 
 def _coarse(grey: np.ndarray) -> np.ndarray:
-    """Return the picture averaged to a grid, uint8, whose longer side has LIGHT_GRID tiles."""
+    """Return the picture averaged to a grid, uint8 (rounded down), whose longer side has LIGHT_GRID tiles."""
     height, width = grey.shape
     tile = max(height, width) / LIGHT_GRID
     size = (max(1, round(width / tile)), max(1, round(height / tile)))

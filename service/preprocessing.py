@@ -58,7 +58,7 @@ def _already_normal(grey: np.ndarray, geometry: Geometry) -> np.ndarray | None:
     """
     if grey.shape != (geometry.side, geometry.side):
         return None
-    ink = (grey if median(ascending(border(grey))) < 128 else 255 - grey) / np.float32(255)
+    ink = (grey if median(ascending(border(grey))) < 128 else 255 - grey) / 255
     if not is_normal(ink, geometry):
         return None
     has_paper = geometry.margin or ink.min() <= 0  # what is smaller than its frame has some around it
