@@ -92,6 +92,7 @@ def _number_pieces(starts: list[int], ends: list[int], wide: int) -> tuple[list[
     touching runs are trees that know their first run (Galler and Fischer 1964).
     """
     parents: list[int] = []
+    count = len(starts)  # of the pieces, with each union one less
     above = 0  # the first run that may still touch one of this row
     for run, (start, end) in enumerate(zip(starts, ends, strict=True)):
         parents.append(run)
@@ -106,9 +107,13 @@ def _number_pieces(starts: list[int], ends: list[int], wide: int) -> tuple[list[
                 parents[other] = other = parents[parents[other]]
             if other < first:
                 parents[first] = first = other
-            else:
+                count -= 1
+            elif other > first:
                 parents[other] = first
+                count -= 1
             upper += 1
+    if count == 1:
+        return [0] * len(parents), 1
 
     numbers: list[int] = []
     count = 0

@@ -97,8 +97,7 @@ class Inference:
         started = time.perf_counter()
         predictions = classifier.classify(pixels)
         self._metrics.inference_duration.observe(time.perf_counter() - started)
-        for prediction in predictions:
-            self._metrics.predicted(classifier.name, prediction)
+        self._metrics.predicted(classifier.name, predictions)
         return predictions
 
     def _outcome(self, taken: Taken) -> Prediction | Exception:
@@ -144,8 +143,8 @@ class Inference:
         for classifier, group in groupby(_taken_out(queue.prepared), attrgetter("classifier")):
             while images := list(islice(group, queue.most)):
                 pixels = np.concatenate([taken.pixels for taken in images]).reshape(len(images), -1)
+                self._metrics.preprocessing_duration.observe_all([taken.seconds for taken in images])
                 for taken, prediction in zip(images, self.classify(pixels, classifier), strict=True):
-                    self._metrics.preprocessing_duration.observe(taken.seconds)
                     taken.outcome = prediction
 
 

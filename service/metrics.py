@@ -10,12 +10,14 @@ is lost, nothing counted twice, and the folder does not grow.
 
 import os
 import time
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, values
+import prometheus_client
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, values
 from prometheus_client import generate_latest as exposition
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
@@ -62,6 +64,20 @@ def trained_timestamp(training: Mapping[str, Any]) -> float:
     except (KeyError, TypeError, ValueError):
         return 0.0
     return day.replace(tzinfo=UTC).timestamp()
+
+
+class Histogram(prometheus_client.Histogram):
+    """A histogram that takes several observations at once: each number of it is written once then."""
+
+    def observe_all(self, amounts: Sequence[float]) -> None:
+        """Count observations, at least one."""
+        counts: dict[int, int] = {}
+        for amount in amounts:
+            bucket = bisect_left(self._upper_bounds, amount)
+            counts[bucket] = counts.get(bucket, 0) + 1
+        self._sum.inc(sum(amounts))
+        for bucket, count in counts.items():
+            self._buckets[bucket].inc(count)
 
 
 class Metrics:
@@ -161,7 +177,8 @@ class Metrics:
         self._versions: dict[str, str] = {}
         # To find the child of a label's value takes longer than to count: those in use are kept here.
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._predicted: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._predicted: dict[tuple[str, int], Counter] = {}
+        self._confidence: dict[str, Histogram] = {}
 
     def request_answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count one request; `route` is the rule that matched it, None for none."""
@@ -175,18 +192,20 @@ class Metrics:
         counter.inc()
         histogram.observe(seconds)
 
-    def predicted(self, model: str, prediction: Prediction) -> None:
-        """Count one prediction."""
-        key = (model, prediction.digit)
-        children = self._predicted.get(key)
-        if children is None:
-            counter = self.predictions.labels(model, str(prediction.digit))
-            children = self._predicted[key] = (counter, self.confidence.labels(model))
-        counter, histogram = children
-        counter.inc()
-        histogram.observe(prediction.confidence)
-        if not prediction.accepted:
-            self.not_accepted.labels(model).inc()
+    def predicted(self, model: str, predictions: Sequence[Prediction]) -> None:
+        """Count predictions, at least one."""
+        if model not in self._confidence:
+            self._confidence[model] = self.confidence.labels(model)
+        self._confidence[model].observe_all([prediction.confidence for prediction in predictions])
+        digits = [prediction.digit for prediction in predictions]
+        for digit in set(digits):
+            key = (model, digit)
+            if key not in self._predicted:
+                self._predicted[key] = self.predictions.labels(model, str(digit))
+            self._predicted[key].inc(digits.count(digit))
+        refused = sum(not prediction.accepted for prediction in predictions)
+        if refused:
+            self.not_accepted.labels(model).inc(refused)
 
     def model_changed(self, model: str, classifier: Classifier | None) -> None:
         """Note that a model was loaded, replaced, or (None) removed."""
