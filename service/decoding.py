@@ -44,7 +44,7 @@ TURNS = {
 _GATE = Gate(256 * MEBIBYTE, most_waiting=2, longest_wait_seconds=5.0)
 # Bytes for each pixel while a file is read, measured and rounded up. Pillow keeps colour in four.
 _BYTES_A_PIXEL = {"WEBP": 21, "TIFF": 10}
-SMALL_PIXELS = 200_000  # below, as many as there are threads do no harm
+_SMALL_BYTES = 2 * MEBIBYTE  # below, as many as there are threads do no harm
 _PROGRESSIVE_BYTES_A_PIXEL = 7  # of the whole picture: all its coefficients are kept
 _STRIP_PIXELS = 100_000  # converted at a time, a mebibyte or so: most drawings pass in one strip
 
@@ -133,12 +133,15 @@ def _read(data: bytes, max_pixels: int, waiting: ExitStack, tell: Tell) -> np.nd
 
 
 def _memory_bytes(image: Image.Image, pixels: int) -> int:
-    """Return how much memory it takes to read an opened picture, which had `pixels` before `draft`."""
-    if pixels < SMALL_PIXELS:
-        return 0
+    """Return how much memory it takes to read an opened picture, which had `pixels` before `draft`.
+
+    0 where it is too little to wait for.
+    """
     if image.info.get("progressive"):
-        return pixels * _PROGRESSIVE_BYTES_A_PIXEL
-    return image.width * image.height * _BYTES_A_PIXEL.get(image.format or "", 9)
+        cost = pixels * _PROGRESSIVE_BYTES_A_PIXEL
+    else:
+        cost = image.width * image.height * _BYTES_A_PIXEL.get(image.format or "", 9)
+    return cost if cost > _SMALL_BYTES else 0
 
 
 def _image_error(error: Exception) -> ImageError:

@@ -46,7 +46,7 @@ def ink_darkness(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
         tell(TURNED)
         grey, tiles = 255 - grey, 255 - tiles
     light = paper_light(tiles, grey.shape).clip(1, 255)  # np.maximum takes three times as long
-    if light.max() - light.min() > UNEVEN_RANGE:
+    if light.max() - light.min() > UNEVEN_RANGE + 0.01:
         tell("uneven light evened out")
     darkness = np.divide(grey, light, out=light)
     np.subtract(1, darkness, out=darkness)
@@ -188,8 +188,9 @@ def paper_light(tiles: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         lines[:unknown] = lines[len(lines) - unknown :] = 255  # is never the least
     # One tile further down than up: the soft edge of a shadow shall not look like a stroke.
     light = _smoothed(_extreme(light, REACH + 2, np.minimum)).astype(np.float32)
-    large = Image.fromarray(light).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
-    return np.asarray(large)
+    rows, columns = (_stretching(length, target) for length, target in zip(tiles.shape, shape, strict=True))
+    brightest = light.max()  # from which what is evenly lit differs by exactly 0
+    return brightest - rows @ (brightest - light) @ columns.T
 
 
 def _known(length: int) -> int:
@@ -210,6 +211,18 @@ def _continuation(length: int) -> np.ndarray:
     for step in range(1, _known(length) + 1):
         matrix[first - step, [0, step]] = 2, -1
         matrix[last + step, [-1, -1 - step]] = 2, -1
+    matrix.flags.writeable = False  # shared by all pictures as high or as wide
+    return matrix
+
+
+@lru_cache(maxsize=256)  # of 48 kB at most
+def _stretching(length: int, target: int) -> np.ndarray:
+    """Return the matrix, (target, length) float32, that stretches a row of tiles to so many pixels.
+
+    It is what Pillow makes of each tile alone, bilinearly; to hand the picture over takes longer.
+    """
+    tiles = Image.fromarray(np.eye(length, dtype=np.float32))
+    matrix = np.array(tiles.resize((length, target), Image.Resampling.BILINEAR))
     matrix.flags.writeable = False  # shared by all pictures as high or as wide
     return matrix
 
