@@ -10,7 +10,9 @@ requests are of the one form that is read here.
 import re
 from typing import NamedTuple
 
-MAX_PLAIN_BYTES = 4096  # gunicorn's limits, of a line and of the number of headers, lie above
+# Gunicorn's limits, which it keeps itself, lie above.
+MAX_PLAIN_BYTES = 4000
+MAX_PLAIN_HEADERS = 50
 
 _PATH = rb"/(?:[\w.~%-][\w.~%/-]*)?"
 _QUERY = rb"[\w.~%=&+,:/-]*"
@@ -44,6 +46,8 @@ def plain_head(data: bytes) -> Head | None:
         return None
     method, path, query, lines = plain.groups()
     parts = [line.partition(":") for line in lines.decode().split("\r\n")[:-1]]
+    if len(parts) > MAX_PLAIN_HEADERS:
+        return None
     headers = {name.upper(): value.strip(" \t") for name, _, value in parts}
     if len(headers) < len(parts) or not _NOT_PLAIN.isdisjoint(headers):
         return None

@@ -7,7 +7,7 @@ from gunicorn.http.unreader import IterUnreader
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service.head import MAX_PLAIN_BYTES, Head, plain_head
+from service.head import MAX_PLAIN_BYTES, MAX_PLAIN_HEADERS, Head, plain_head
 
 LINE = b"Host: x\r\n"
 
@@ -87,12 +87,19 @@ ODD = [
     b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET",
     b"GET / HTTP/1.1\r\nHost: x\r\n",
     b"GET / HTTP/1.1\r\nA: " + b"x" * MAX_PLAIN_BYTES + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\n" + b"".join(b"A%d:\r\n" % k for k in range(MAX_PLAIN_HEADERS + 1)) + b"\r\n",
 ]
 
 
 @pytest.mark.parametrize("data", ODD)
 def test_what_is_odd_in_any_way_is_gunicorns_to_judge(data):
     assert plain_head(data) is None
+
+
+def test_the_limits_of_plain_heads_lie_within_those_that_gunicorn_keeps():
+    config = Config()
+    assert MAX_PLAIN_BYTES < min(config.limit_request_line, config.limit_request_field_size)
+    assert MAX_PLAIN_HEADERS < config.limit_request_fields
 
 
 NEAR = st.sampled_from(

@@ -12,9 +12,11 @@ import io
 import json
 import logging.config
 import os
+import select
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,15 +24,27 @@ from typing import Any
 from tests.bench.pictures import Body, form, pictures
 
 CALLS = {"12 MP JPEG": 30}  # else 500
+TOGETHER = 4  # requests that a worker begins before it completes them; with 8 clients it has as many
 
 
-def microseconds(work: Callable[[], object], calls: int) -> float:
-    """Return the tenth percentile of the processor time of a call."""
+def nothing() -> None:
+    """Do nothing."""
+
+
+def microseconds(
+    work: Callable[[], object],
+    calls: int,
+    before: Callable[[], object] = nothing,
+    after: Callable[[], object] = nothing,
+) -> float:
+    """Return the tenth percentile of the processor time of a call, without what is done before and after."""
     times = []
     for _ in range(calls):
+        before()
         started = time.thread_time()
         work()
         times.append(time.thread_time() - started)
+        after()
     return 1e6 * sorted(times)[calls // 10]
 
 
@@ -73,30 +87,50 @@ def _as_shipped() -> Iterator[Any]:
 
 
 def server(body: Body, answer: bytes, calls: int) -> float:
-    """Return what gunicorn takes for a request: parse it, make the environ, write the answer."""
+    """Return what a worker takes for a request beside the application: receive, read, write, send."""
     from gunicorn.config import Config
-    from gunicorn.http import get_parser
-    from gunicorn.http.wsgi import create
+    from gunicorn.workers.gthread import TConn
+
+    from service.answering import Answering, common_environ
+    from service.connection import Connection
+
+    def application(environ: dict[str, Any], start_response: Callable) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
+        return [answer]
+
+    def tell(path: str, error: Exception) -> None:
+        raise error
 
     head = (
         "POST /predict HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
         f"Content-Type: {body.content_type}\r\nContent-Length: {len(body.content)}\r\n\r\n"
     )
     config = Config()
-    ours, theirs = socket.socketpair()
-    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]
+    common = common_environ(config)
+    # Over TCP, for this alone takes what is larger than a pipe.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname())
+        ours, address = listener.accept()
+    connection = Connection(ours, len(body.content), 10)
+    conn = TConn(config, connection, address, ("127.0.0.1", 8080))
 
     def work() -> None:
-        request = next(get_parser(config, [head.encode() + body.content], ("127.0.0.1", 1)))
-        response, values = create(request, ours, ("127.0.0.1", 1), ("127.0.0.1", 8080), config)
-        values["wsgi.input"].read()
-        response.start_response("200 OK", headers)
-        response.write(answer)
-        response.close()
-        theirs.recv(65536)
+        connection.receive()
+        while not connection.is_complete():
+            connection.receive()
+        connection.take_request()
+        answering = Answering(conn, common, tell)
+        answering.begin(application, config, False)
+        answering.complete()
+        connection.flush()
+        connection.expect_another()
+
+    def asked() -> None:
+        threading.Thread(target=theirs.sendall, args=(head.encode() + body.content,)).start()
+        select.select([ours], [], [], 10)
 
     with ours, theirs:
-        return microseconds(work, calls)
+        return microseconds(work, calls, before=asked, after=lambda: theirs.recv(65536))
 
 
 def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
@@ -114,16 +148,18 @@ def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
     body = form(image)
     pixels = preprocess(image, geometry)[None]
     prediction: Prediction = classifier.classify(pixels)[0]
-    answer: list[bytes] = []
 
-    def whole() -> None:
-        answer[:] = wsgi.application(environ(body), lambda status, headers, error=None: None)
+    def whole(requests: int = 1) -> list[bytes]:
+        begun = [
+            wsgi.application(environ(body), lambda status, headers, error=None: None) for _ in range(requests)
+        ]
+        return [b"".join(pieces) for pieces in begun]
 
     def count() -> None:
         metrics.requests_in_flight.inc()
         metrics.preprocessing_duration.observe(0.001)
         metrics.inference_duration.observe(0.001)
-        metrics.predicted(classifier.name, prediction)
+        metrics.predicted(classifier.name, [prediction])
         metrics.requests_in_flight.dec()
         metrics.request_answered("POST", "/predict", 200, 0.001)
 
@@ -133,7 +169,7 @@ def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
     total = microseconds(whole, calls)
     line = {"request_id": "0" * 32, "method": "POST", "route": "/predict", "path": "/predict", "status": 200}
     line |= {"milliseconds": 1.234, "bytes": len(body.content), "digit": 7, "model_version": "0" * 12}
-    found = {"gunicorn: parse, environ, response": server(body, b"".join(answer), calls)}
+    found = {"HTTP: receive, read, write, send": server(body, whole()[0], calls)}
     found["form: find the part"] = microseconds(lambda: parse_form(body.content, body.content_type, 9), calls)
     decoding = microseconds(lambda: decode(image), calls)
     found["decode, reduce, grey"] = decoding
@@ -148,6 +184,9 @@ def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
     found["log line"] = microseconds(log, calls)
     found["dispatch, headers, the rest"] = total - sum(list(found.values())[1:])
     found["whole call of the application"] = total
+    found[f"whole call, {TOGETHER} together, of each"] = (
+        microseconds(lambda: whole(TOGETHER), max(10, calls // TOGETHER)) / TOGETHER
+    )
     return found
 
 
