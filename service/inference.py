@@ -10,7 +10,7 @@ that a worker answers in one go. What a stage runs through is then still in the 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, islice
 from operator import attrgetter
 
@@ -140,12 +140,18 @@ class Inference:
         taken.outcome = error
 
     def _classify(self, queue: Queue) -> None:
+        """Classify what is prepared, as many at once as may be; an error is the outcome of all of these."""
         for classifier, group in groupby(_taken_out(queue.prepared), attrgetter("classifier")):
             while images := list(islice(group, queue.most)):
-                pixels = np.concatenate([taken.pixels for taken in images]).reshape(len(images), -1)
                 self._metrics.preprocessing_duration.observe_all([taken.seconds for taken in images])
-                for taken, prediction in zip(images, self.classify(pixels, classifier), strict=True):
-                    taken.outcome = prediction
+                pixels = np.concatenate([taken.pixels for taken in images]).reshape(len(images), -1)
+                outcomes: Sequence[Prediction | Exception]
+                try:
+                    outcomes = self.classify(pixels, classifier)
+                except Exception as error:
+                    outcomes = [error] * len(images)
+                for taken, outcome in zip(images, outcomes, strict=True):
+                    taken.outcome = outcome
 
 
 def _taken_out(queue: deque[Taken]) -> Iterator[Taken]:

@@ -118,7 +118,7 @@ class Metrics:
         )
         self.inference_duration = Histogram(
             "digits_inference_duration_seconds",
-            "Time of one forward pass, of one image or a batch.",
+            "Time of one forward pass, of the images that are classified together.",
             buckets=DURATION_BUCKETS,
             registry=self.registry,
         )

@@ -94,6 +94,14 @@ def test_an_error_stays_with_its_image(inference, classifiers):
     assert inference.result(other).digit == 2
 
 
+def test_an_error_of_the_network_is_told_to_all_who_wait_for_it(inference, classifiers, monkeypatch):
+    monkeypatch.setattr(classifiers[0], "classify", lambda pixels: 1 / 0)
+    taken = [inference.take(image, classifiers[0]) for image in DIGITS[:3]]
+    for each in taken:
+        with pytest.raises(ZeroDivisionError):
+            inference.result(each)
+
+
 def test_the_steps_are_told_to_the_image_that_they_were_taken_with(inference, classifiers):
     dark = encode(draw_digit(4, ink=255, paper=0))
     steps: list[list[str]] = [[], []]
