@@ -1,10 +1,11 @@
 """The road from an image to its prediction, timed and counted; every protocol takes it.
 
     image bytes -> take -> Taken, in a queue
-    result -> of all that wait in the queue: decode each -> prepare each -> classify together -> outcomes
+    result -> all that wait in the queue: each decoded -> each recognised, where it is normal already
+           -> ink of each extracted -> each framed -> classified together -> outcomes
 
-Images are taken first and answered later, stage by stage: those of one request, or those of requests
-that a worker answers in one go. What a stage runs through is then still in the processor's caches.
+Images are taken first and answered later, step by step: those of one request, or those of requests
+that a worker answers in one go. What a step runs through is then still in the processor's caches.
 """
 
 import threading
@@ -19,44 +20,46 @@ import numpy as np
 from service.classifier import Classifier, Prediction
 from service.config import Settings
 from service.decoding import ImageError, decode
+from service.ink import extract_ink
 from service.metrics import Metrics
 from service.network import FEW_ROWS
-from service.preprocessing import preprocess_grey
+from service.preprocessing import already_normal, frame
 from service.problems import problem_type
-from service.steps import nobody
+from service.steps import Tell, nobody
 
 
 class Queue:
-    """Images by the stage that they wait for; whoever needs the result of one does all that waits.
+    """Images by the step that they wait for; whoever needs the result of one does all that waits.
 
     So where a thread is at an image that takes long, another that asks for the next does not wait for it.
-    most: images that are classified at once.
+    most: images that are classified at once. waiting: for each step of preprocessing, and at the end for
+    classification.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.taken: deque[Taken] = deque()
-        self.decoded: deque[Taken] = deque()
-        self.prepared: deque[Taken] = deque()
+        self.waiting: list[deque[Taken]] = [deque() for _ in range(5)]
         self.changed = threading.Condition()
 
 
 class Taken:
     """An image on its way.
 
-    steps: gets what preprocessing did, in words, where it is a list. pixels: first the decoded picture,
-    then (side * side,) float32 in [0, 1]. outcome: the prediction or the error, once there is one.
-    seconds: what decoding and preparing took so far.
+    steps: gets what preprocessing did, in words, where it is a list. picture: what the steps have made of
+    it so far, at the end pixels, (side * side,) float32 in [0, 1]. is_ready: it is at its end. outcome: the
+    prediction or the error, once there is one. seconds: what preprocessing took so far.
     """
 
-    __slots__ = ("classifier", "image", "outcome", "pixels", "queue", "seconds", "steps")
+    picture: np.ndarray
 
     def __init__(self, image: bytes, classifier: Classifier, steps: list[str] | None, queue: Queue) -> None:
         self.image = image
         self.classifier = classifier
+        self.geometry = classifier.artifact.geometry
         self.steps = steps
+        self.tell: Tell = nobody if steps is None else steps.append
         self.queue = queue
-        self.pixels: np.ndarray
+        self.is_ready = False
         self.outcome: Prediction | Exception | None = None
         self.seconds = 0.0
 
@@ -82,7 +85,7 @@ class Inference:
     ) -> Taken:
         """Take in an image file, to be answered by `result`; with what else the thread takes, or a queue."""
         taken = Taken(image, classifier, steps, queue or self._own.queue)
-        taken.queue.taken.append(taken)
+        taken.queue.waiting[0].append(taken)
         return taken
 
     def result(self, taken: Taken) -> Prediction:
@@ -103,9 +106,10 @@ class Inference:
     def _outcome(self, taken: Taken) -> Prediction | Exception:
         """Do all that nobody is at; wait for another thread where one is at this image."""
         queue = taken.queue
-        self._each(queue.taken, self._decode, queue.decoded)
-        self._each(queue.decoded, self._prepare, queue.prepared)
-        self._classify(queue)
+        steps = (self._decode, self._recognize, self._extract, self._frame)
+        for step, waiting, done in zip(steps, queue.waiting, queue.waiting[1:], strict=False):
+            self._each(waiting, step, done)
+        self._classify(queue.waiting[-1], queue.most)
         with queue.changed:
             queue.changed.notify_all()
             while taken.outcome is None:
@@ -125,12 +129,20 @@ class Inference:
                 self._refuse(taken, error)
 
     def _decode(self, taken: Taken) -> None:
-        tell = nobody if taken.steps is None else taken.steps.append
-        taken.pixels = decode(taken.image, self._max_pixels, tell)
+        taken.picture = decode(taken.image, self._max_pixels, taken.tell)
 
-    def _prepare(self, taken: Taken) -> None:
-        tell = nobody if taken.steps is None else taken.steps.append
-        taken.pixels = preprocess_grey(taken.pixels, taken.classifier.artifact.geometry, tell)
+    def _recognize(self, taken: Taken) -> None:
+        pixels = already_normal(taken.picture, taken.geometry, taken.tell)
+        if pixels is not None:
+            taken.picture, taken.is_ready = pixels, True
+
+    def _extract(self, taken: Taken) -> None:
+        if not taken.is_ready:
+            taken.picture = extract_ink(taken.picture, taken.tell)
+
+    def _frame(self, taken: Taken) -> None:
+        if not taken.is_ready:
+            taken.picture = frame(taken.picture, taken.geometry, taken.tell)
 
     def _refuse(self, taken: Taken, error: Exception) -> None:
         """Note that an image cannot be classified."""
@@ -139,12 +151,12 @@ class Inference:
             self._metrics.rejections.labels(problem_type(type(error)).rpartition("/")[2]).inc()
         taken.outcome = error
 
-    def _classify(self, queue: Queue) -> None:
-        """Classify what is prepared, as many at once as may be; an error is the outcome of all of these."""
-        for classifier, group in groupby(_taken_out(queue.prepared), attrgetter("classifier")):
-            while images := list(islice(group, queue.most)):
+    def _classify(self, waiting: deque[Taken], most: int) -> None:
+        """Classify what waits for it, so many at once; an error is the outcome of all of these."""
+        for classifier, group in groupby(_taken_out(waiting), attrgetter("classifier")):
+            while images := list(islice(group, most)):
                 self._metrics.preprocessing_duration.observe_all([taken.seconds for taken in images])
-                pixels = np.concatenate([taken.pixels for taken in images]).reshape(len(images), -1)
+                pixels = np.concatenate([taken.picture for taken in images]).reshape(len(images), -1)
                 outcomes: Sequence[Prediction | Exception]
                 try:
                     outcomes = self.classify(pixels, classifier)

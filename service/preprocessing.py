@@ -1,6 +1,7 @@
 """From the bytes of an image to the pixels a network sees.
 
-    bytes -> decode -> grey -> extract_ink -> ink -> normalize -> pixels
+    bytes -> decode -> grey -> already_normal? -> pixels
+                            -> extract_ink -> ink -> frame: normalize -> pixels
 
 The one road for service, trainer and evaluation. Needs NumPy and Pillow, knows nothing of HTTP.
 """
@@ -37,11 +38,12 @@ def preprocess_grey(grey: np.ndarray, geometry: Geometry, tell: Tell = nobody) -
     what was done. Raises BlankImageError.
     """
     grey = np.asarray(grey, np.float32)
-    ready = _already_normal(grey, geometry)
-    if ready is not None:
-        tell("ink taken as it is: already cut out, scaled and centred")
-        return ready
-    ink = extract_ink(grey, tell)
+    ready = already_normal(grey, geometry, tell)
+    return ready if ready is not None else frame(extract_ink(grey, tell), geometry, tell)
+
+
+def frame(ink: np.ndarray, geometry: Geometry, tell: Tell = nobody) -> np.ndarray:
+    """Return pixels, (side * side,) float32, of ink, (height, width) float32 in [0, 1], background 0."""
     tell(f"cut out and scaled to fit {geometry.digit_side} x {geometry.digit_side} pixels")
     if geometry.margin:
         tell(f"centred by its mass in {geometry.side} x {geometry.side}")
@@ -50,8 +52,10 @@ def preprocess_grey(grey: np.ndarray, geometry: Geometry, tell: Tell = nobody) -
     return normalize(ink[None], geometry)[0]
 
 
-def _already_normal(grey: np.ndarray, geometry: Geometry) -> np.ndarray | None:
-    """Return the pixels of a picture that already is what `normalize` makes, or None.
+def already_normal(grey: np.ndarray, geometry: Geometry, tell: Tell = nobody) -> np.ndarray | None:
+    """Return the pixels, (side * side,), of a picture that already is what `normalize` makes, or None.
+
+    grey: (height, width) float32 in [0, 255].
 
     Such a picture (any of MNIST) has been cleaned before; to look for specks and shadows in it
     could only take ink away.
@@ -62,4 +66,7 @@ def _already_normal(grey: np.ndarray, geometry: Geometry) -> np.ndarray | None:
     if not is_normal(ink, geometry):
         return None
     has_paper = geometry.margin or ink.min() <= 0  # what is smaller than its frame has some around it
-    return ink.reshape(-1) if has_paper else None
+    if not has_paper:
+        return None
+    tell("ink taken as it is: already cut out, scaled and centred")
+    return ink.reshape(-1)

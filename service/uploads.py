@@ -127,5 +127,5 @@ def answer(prediction: Prediction, taken: Taken) -> dict[str, Any]:
         "model": {"name": classifier.name, "version": classifier.artifact.version},
     }
     if taken.steps is not None:
-        body["explanation"] = explain(taken.pixels, classifier, prediction, taken.steps)
+        body["explanation"] = explain(taken.picture, classifier, prediction, taken.steps)
     return body

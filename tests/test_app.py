@@ -237,7 +237,7 @@ class TestEveryPath:
         def fail(*arguments):
             raise RuntimeError("secret detail")
 
-        monkeypatch.setattr("service.inference.preprocess_grey", fail)
+        monkeypatch.setattr("service.inference.extract_ink", fail)
         problem = assert_problem(client.post("/predict", data=form(digit_png(1))), 500)
         assert "secret" not in json.dumps(problem)
         assert "secret detail" in caplog.text

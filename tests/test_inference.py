@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from service import inference as module
 from service.artifact import load
@@ -14,6 +15,7 @@ from service.config import Settings
 from service.decoding import BrokenImageError
 from service.inference import Inference, Queue
 from service.metrics import Metrics
+from service.preprocessing import preprocess
 from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import MODELS
 
@@ -64,7 +66,7 @@ def test_more_than_a_few_come_out_as_alone_too(inference, classifiers):
 
 def test_each_image_goes_to_the_model_that_it_was_taken_for(inference, classifiers):
     taken = [inference.take(DIGITS[3], classifiers[k % 2]) for k in range(4)]
-    assert [len(each.pixels) for each in taken if inference.result(each)] == [784, 64, 784, 64]
+    assert [len(each.picture) for each in taken if inference.result(each)] == [784, 64, 784, 64]
     assert inference.result(taken[0]) == inference.result(taken[2])
 
 
@@ -83,6 +85,26 @@ def test_preprocessing_is_timed_once_for_each_image_good_or_bad(inference, metri
     assert value("digits_preprocessing_duration_seconds_sum") == pytest.approx(
         sum(each.seconds for each in taken)
     )
+
+
+def test_step_by_step_an_image_becomes_what_preprocess_makes_of_it(inference, classifiers):
+    images = [
+        *DIGITS,
+        encode(draw_digit(6, ink=255, paper=0)),
+        encode(draw_digit(3, (150, 90), mode="RGB", ink=(200, 40, 40), paper=(240, 240, 210)), "JPEG"),
+    ]
+    for classifier in classifiers:
+        geometry = classifier.artifact.geometry
+        normal = preprocess(DIGITS[2], geometry).reshape(geometry.side, geometry.side)
+        images.append(encode(Image.fromarray(np.rint(255 * normal).astype(np.uint8))))
+        told: list[list[str]] = [[] for _ in images]
+        taken = [inference.take(image, classifier, steps) for image, steps in zip(images, told, strict=True)]
+        for each, image in zip(taken, images, strict=True):
+            inference.result(each)
+            steps: list[str] = []
+            np.testing.assert_array_equal(each.picture, preprocess(image, geometry, steps=steps))
+            assert each.steps == steps
+        assert told[-1] == ["ink taken as it is: already cut out, scaled and centred"]
 
 
 def test_an_error_stays_with_its_image(inference, classifiers):
