@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.message import Message
@@ -25,7 +26,7 @@ from service.answering import Response, common_environ, environ_of
 from service.headers import SECURITY_HEADERS
 from tests.drawing import digit_png, encode
 from tests.serving import Server, running_service
-from tests.sockets import connect, post
+from tests.sockets import connect, post, split
 
 DIGITS = [digit_png(digit) for digit in range(8)]
 # Few bytes, so that the loop answers it itself, and nearly as many pixels as are allowed.
@@ -64,9 +65,17 @@ class Answer(NamedTuple):
 
 def answer(connection: socket.socket) -> Answer:
     """Return the one answer on a connection, which may stay open."""
-    response = http.client.HTTPResponse(connection)
-    response.begin()
-    return Answer(response.status, response.headers, json.loads(response.read()))
+    with contextlib.closing(http.client.HTTPResponse(connection)) as response:
+        response.begin()
+        return Answer(response.status, response.headers, json.loads(response.read()))
+
+
+def predictions(connection: socket.socket, count: int) -> list[tuple[str, int]]:
+    """Return the ids and digits of so many answers on a connection, in the order in which they came."""
+    data = b""
+    while data.count(b"HTTP/1.1 200") < count or not data.endswith(b"}\n"):
+        data += connection.recv(65536)
+    return [(each.headers["x-request-id"], json.loads(each.body)["digit"]) for each in split(data, False)]
 
 
 def test_requests_that_came_together_are_classified_together_and_answered_as_alone(server):
@@ -110,6 +119,23 @@ def test_a_picture_that_takes_long_does_not_hold_up_those_that_came_with_it(serv
     logged = [line["request_id"] for line in server.log_lines() if line.get("request_id") in names]
     # Only the first may wait: the worker was at its answer, and prepared what had come with it.
     assert set(names) - {"fast-0", "slow"} == set(logged[:6])
+
+
+def test_what_a_client_sends_while_its_request_is_answered_waits_for_its_turn(server):
+    slow = post(encode(LONG, "WEBP", lossless=True), X_Request_Id="slow-1")
+    with arriving_together(server, [slow, post(DIGITS[1], X_Request_Id="quick-1")]) as connections:
+        time.sleep(0.01)  # the worker has begun, and nobody looks at the sockets yet
+        for connection, name in zip(connections, ("slow-2", "quick-2"), strict=True):
+            connection.sendall(post(DIGITS[2], X_Request_Id=name))
+        assert predictions(connections[0], 2) == [("slow-1", 1), ("slow-2", 2)]
+        assert predictions(connections[1], 2) == [("quick-1", 1), ("quick-2", 2)]
+    logged = [line.get("request_id", "") for line in server.log_lines()]
+    assert [name for name in logged if name.startswith(("slow-", "quick-"))] == [
+        "quick-1",
+        "quick-2",
+        "slow-1",
+        "slow-2",
+    ]
 
 
 REQUESTS = [

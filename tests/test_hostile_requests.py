@@ -214,3 +214,12 @@ def test_every_answer_has_its_security_headers_and_names_no_version(service, req
 def test_nothing_of_this_was_an_error_of_the_service(service):
     assert service.metric("http_requests_total", status="500") == 0
     assert not [line for line in service.log_lines() if line["level"] == "error"]
+
+
+def test_a_body_that_nobody_reads_ends_the_connection_where_it_is_framed_wrongly(service):
+    # A length among the trailers: what comes after it could be read in two ways.
+    wrong = b"POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    wrong += chunked(b"abc", end=b"0\r\nContent-Length: 5\r\n\r\n")
+    right = wrong.replace(b"Content-Length: 5\r\n", b"")
+    assert [answer.status for answer in exchange(service, wrong + GET)] == [404]
+    assert [answer.status for answer in exchange(service, right + GET)] == [404, 200]
