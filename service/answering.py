@@ -9,6 +9,7 @@ hooks, files, an access log and HTTP/2, of which nothing is used here.
 """
 
 import io
+import logging
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -27,6 +28,8 @@ from service.headers import SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+logger = logging.getLogger(__name__)
 
 CONSTANT = frozenset(SECURITY_HEADERS.items())
 PLAIN_HEADERS = ("CONTENT-TYPE", "CONTENT-LENGTH")  # which WSGI names without "HTTP_"
@@ -153,14 +156,19 @@ class Answering:
         if response is None:
             return False
         try:
-            for piece in self._pieces:
-                response.write(piece)
-            response.close()
-            if hasattr(self._pieces, "close"):
-                self._pieces.close()
+            try:
+                for piece in self._pieces:
+                    response.write(piece)
+                response.close()
+            finally:
+                if hasattr(self._pieces, "close"):
+                    self._pieces.close()
             return not response.should_close() and self._is_read()
         except Exception as error:
-            self._fail(error)
+            if response.headers_sent:  # another answer would be taken for the rest of this one
+                logger.exception("an answer broke off")
+            else:
+                self._fail(error)
             return False
 
     def _is_read(self) -> bool:

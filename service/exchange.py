@@ -37,6 +37,7 @@ class Exchange:
         self.request_id = given_id if REQUEST_ID.fullmatch(given_id) else os.urandom(16).hex()
         self.started = time.perf_counter()
         self.route: str | None = None
+        self.in_flight = True
         self.noted: dict[str, Any] = {}
 
 
@@ -62,7 +63,7 @@ class Frame:
             present = {name.lower() for name, _ in headers}
             headers += [(name, value) for name, lower, value in COMMON if lower not in present]
             headers.append(("X-Request-Id", exchange.request_id))
-            self._metrics.requests_in_flight.dec()
+            self._leave(exchange)
             self._finish(exchange, environ, int(status[:3]))
             return start_response(status, headers, *error)
 
@@ -70,8 +71,14 @@ class Frame:
         try:
             return application(environ, begin)
         except BaseException:
-            self._metrics.requests_in_flight.dec()
+            self._leave(exchange)
             raise
+
+    def _leave(self, exchange: Exchange) -> None:
+        """Count the request as in flight no more, once."""
+        if exchange.in_flight:
+            exchange.in_flight = False
+            self._metrics.requests_in_flight.dec()
 
     def _finish(self, exchange: Exchange, environ: "WSGIEnvironment", status: int) -> None:
         """Count the request and write its line."""

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -21,9 +21,13 @@ from gunicorn.http import get_parser, wsgi
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName
 from gunicorn.workers.gthread import TConn
 from PIL import Image, ImageDraw
+from prometheus_client import CollectorRegistry
 
-from service.answering import Response, common_environ, environ_of
+from service.answering import Answering, Response, common_environ, environ_of
+from service.connection import Connection
+from service.exchange import Frame
 from service.headers import SECURITY_HEADERS
+from service.metrics import Metrics
 from tests.drawing import digit_png, encode
 from tests.serving import Server, running_service
 from tests.sockets import connect, post, split
@@ -186,3 +190,60 @@ def test_a_header_that_would_split_the_answer_is_refused(header):
     response = Response(SimpleNamespace(method="GET"), None, Config())
     with pytest.raises((InvalidResponseHeader, InvalidResponseHeaderName)):
         response.start_response("200 OK", [("Content-Type", "text/plain"), header])
+
+
+class Breaking:
+    """Pieces of an answer that break off; closed: whether they were."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = pieces
+        self.closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._pieces
+        raise RuntimeError("broken off")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(("pieces", "told"), [((), ["broken off"]), ((b"half",), [])])
+def test_an_answer_that_breaks_off_ends_the_connection_and_no_other_answer_follows_it(pieces, told):
+    broken, errors = Breaking(*pieces), []
+
+    def application(environ: dict, start_response: Callable) -> Breaking:
+        start_response("200 OK", [("Content-Length", "9")])
+        return broken
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname())
+        ours, _ = listener.accept()
+    with ours, theirs:
+        theirs.sendall(b"GET /path HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection = Connection(ours, 100, 10)
+        while not connection.is_complete():
+            connection.receive()
+        connection.take_request()
+        conn = TConn(Config(), connection, ("10.0.0.7", 54321), ("127.0.0.1", 8080))
+        answering = Answering(
+            conn, common_environ(conn.cfg), lambda path, error: errors.append((path, str(error)))
+        )
+        answering.begin(application, conn.cfg, False)
+        assert answering.complete() is False
+    assert [error for _, error in errors] == told
+    assert all(path == "/path" for path, _ in errors)
+    assert connection.unsent.endswith(b"\r\n\r\nhalf" if pieces else b"")
+    assert broken.closed
+
+
+def test_an_application_that_fails_after_its_headers_is_in_flight_no_more():
+    metrics = Metrics(CollectorRegistry())
+
+    def application(environ: dict, start_response: Callable) -> list[bytes]:
+        start_response("200 OK", [])
+        raise RuntimeError("too late")
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+    with pytest.raises(RuntimeError):
+        Frame(metrics).answer(application, environ, lambda status, headers: None)
+    assert metrics.registry.get_sample_value("http_requests_in_flight") == 0
