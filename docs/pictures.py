@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageDraw, ImageFilter, ImageOps
 
-from service.cleaning import erase_lines
-from service.decoding import decode
-from service.ink import MIN_SIGNAL_TO_NOISE, extract_ink, ink_levels
-from service.normalization import MNIST_GEOMETRY
-from service.paper import ink_darkness
-from service.preprocessing import preprocess
+from service.preprocessing.cleaning import erase_lines
+from service.preprocessing.decoding import decode
+from service.preprocessing.ink import MIN_SIGNAL_TO_NOISE, extract_ink, ink_levels
+from service.preprocessing.normalization import MNIST_GEOMETRY
+from service.preprocessing.paper import ink_darkness
+from service.preprocessing.pipeline import preprocess
 from tests.browser.hand import RECORDED
 
 SIDE = 256  # pixels, of each picture

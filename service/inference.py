@@ -17,15 +17,15 @@ from operator import attrgetter
 
 import numpy as np
 
-from service.classifier import Classifier, Prediction
 from service.config import Settings
-from service.decoding import ImageError, decode
-from service.ink import extract_ink
 from service.metrics import Metrics
-from service.network import FEW_ROWS
-from service.preprocessing import already_normal, frame
+from service.model.classifier import Classifier, Prediction
+from service.model.network import FEW_ROWS
+from service.preprocessing.decoding import ImageError, decode
+from service.preprocessing.ink import extract_ink
+from service.preprocessing.pipeline import already_normal, frame
+from service.preprocessing.trace import Tell, nobody
 from service.problems import problem_type
-from service.steps import Tell, nobody
 
 
 class Queue:

@@ -21,7 +21,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from prometheus_client import generate_latest as exposition
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from service.classifier import Classifier, Prediction
+from service.model.classifier import Classifier, Prediction
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = CONTENT_TYPE_LATEST

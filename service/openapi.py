@@ -13,10 +13,10 @@ from flask import Blueprint, Response, current_app
 
 from service.access import key_of, open_routes
 from service.config import Settings
-from service.decoding import FORMATS
 from service.openapi_access import guard
 from service.openapi_schemas import IMAGE_ERRORS, reference, schemas
 from service.openapi_v2 import v2_paths, v2_schemas
+from service.preprocessing.decoding import FORMATS
 from service.problems import (
     STATUSES,
     InvalidParameterError,

@@ -5,14 +5,14 @@
 
 from typing import Any
 
-from service.decoding import (
+from service.preprocessing.decoding import (
     BrokenImageError,
     EmptyImageError,
     NoMemoryError,
     TooManyPixelsError,
     UnsupportedFormatError,
 )
-from service.ink import BlankImageError
+from service.preprocessing.ink import BlankImageError
 from service.problems import problem_type
 
 JsonObject = dict[str, Any]

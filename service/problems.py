@@ -16,7 +16,8 @@ from gunicorn.http.errors import ParseException
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from service.decoding import (
+from service.exchange import exchange_of
+from service.preprocessing.decoding import (
     BrokenImageError,
     EmptyImageError,
     ImageError,
@@ -24,8 +25,7 @@ from service.decoding import (
     TooManyPixelsError,
     UnsupportedFormatError,
 )
-from service.exchange import exchange_of
-from service.ink import BlankImageError
+from service.preprocessing.ink import BlankImageError
 from service.registry import ModelError, NoModelError, UnknownModelError
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from service.artifact import ArtifactError, load
-from service.classifier import Classifier
+from service.model.artifact import ArtifactError, load
+from service.model.classifier import Classifier
 from service.once import Once
 
 logger = logging.getLogger(__name__)

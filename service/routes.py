@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 
-from service.classifier import Classifier
 from service.metrics import CONTENT_TYPE, Metrics
+from service.model.classifier import Classifier
 from service.registry import ModelRegistry, NoModelError
 
 

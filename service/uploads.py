@@ -14,13 +14,13 @@ from werkzeug import Request
 from werkzeug.datastructures import EnvironHeaders
 
 from service.access import Key
-from service.classifier import Prediction
 from service.config import Settings
-from service.decoding import ImageError
 from service.exchange import Exchange, exchange_of
-from service.explanation import explain
 from service.inference import Inference, Queue, Taken
 from service.metrics import Metrics
+from service.model.classifier import Prediction
+from service.model.explanation import explain
+from service.preprocessing.decoding import ImageError
 from service.problems import answer_error, describe
 from service.registry import ModelRegistry
 from service.requests import ImageRequest, check_size, flag, many_images, single_image

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from flask import Blueprint, Response, current_app, request
 
-from service.classifier import Classifier, Prediction
 from service.config import Settings
-from service.decoding import ImageError
 from service.exchange import exchange_of
 from service.inference import Inference, Queue, Taken
 from service.metrics import Metrics
+from service.model.classifier import Classifier, Prediction
+from service.preprocessing.decoding import ImageError
 from service.problems import describe
 from service.registry import ModelRegistry, NoModelError, UnknownModelError
 from service.v2_tensors import Output, TensorError, read_request, write_outputs

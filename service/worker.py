@@ -23,7 +23,7 @@ from service.answering import Answering, common_environ
 from service.connection import Connection
 from service.deputy import Deputy
 from service.loop import LoopWorker
-from service.network import FEW_ROWS
+from service.model.network import FEW_ROWS
 from service.refusals import OVERLOADED, Refusals, path_of, problem_for
 
 # What tells whether the service is well has to be answered when it is not.

@@ -18,13 +18,13 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the service has it; counts only b
 import numpy as np
 from PIL import Image
 
-from service.artifact import load
-from service.classifier import Classifier
 from service.config import PROJECT
-from service.decoding import WORKING_SIDE
-from service.explanation import explain
-from service.normalization import MNIST_GEOMETRY
-from service.preprocessing import preprocess
+from service.model.artifact import load
+from service.model.classifier import Classifier
+from service.model.explanation import explain
+from service.preprocessing.decoding import WORKING_SIDE
+from service.preprocessing.normalization import MNIST_GEOMETRY
+from service.preprocessing.pipeline import preprocess
 from tests.drawing import draw_digit, encode
 
 DIGIT = 5

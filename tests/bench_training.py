@@ -24,7 +24,7 @@ import numpy as np
 import threadpoolctl
 
 import trainer.step
-from service.normalization import MNIST_GEOMETRY
+from service.preprocessing.normalization import MNIST_GEOMETRY
 from trainer.augmentation import Augmentation
 from trainer.batches import epoch_batches
 from trainer.config import TrainingConfig, load_config

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from service.artifact import load
+from service.model.artifact import load
 from trainer.cli import main
 
 HEADING = "## How good it is elsewhere"

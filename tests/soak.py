@@ -28,7 +28,7 @@ from pathlib import Path
 import requests
 from PIL import Image
 
-from service.artifact import save
+from service.model.artifact import save
 from tests.deploy.memory import memory_bytes
 from tests.drawing import digit_png, draw_digit, encode
 from tests.mutations import seed_files, with_right_checksums

@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry
 
 from service.access import key_of
 from service.app import create_app
-from service.artifact import save
 from service.config import Settings
 from service.metrics import Metrics
+from service.model.artifact import save
 from service.registry import ModelRegistry
 from tests.drawing import digit_png
 from tests.tiny import tiny_content

@@ -11,10 +11,10 @@ from PIL import Image
 from prometheus_client import CollectorRegistry
 
 from service.app import create_app
-from service.artifact import save
 from service.config import Settings
-from service.decoding import ImageError
 from service.metrics import Metrics
+from service.model.artifact import save
+from service.preprocessing.decoding import ImageError
 from service.problems import STATUSES, RequestError, describe, problem_type
 from service.registry import ModelError, ModelRegistry
 from tests.drawing import digit_png, draw_digit, encode

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from service.artifact import (
+from service.model.artifact import (
     MAX_ARTIFACT_BYTES,
     ArtifactError,
     ArtifactTooLargeError,
@@ -21,8 +21,8 @@ from service.artifact import (
     parse,
     save,
 )
-from service.network import Layer
-from service.normalization import MNIST_GEOMETRY
+from service.model.network import Layer
+from service.preprocessing.normalization import MNIST_GEOMETRY
 from tests.tiny import tiny_artifact, tiny_content
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from service.classifier import Classifier, SelfCheckError, judge_inputs
-from service.network import Layer, forward, softmax
+from service.model.classifier import Classifier, SelfCheckError, judge_inputs
+from service.model.network import Layer, forward, softmax
 from tests.tiny import tiny_artifact
 
 PIXELS = np.random.default_rng(2).random((5, 64), dtype=np.float32)
@@ -90,7 +90,7 @@ def test_the_self_check_notices_other_weights():
 
 def test_the_self_check_notices_other_preprocessing(monkeypatch):
     monkeypatch.setattr(
-        "service.classifier.preprocess_grey", lambda image, geometry: np.zeros(64, np.float32)
+        "service.model.classifier.preprocess_grey", lambda image, geometry: np.zeros(64, np.float32)
     )
     with pytest.raises(SelfCheckError):
         Classifier(tiny_artifact()).self_check()

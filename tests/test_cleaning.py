@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.cleaning import erase_lines
+from service.preprocessing.cleaning import erase_lines
 
 SIDE = 100
 

@@ -22,8 +22,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.artifact import load
-from service.normalization import DIGITS_GEOMETRY
+from service.model.artifact import load
+from service.preprocessing.normalization import DIGITS_GEOMETRY
 from tests.serving import MODELS
 from tests.training import (
     QUICK,

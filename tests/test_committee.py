@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from service.normalization import MNIST_GEOMETRY
+from service.preprocessing.normalization import MNIST_GEOMETRY
 from tests.training import drawn_examples
 from trainer.batches import epoch_batches
 from trainer.committee import Committee

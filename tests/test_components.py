@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.components import Components
+from service.preprocessing.components import Components
 
 
 def flood_fill(mask: np.ndarray) -> list[set[tuple[int, int]]]:

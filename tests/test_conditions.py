@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.artifact import load
-from service.classifier import Classifier
+from service.model.artifact import load
+from service.model.classifier import Classifier
 from tests.drawing import digit_png
 from tests.serving import MODELS
 from tests.training import drawn_examples

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY
+from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY
 from tests.drawing import draw_digit, encode
 from tests.training import drawn_examples, drawn_pictures, idx_bytes, write_mnist
 from trainer.data import IMAGES_MAGIC, LABELS_MAGIC, hold_out, load_dataset, prepare, read_idx

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.decoding import (
+from service.preprocessing.decoding import (
     FORMATS,
     BrokenImageError,
     EmptyImageError,
@@ -120,7 +120,7 @@ def test_the_first_frame_of_an_animation_is_taken():
 
 def test_what_pillow_warns_of_is_left_aside_even_where_warnings_are_errors():
     code = (
-        "import sys; from PIL import Image; from service.decoding import decode;"
+        "import sys; from PIL import Image; from service.preprocessing.decoding import decode;"
         "Image.MAX_IMAGE_PIXELS = 30_000; print(decode(sys.stdin.buffer.read()).shape)"
     )
     command = [sys.executable, "-W", "error", "-c", code]

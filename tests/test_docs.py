@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 from docs.pictures import MNIST_GEOMETRY, pictures, ways
 from service.config import Settings
 from service.metrics import Metrics
-from service.preprocessing import preprocess
+from service.preprocessing.pipeline import preprocess
 from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import COMMAND, MODELS, PROJECT, running_service, wait_until
 from tests.tiny import repacked

@@ -14,7 +14,7 @@ import pytest
 import requests
 from PIL import Image
 
-from service.artifact import save
+from service.model.artifact import save
 from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import Server, copy_models, running_service, wait_until
 from tests.tiny import tiny_content

@@ -10,11 +10,11 @@ import pytest
 import requests
 from PIL import Image
 
-from service.artifact import load
-from service.classifier import Classifier
-from service.explanation import AGAINST, FOR, explain, saliency
-from service.network import forward
-from service.preprocessing import preprocess
+from service.model.artifact import load
+from service.model.classifier import Classifier
+from service.model.explanation import AGAINST, FOR, explain, saliency
+from service.model.network import forward
+from service.preprocessing.pipeline import preprocess
 from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import MODELS, Server
 

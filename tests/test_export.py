@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.artifact import load
-from service.classifier import Classifier
-from service.network import Layer, forward, softmax
+from service.model.artifact import load
+from service.model.classifier import Classifier
+from service.model.network import Layer, forward, softmax
 from tests.training import drawn_examples
 from trainer.data import load_dataset
 from trainer.errors import UsageError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.artifact import load
+from service.model.artifact import load
 from tests.drawing import digit_png
 from tests.figures import figures, section, write
 

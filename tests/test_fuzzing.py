@@ -11,7 +11,7 @@ import requests
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from service.artifact import ArtifactError, parse
+from service.model.artifact import ArtifactError, parse
 from tests.mutations import PNG_SIGNATURE, seed_files, with_right_checksums
 from tests.serving import Server
 

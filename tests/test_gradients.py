@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.network import ACTIVATIONS, forward
+from service.model.network import ACTIVATIONS, forward
 from tests.differences import assert_gradient, central_differences
 from trainer.config import TrainingConfig
 from trainer.gradients import Buffers, backward_rows, forward_rows, gradients

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.handprint import (
+from service.preprocessing.handprint import (
     LEAST_INK,
     MOST_INK,
     area_weights,
@@ -12,7 +12,7 @@ from service.handprint import (
     shear_upright,
     stand,
 )
-from service.normalization import DIGITS_GEOMETRY, normalize
+from service.preprocessing.normalization import DIGITS_GEOMETRY, normalize
 from tests.drawing import draw_digit
 from trainer.data import load_dataset
 

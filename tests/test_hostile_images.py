@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from service.decoding import FORMATS, BrokenImageError, TooManyPixelsError, decode
-from service.decoding import _check_size as check_size
+from service.preprocessing.decoding import FORMATS, BrokenImageError, TooManyPixelsError, decode
+from service.preprocessing.decoding import _check_size as check_size
 from tests.drawing import draw_digit, encode
 from tests.serving import Server
 

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from service import inference as module
-from service.artifact import load
-from service.classifier import Classifier
 from service.config import Settings
-from service.decoding import BrokenImageError
 from service.inference import Inference, Queue
 from service.metrics import Metrics
-from service.preprocessing import preprocess
+from service.model.artifact import load
+from service.model.classifier import Classifier
+from service.preprocessing.decoding import BrokenImageError
+from service.preprocessing.pipeline import preprocess
 from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import MODELS
 

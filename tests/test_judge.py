@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.artifact import load, parse
-from service.classifier import Classifier
-from service.network import Layer
+from service.model.artifact import load, parse
+from service.model.classifier import Classifier
+from service.model.network import Layer
 from tests.training import QUICK, run_trainer, write_mnist
 from trainer import judge
 from trainer.batches import made_ahead

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from service.artifact import load
-from service.classifier import Classifier
+from service.model.artifact import load
+from service.model.classifier import Classifier
 from tests.serving import MODELS
 
 NAMES = ("digits-8x8", "mnist-28x28")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.network import ACTIVATIONS, FEW_ROWS, MANY_ROWS, Layer, forward, product, softmax
+from service.model.network import ACTIVATIONS, FEW_ROWS, MANY_ROWS, Layer, forward, product, softmax
 
 
 def test_forward_of_a_two_layer_network_worked_by_hand():

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from service.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry, is_normal, normalize
+from service.preprocessing.normalization import (
+    DIGITS_GEOMETRY,
+    MNIST_GEOMETRY,
+    Geometry,
+    is_normal,
+    normalize,
+)
 from tests.drawing import draw_digit
 
 DIGITS = range(10)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from service.artifact import load
-from service.classifier import Classifier
-from service.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
+from service.model.artifact import load
+from service.model.classifier import Classifier
+from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
 from tests.serving import MODELS
 from tests.training import drawn_examples
 from trainer.letters import FONTS, LATIN, STROKES, print_letter, smooth_line, write_letter

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.paper import ascending, median, median_distance, otsu_threshold, paper_light
+from service.preprocessing.paper import ascending, median, median_distance, otsu_threshold, paper_light
 
 RNG = np.random.default_rng(5)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from service.ink import BlankImageError
-from service.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY
-from service.preprocessing import preprocess, preprocess_grey
+from service.preprocessing.ink import BlankImageError
+from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY
+from service.preprocessing.pipeline import preprocess, preprocess_grey
 from tests.drawing import draw_digit, encode
 
 DIGITS = range(10)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.artifact import Artifact, load, parse, save, serialize
-from service.classifier import Classifier
-from service.network import forward
-from service.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
-from service.preprocessing import preprocess_grey
+from service.model.artifact import Artifact, load, parse, save, serialize
+from service.model.classifier import Classifier
+from service.model.network import forward
+from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
+from service.preprocessing.pipeline import preprocess_grey
 from tests.tiny import tiny_content
 from trainer.card import model_card
 from trainer.data import Examples

@@ -9,9 +9,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from service.app import create_app
-from service.artifact import load
 from service.config import PROJECT, Settings
 from service.metrics import Metrics
+from service.model.artifact import load
 from service.problems import STATUSES, problem_type
 from service.registry import ModelRegistry
 from tests.serving import MODELS

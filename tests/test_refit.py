@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.artifact import Artifact, load
+from service.model.artifact import Artifact, load
 from tests.training import QUICK, write_mnist
 from trainer import run
 from trainer.cli import main
@@ -31,7 +31,7 @@ def refit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def error_on_all(artifact: Artifact) -> float:
-    from service.classifier import Classifier
+    from service.model.classifier import Classifier
 
     examples = load_dataset("digits", None).everything
     answers = np.array([one.digit for one in Classifier(artifact).classify(examples.pixels)])

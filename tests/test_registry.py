@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from service.artifact import save
+from service.model.artifact import save
 from service.registry import ModelRegistry, NoModelError, UnknownModelError
 from tests.serving import wait_until
 from tests.tiny import tiny_content

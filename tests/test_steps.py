@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from service.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
-from service.preprocessing import preprocess
+from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
+from service.preprocessing.pipeline import preprocess
 from tests.drawing import draw_digit, encode
 
 SEVEN = draw_digit(7)

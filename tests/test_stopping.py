@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import requests
 
-from service.artifact import parse, save
+from service.model.artifact import parse, save
 from tests.drawing import digit_png
 from tests.serving import Server, running_service, wait_until
 from tests.sockets import connect, open_connections, post, read_all, split

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, normalize
+from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, normalize
 from trainer.strokes import DRAWERS, Hand, draw_digits, pen
 
 DRAWN = draw_digits(300, MNIST_GEOMETRY, np.random.default_rng(3))

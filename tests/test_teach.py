@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.artifact import ArtifactError
-from service.network import softmax
+from service.model.artifact import ArtifactError
+from service.model.network import softmax
 from tests.tiny import tiny_artifact, tiny_content
 from trainer import teach as module
 from trainer.augmentation import Augmentation

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.normalization import MNIST_GEOMETRY
+from service.preprocessing.normalization import MNIST_GEOMETRY
 from tests.training import drawn_examples
 from trainer.augmentation import Augmentation
 from trainer.batches import digits_task, epoch_batches

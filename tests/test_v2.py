@@ -15,8 +15,8 @@ import requests
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-from service.artifact import load
-from service.preprocessing import preprocess
+from service.model.artifact import load
+from service.preprocessing.pipeline import preprocess
 from tests.drawing import digit_png
 from tests.serving import MODELS, Server, running_service
 

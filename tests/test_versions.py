@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.artifact import load, parse
+from service.model.artifact import load, parse
 from service.registry import ModelRegistry
 from tests.tiny import tiny_content
 from trainer.cli import main

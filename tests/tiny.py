@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from service.artifact import Artifact, parse, serialize
-from service.network import Layer, forward
-from service.normalization import DIGITS_GEOMETRY, Geometry
-from service.preprocessing import preprocess_grey
+from service.model.artifact import Artifact, parse, serialize
+from service.model.network import Layer, forward
+from service.preprocessing.normalization import DIGITS_GEOMETRY, Geometry
+from service.preprocessing.pipeline import preprocess_grey
 from tests.drawing import draw_digit
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from service.normalization import MNIST_GEOMETRY
+from service.preprocessing.normalization import MNIST_GEOMETRY
 from tests.drawing import draw_digit
 from tests.serving import PROJECT
 from trainer.data import IMAGES_MAGIC, LABELS_MAGIC, Examples, prepare

@@ -4,7 +4,7 @@
              -> pictures
 
 Everything is computed for a whole batch at once in NumPy and works on ink (background 0). The
-result still has to walk the serving road (`service.normalization.normalize`), like any picture.
+result still has to walk the serving road (`service.preprocessing.normalization.normalize`), like any picture.
 """
 
 import math
@@ -17,7 +17,7 @@ import numpy as np
 HALF_TURN_LABELS = (1, 7)
 STRIDE = 2  # pixels between the random numbers of the elastic field, which is smooth over five
 BLOCK = 8  # pixels a side of the squares that JPEG compresses by themselves
-FAINT = 0.15  # share of full ink below which serving sees paper (service/ink.py)
+FAINT = 0.15  # share of full ink below which serving sees paper (service/preprocessing/ink.py)
 
 
 def _range(default: float, help: str, highest: float = float("inf")) -> float:

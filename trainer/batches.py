@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from service.normalization import Geometry, normalize
+from service.preprocessing.normalization import Geometry, normalize
 from trainer.augmentation import augment
 from trainer.committee import Committee, Lesson
 from trainer.config import TrainingConfig

@@ -8,7 +8,7 @@ model, in NAME.notes.md beside it, is taken into its card.
 
 from typing import Any
 
-from service.artifact import Artifact
+from service.model.artifact import Artifact
 from trainer.convolution import SUFFIX
 from trainer.data import CLASSES
 from trainer.evaluate import figures_of_twin
@@ -49,7 +49,7 @@ A multilayer perceptron that names the handwritten digit in a {side} x {side} pi
 
 ## What it is for, and what not
 
-Single handwritten digits, dark on light or light on dark, as `service/preprocessing.py` hands them
+Single handwritten digits, dark on light or light on dark, as `service/preprocessing/pipeline.py` hands them
 over. Several digits in one picture, letters and printed numbers are outside of what it has learnt.
 
 Probabilities are softmax(logits / {artifact.temperature:g}); the temperature was fitted on held-out images.

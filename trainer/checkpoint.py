@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from service.artifact import save
+from service.model.artifact import save
 from trainer.config import TrainingConfig, config_from
 from trainer.errors import TrainerError
 from trainer.train import TrainingState

@@ -18,8 +18,8 @@ from typing import Any
 
 import threadpoolctl
 
-from service.artifact import ArtifactError, load, parse, save
-from service.classifier import Classifier
+from service.model.artifact import ArtifactError, load, parse, save
+from service.model.classifier import Classifier
 from trainer import run
 from trainer.committee import load_committee
 from trainer.conditions import try_conditions

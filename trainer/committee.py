@@ -11,9 +11,9 @@ from typing import Protocol
 
 import numpy as np
 
-from service.artifact import Artifact, ArtifactError, load
-from service.network import forward, softmax
-from service.normalization import Geometry
+from service.model.artifact import Artifact, ArtifactError, load
+from service.model.network import forward, softmax
+from service.preprocessing.normalization import Geometry
 from trainer import convolution
 from trainer.config import TrainingConfig
 from trainer.errors import TrainerError

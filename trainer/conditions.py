@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter
 
-from service.classifier import Classifier
-from service.decoding import ImageError
-from service.preprocessing import preprocess
+from service.model.classifier import Classifier
+from service.preprocessing.decoding import ImageError
+from service.preprocessing.pipeline import preprocess
 from trainer.data import Examples
 
 SHEET = 224  # pixels a side of the paper on which digits of half that size are put

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from service.network import ACTIVATIONS
+from service.model.network import ACTIVATIONS
 from trainer.augmentation import Augmentation
 from trainer.errors import UsageError
 from trainer.losses import ANY_OUTPUT, OUTPUTS_OF

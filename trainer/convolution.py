@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from service.artifact import ArtifactError
-from service.normalization import Geometry
+from service.model.artifact import ArtifactError
+from service.preprocessing.normalization import Geometry
 from trainer.data import CLASSES
 from trainer.errors import UsageError
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from service.decoding import ImageError
-from service.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
-from service.preprocessing import preprocess, preprocess_grey
+from service.preprocessing.decoding import ImageError
+from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
+from service.preprocessing.pipeline import preprocess, preprocess_grey
 from trainer.errors import TrainerError, UsageError
 
 CLASSES = 10

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from service.artifact import Artifact
-from service.classifier import Classifier
-from service.decoding import EmptyImageError, ImageError, UnsupportedFormatError
-from service.preprocessing import preprocess, preprocess_grey
+from service.model.artifact import Artifact
+from service.model.classifier import Classifier
+from service.preprocessing.decoding import EmptyImageError, ImageError, UnsupportedFormatError
+from service.preprocessing.pipeline import preprocess, preprocess_grey
 from trainer.data import CLASSES, SPLIT_OFF, Examples
 from trainer.errors import TrainerError
 from trainer.outliers import KINDS, make_outlier

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import PIL
 
-from service.artifact import FORMAT_VERSION, Artifact, parse, serialize
-from service.classifier import Classifier
-from service.network import Layer, forward, softmax
-from service.normalization import Geometry
-from service.preprocessing import preprocess_grey
+from service.model.artifact import FORMAT_VERSION, Artifact, parse, serialize
+from service.model.classifier import Classifier
+from service.model.network import Layer, forward, softmax
+from service.preprocessing.normalization import Geometry
+from service.preprocessing.pipeline import preprocess_grey
 from trainer.config import TrainingConfig
 from trainer.data import SPLIT_OFF, Dataset, Examples, hold_out
 from trainer.errors import UsageError

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.network import DERIVATIVES, LEAKY_SLOPE, Layer
+from service.model.network import DERIVATIVES, LEAKY_SLOPE, Layer
 from trainer.losses import loss_and_gradient
 from trainer.parameters import Parameters
 
@@ -28,7 +28,7 @@ class Buffers:
 
 
 def activate_in_place(activation: str, values: np.ndarray) -> None:
-    """Do what `service.network.ACTIVATIONS` does, without another array of the size of `values`."""
+    """Do what `service.model.network.ACTIVATIONS` does, without another array of the size of `values`."""
     if activation == "relu":
         np.maximum(values, 0, out=values)
     elif activation == "tanh":
@@ -53,7 +53,7 @@ def forward_rows(
 ) -> np.ndarray:
     """Fill rows `part` of the activations and return their logits.
 
-    Without dropout this is `service.network.forward` to the last bit. With it, each hidden unit is
+    Without dropout this is `service.model.network.forward` to the last bit. With it, each hidden unit is
     0 with that probability and the others are scaled up (Srivastava et al. 2014, "inverted").
     """
     signal = pixels[part]

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from service.classifier import judge_inputs
-from service.network import Layer, forward
-from service.normalization import Geometry, normalize
+from service.model.classifier import judge_inputs
+from service.model.network import Layer, forward
+from service.preprocessing.normalization import Geometry, normalize
 from trainer.augmentation import augment
 from trainer.batches import made_ahead
 from trainer.config import TrainingConfig

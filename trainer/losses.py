@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from service.network import ACTIVATIONS, DERIVATIVES, softmax
+from service.model.network import ACTIVATIONS, DERIVATIVES, softmax
 
 ANY_OUTPUT = (*ACTIVATIONS, "softmax")
 # Which output activations a loss can judge: logarithms need probabilities.

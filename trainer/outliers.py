@@ -12,9 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from service.decoding import ImageError
-from service.normalization import Geometry
-from service.preprocessing import preprocess_grey
+from service.preprocessing.decoding import ImageError
+from service.preprocessing.normalization import Geometry
+from service.preprocessing.pipeline import preprocess_grey
 from trainer.data import Examples
 from trainer.letters import (
     CYRILLIC,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.network import Layer
+from service.model.network import Layer
 
 PLAIN_DEVIATION = 0.05
 

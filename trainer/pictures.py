@@ -13,9 +13,9 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from service.classifier import Classifier
-from service.network import Layer
-from service.normalization import Geometry
+from service.model.classifier import Classifier
+from service.model.network import Layer
+from service.preprocessing.normalization import Geometry
 from trainer.batches import make_batch
 from trainer.config import TrainingConfig
 from trainer.data import CLASSES, Examples

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.artifact import Artifact, ArtifactError, load, parse, save
-from service.classifier import Classifier
-from service.normalization import Geometry
+from service.model.artifact import Artifact, ArtifactError, load, parse, save
+from service.model.classifier import Classifier
+from service.preprocessing.normalization import Geometry
 from trainer import versions
 from trainer.card import model_card
 from trainer.data import SPLIT_OFF, Dataset, Examples, load_dataset

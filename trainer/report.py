@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from service.artifact import Artifact, parse, save
-from service.classifier import Classifier
+from service.model.artifact import Artifact, parse, save
+from service.model.classifier import Classifier
 from trainer import pictures
 from trainer.config import TrainingConfig
 from trainer.data import Dataset

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from service.artifact import Artifact, parse
+from service.model.artifact import Artifact, parse
 from trainer.batches import digits_task
 from trainer.checkpoint import read_checkpoint, write_checkpoint
 from trainer.committee import Committee

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from service.normalization import Geometry, normalize
+from service.preprocessing.normalization import Geometry, normalize
 from trainer.data import Examples
 
 Stroke = np.ndarray  # (points, 2) float64, x and y

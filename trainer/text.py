@@ -5,7 +5,7 @@ Evaluation, Artifact, versions -> lines of text
 
 from collections.abc import Mapping
 
-from service.artifact import Artifact
+from service.model.artifact import Artifact
 from trainer.conditions import Outcome
 from trainer.data import CLASSES
 from trainer.evaluate import Evaluation, Refusal, figures_of_twin

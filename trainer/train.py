@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from service.network import forward
+from service.model.network import forward
 from trainer.config import TrainingConfig
 from trainer.errors import TrainerError
 from trainer.losses import activate, loss_and_gradient

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from service.artifact import Artifact, ArtifactError, load, save
-from service.classifier import Classifier
+from service.model.artifact import Artifact, ArtifactError, load, save
+from service.model.classifier import Classifier
 from trainer.errors import RefusedError, TrainerError
 
 FOLDER = ".versions"  # hidden: the service looks at no name that begins with a dot

@@ -135,12 +135,12 @@ def server(body: Body, answer: bytes, calls: int) -> float:
 
 def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
     """Return microseconds by stage for one upload."""
-    from service.classifier import Prediction
-    from service.decoding import decode
     from service.logs import log_request
+    from service.model.classifier import Prediction
+    from service.model.network import forward
     from service.multipart import parse_form
-    from service.network import forward
-    from service.preprocessing import preprocess
+    from service.preprocessing.decoding import decode
+    from service.preprocessing.pipeline import preprocess
 
     calls = CALLS.get(name, 500)
     classifier, metrics = wsgi.models.get(), wsgi.metrics

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, Route, expect
 
-from service.normalization import MNIST_GEOMETRY
+from service.preprocessing.normalization import MNIST_GEOMETRY
 from tests.browser.hand import (
     RECORDED,
     assert_accessible,

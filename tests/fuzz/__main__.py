@@ -26,17 +26,27 @@ import atheris
 with atheris.instrument_imports(
     include=["PIL", "service", "werkzeug"],
     exclude=[
-        *("service.cleaning", "service.components", "service.explanation", "service.handprint"),
-        *("service.ink", "service.network", "service.normalization", "service.paper"),
+        *(
+            "service.preprocessing.cleaning",
+            "service.preprocessing.components",
+            "service.model.explanation",
+            "service.preprocessing.handprint",
+        ),
+        *(
+            "service.preprocessing.ink",
+            "service.model.network",
+            "service.preprocessing.normalization",
+            "service.preprocessing.paper",
+        ),
     ],
 ):
     from prometheus_client import CollectorRegistry
 
     from service.app import create_app
-    from service.artifact import ArtifactError, parse, save
-    from service.classifier import Classifier
     from service.config import Settings
     from service.metrics import Metrics
+    from service.model.artifact import ArtifactError, parse, save
+    from service.model.classifier import Classifier
     from service.registry import ModelRegistry
 
 from tests.drawing import digit_png

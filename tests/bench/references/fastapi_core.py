@@ -5,9 +5,9 @@ from pathlib import Path
 
 from fastapi import FastAPI, UploadFile
 
-from service.artifact import load
-from service.classifier import Classifier
-from service.preprocessing import preprocess
+from service.model.artifact import load
+from service.model.classifier import Classifier
+from service.preprocessing.pipeline import preprocess
 
 classifier = Classifier(load(Path(os.environ["BENCH_MODEL"])), "mnist-28x28")
 model = {"name": classifier.name, "version": classifier.artifact.version}

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from service.steps import Tell, nobody
+from service.preprocessing.trace import Tell, nobody
 
 # A border within this many grey values is one colour.
 FLAT_RANGE = 2

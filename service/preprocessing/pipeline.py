@@ -8,11 +8,11 @@ The one road for service, trainer and evaluation. Needs NumPy and Pillow, knows 
 
 import numpy as np
 
-from service.decoding import DEFAULT_MAX_PIXELS, decode
-from service.ink import extract_ink
-from service.normalization import Geometry, is_normal, normalize
-from service.paper import ascending, border, median
-from service.steps import Tell, nobody
+from service.preprocessing.decoding import DEFAULT_MAX_PIXELS, decode
+from service.preprocessing.ink import extract_ink
+from service.preprocessing.normalization import Geometry, is_normal, normalize
+from service.preprocessing.paper import ascending, border, median
+from service.preprocessing.trace import Tell, nobody
 
 
 def preprocess(

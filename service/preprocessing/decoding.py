@@ -16,8 +16,8 @@ from contextlib import ExitStack
 import numpy as np
 from PIL import ExifTags, Image
 
-from service.memory import MEBIBYTE, Gate, GateClosedError
-from service.steps import Tell, nobody
+from service.preprocessing.budget import MEBIBYTE, Gate, GateClosedError
+from service.preprocessing.trace import Tell, nobody
 
 # Anything else (PSD, EPS, FITS, PDF, ...) never reaches its parser: most of Pillow's security
 # fixes of recent years were in formats that nobody photographs digits in.

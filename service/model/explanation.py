@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from service.classifier import Classifier, Prediction
-from service.network import DERIVATIVES, forward
+from service.model.classifier import Classifier, Prediction
+from service.model.network import DERIVATIVES, forward
 
 # For and against the answer, told apart by every kind of colour vision and on black and white.
 FOR = (255, 122, 26)  # orange

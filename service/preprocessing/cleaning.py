@@ -6,8 +6,8 @@ pieces -> the digit's own: no specks, frames, neighbours, or things cut by the p
 
 import numpy as np
 
-from service.components import Boxes, Components, find_runs
-from service.steps import Tell, counted, nobody
+from service.preprocessing.components import Boxes, Components, find_runs
+from service.preprocessing.trace import Tell, counted, nobody
 
 # In smaller pictures a line is as thick as a stroke.
 MIN_RULED_SIDE = 48

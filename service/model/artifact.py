@@ -3,7 +3,7 @@
     weights_0, biases_0, weights_1, ...   float32, (fan_in, fan_out) and (fan_out,)
     judge_weights_0, judge_biases_0, ...  float32: a small network with one output, the log-odds that a
                                           picture is no digit; it sees the pixels and the last hidden
-                                          layer (see service/classifier.py). Files of old have none
+                                          layer (see service/model/classifier.py). Files of old have none
     probe_images                          uint8, (probes, height, width): grey pictures
     probe_logits                          float32, (probes, classes): what they must give
     metadata                              one JSON string, see `Metadata`
@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 
-from service.network import ACTIVATIONS, Layer
-from service.normalization import Geometry
+from service.model.network import ACTIVATIONS, Layer
+from service.preprocessing.normalization import Geometry
 
 FORMAT_VERSION = 1
 MAX_ARTIFACT_BYTES = 64 * 1024 * 1024  # 12 million weights, the largest plain MLP of the literature

@@ -11,11 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.cleaning import digit_pieces, erase_lines
-from service.components import Components
-from service.decoding import ImageError
-from service.paper import ascending, even_darkness, ink_darkness, median, median_distance, otsu_threshold
-from service.steps import Tell, nobody
+from service.preprocessing.cleaning import digit_pieces, erase_lines
+from service.preprocessing.components import Components
+from service.preprocessing.decoding import ImageError
+from service.preprocessing.paper import (
+    ascending,
+    even_darkness,
+    ink_darkness,
+    median,
+    median_distance,
+    otsu_threshold,
+)
+from service.preprocessing.trace import Tell, nobody
 
 # Less contrast than this, of 255, is paper grain or compression, not writing.
 MIN_CONTRAST = 12

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.handprint import area_weights, stand
+from service.preprocessing.handprint import area_weights, stand
 
 # Ink this close to full is not stretched: MNIST peaks at 254 of 255 or more, the 8x8 digits of
 # scikit-learn (but for two) at 15 of 16 or more, and both shall pass unchanged.

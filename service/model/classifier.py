@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.artifact import Artifact, ArtifactError
-from service.decoding import ImageError
-from service.network import forward, sigmoid, softmax
-from service.preprocessing import preprocess_grey
+from service.model.artifact import Artifact, ArtifactError
+from service.model.network import forward, sigmoid, softmax
+from service.preprocessing.decoding import ImageError
+from service.preprocessing.pipeline import preprocess_grey
 
 # Float32 sums in another order (other BLAS, other batch size) differ by less than this.
 PROBE_TOLERANCE = 1e-2

@@ -1,0 +1,5 @@
+"""A trained model -> an answer: the file format, the forward pass and what is made of its outputs.
+
+The one file format, the one forward pass and the one classifier, shared by the service and the trainer. No
+HTTP, no training, nothing but NumPy and `service.preprocessing`. Start reading in `classifier.py`.
+"""
