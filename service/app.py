@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, request
 from flask.json.provider import DefaultJSONProvider
 
-from service.access import Key
+from service.api.auth import Key
+from service.api.observability import Frame, exchange_of
+from service.api.page import create_page
+from service.api.predict import Uploads
+from service.api.problems import register_problems
+from service.api.status import create_routes
+from service.api.uploads import check_size
+from service.api.v2 import create_v2
 from service.config import Settings
-from service.exchange import Frame, exchange_of
 from service.metrics import Metrics
-from service.openapi import create_openapi
-from service.page import create_page
-from service.problems import register_problems
+from service.openapi.document import create_openapi
 from service.registry import ModelRegistry
-from service.requests import check_size
-from service.routes import create_routes
-from service.uploads import Uploads
-from service.v2 import create_v2
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

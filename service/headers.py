@@ -1,7 +1,7 @@
 """Headers that every answer carries, whoever writes it.
 
 An answer is data for the one who asked: it is not to be guessed at, framed, cached on the way, or
-taken for part of another site's page. The page for people says more about itself in `service.page`.
+taken for part of another site's page. The page for people says more about itself in `service.api.page`.
 """
 
 SECURITY_HEADERS = {

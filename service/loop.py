@@ -19,10 +19,10 @@ from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
-from service.balance import Balance
 from service.config import Settings
 from service.connection import Connection
 from service.refusals import TOO_SLOW
+from service.server.balance import Balance
 
 SWEEP_SECONDS = 0.25
 LINGER_SECONDS = 2.0

@@ -3,7 +3,7 @@
     request, prediction -> counters and histograms -> (files shared by the workers) -> text
 
 With several workers each writes its own memory-mapped files in PROMETHEUS_MULTIPROC_DIR, which has
-to be set before prometheus_client is imported: `service.gunicorn_conf` does. The files are named by
+to be set before prometheus_client is imported: `service.server.gunicorn_conf` does. The files are named by
 worker slot, not by process: a new worker goes on with the counts of the one it replaces, so nothing
 is lost, nothing counted twice, and the folder does not grow.
 """

@@ -11,9 +11,9 @@ from typing import Any
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.util import http_date
 
+from service.api.problems import RETRY_AFTER_SECONDS, OverloadedError, describe, http_problem, render
 from service.headers import SECURITY_HEADERS
 from service.metrics import Metrics
-from service.problems import RETRY_AFTER_SECONDS, OverloadedError, describe, http_problem, render
 
 logger = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from PIL import Image, ImageDraw
 from prometheus_client import CollectorRegistry
 
 from service.answering import Answering, Response, common_environ, environ_of
+from service.api.observability import Frame
 from service.connection import Connection
-from service.exchange import Frame
 from service.headers import SECURITY_HEADERS
 from service.metrics import Metrics
 from tests.drawing import digit_png, encode
@@ -156,7 +156,7 @@ REQUESTS = [
 @pytest.mark.parametrize("data", REQUESTS)
 def test_the_application_gets_to_know_what_gunicorn_would_tell_it(data):
     config = Config()
-    config.set("forwarded_allow_ips", "*")  # as in service/gunicorn_conf.py
+    config.set("forwarded_allow_ips", "*")  # as in service/server/gunicorn_conf.py
     config.set("secure_scheme_headers", {})
     config.set("forwarder_headers", "")
     client, listener = ("10.0.0.7", 54321), ("127.0.0.1", 8080)

@@ -10,12 +10,12 @@ from flask.testing import FlaskClient
 from PIL import Image
 from prometheus_client import CollectorRegistry
 
+from service.api.problems import STATUSES, RequestError, describe, problem_type
 from service.app import create_app
 from service.config import Settings
 from service.metrics import Metrics
 from service.model.artifact import save
 from service.preprocessing.decoding import ImageError
-from service.problems import STATUSES, RequestError, describe, problem_type
 from service.registry import ModelError, ModelRegistry
 from tests.drawing import digit_png, draw_digit, encode
 from tests.tiny import tiny_content
@@ -237,7 +237,7 @@ class TestEveryPath:
         def fail(*arguments):
             raise RuntimeError("secret detail")
 
-        monkeypatch.setattr("service.inference.extract_ink", fail)
+        monkeypatch.setattr("service.predictor.extract_ink", fail)
         problem = assert_problem(client.post("/predict", data=form(digit_png(1))), 500)
         assert "secret" not in json.dumps(problem)
         assert "secret detail" in caplog.text

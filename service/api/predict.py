@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 from werkzeug import Request
 from werkzeug.datastructures import EnvironHeaders
 
-from service.access import Key
+from service.api.auth import Key
+from service.api.observability import Exchange, exchange_of
+from service.api.problems import answer_error, describe
+from service.api.uploads import ImageRequest, check_size, flag, many_images, single_image
 from service.config import Settings
-from service.exchange import Exchange, exchange_of
-from service.inference import Inference, Queue, Taken
 from service.metrics import Metrics
 from service.model.classifier import Prediction
 from service.model.explanation import explain
+from service.predictor import Inference, Queue, Taken
 from service.preprocessing.decoding import ImageError
-from service.problems import answer_error, describe
 from service.registry import ModelRegistry
-from service.requests import ImageRequest, check_size, flag, many_images, single_image
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

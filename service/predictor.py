@@ -17,6 +17,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from service.api.problems import problem_type
 from service.config import Settings
 from service.metrics import Metrics
 from service.model.classifier import Classifier, Prediction
@@ -25,7 +26,6 @@ from service.preprocessing.decoding import ImageError, decode
 from service.preprocessing.ink import extract_ink
 from service.preprocessing.pipeline import already_normal, frame
 from service.preprocessing.trace import Tell, nobody
-from service.problems import problem_type
 
 
 class Queue:

@@ -1,10 +1,11 @@
 """The shapes of what the service answers, for its API description.
 
--> schemas for service.openapi
+-> schemas for service.openapi.document
 """
 
 from typing import Any
 
+from service.api.problems import problem_type
 from service.preprocessing.decoding import (
     BrokenImageError,
     EmptyImageError,
@@ -13,7 +14,6 @@ from service.preprocessing.decoding import (
     UnsupportedFormatError,
 )
 from service.preprocessing.ink import BlankImageError
-from service.problems import problem_type
 
 JsonObject = dict[str, Any]
 

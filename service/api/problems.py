@@ -16,7 +16,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from service.exchange import exchange_of
+from service.api.observability import exchange_of
 from service.preprocessing.decoding import (
     BrokenImageError,
     EmptyImageError,

@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 from flask import Blueprint, Response, current_app, request
 
+from service.api.observability import exchange_of
+from service.api.problems import describe
+from service.api.v2_tensors import Output, TensorError, read_request, write_outputs
 from service.config import Settings
-from service.exchange import exchange_of
-from service.inference import Inference, Queue, Taken
 from service.metrics import Metrics
 from service.model.classifier import Classifier, Prediction
+from service.predictor import Inference, Queue, Taken
 from service.preprocessing.decoding import ImageError
-from service.problems import describe
 from service.registry import ModelRegistry, NoModelError, UnknownModelError
-from service.v2_tensors import Output, TensorError, read_request, write_outputs
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository(index)"]

@@ -1,6 +1,6 @@
 """Gunicorn's settings, from the same environment as everything else.
 
-    gunicorn -c python:service.gunicorn_conf service.wsgi:application
+    gunicorn -c python:service.server.gunicorn_conf service.wsgi:application
 
 Runs in the master before the application is imported. The application is loaded once, before the
 fork, so that the workers share the weights' memory; threads start only after it.
@@ -52,7 +52,7 @@ with contextlib.suppress(OSError, AttributeError):  # another C library
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
-worker_class = "service.worker.PatientWorker"  # gthread, but a slow client holds a socket alone
+worker_class = "service.server.worker.PatientWorker"  # gthread, but a slow client holds a socket alone
 threads = _settings.threads
 preload_app = True
 keepalive = 75  # longer than the 60 s of common load balancers, which reuse connections
@@ -108,8 +108,8 @@ def when_ready(server: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     """Drop the gauges of a worker that ended."""
-    from service.balance import forget
     from service.metrics import forget_worker
+    from service.server.balance import forget
 
     forget(worker.slot)
     forget_worker(worker.slot)

@@ -10,13 +10,13 @@ from werkzeug import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
-from service.multipart import MultipartError, Part, TooManyPartsError, parse_form
-from service.problems import (
+from service.api.problems import (
     InvalidParameterError,
     MissingImageError,
     TooManyImagesError,
     UnsupportedContentTypeError,
 )
+from service.multipart import MultipartError, Part, TooManyPartsError, parse_form
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
