@@ -1,175 +1,204 @@
-"""The road from an image to its prediction, timed and counted; every protocol takes it.
+"""From the bytes of an image to its prediction; every protocol goes this way.
 
-    image bytes -> take -> Taken, in a queue
-    result -> all that wait in the queue: each decoded -> each recognised, where it is normal already
-           -> ink of each extracted -> each framed -> classified together -> outcomes
+    predict -> open -> small ------------------------------> queue -> up to eight: preprocess each
+                    -> large: memory -> decoded by a thread -^        -> one forward pass -> outcomes
 
-Images are taken first and answered later, step by step: those of one request, or those of requests
-that a worker answers in one go. What a step runs through is then still in the processor's caches.
+Images that are there together go through the network together. The event loop is never held for long: what takes
+long to decode goes to a thread, and after a few milliseconds of the rest other tasks get their turn.
 """
 
-import threading
+import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby, islice
-from operator import attrgetter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from service.api.problems import problem_type
+from service.budget import MemoryBudget
 from service.config import Settings
 from service.metrics import Metrics
 from service.model.classifier import Classifier, Prediction
 from service.model.network import FEW_ROWS
-from service.preprocessing.decoding import ImageError, decode
-from service.preprocessing.ink import extract_ink
-from service.preprocessing.pipeline import already_normal, frame
-from service.preprocessing.trace import Tell, nobody
+from service.preprocessing import ImageError, OpenedImage, open_image, preprocess_grey
+from service.preprocessing.trace import no_trace
+
+# No more in one forward pass: the answer to an image must not depend on what came with it.
+BATCH_SIZE = FEW_ROWS
+TURN_SECONDS = 0.008
+LARGE_PIXELS = 1_000_000
+LARGE_BYTES = 512 * 1024
 
 
-class Queue:
-    """Images by the step that they wait for; whoever needs the result of one does all that waits.
+@dataclass(eq=False, slots=True)
+class Outcome:
+    """What became of an image; the predictor fills it in on the way.
 
-    So where a thread is at an image that takes long, another that asks for the next does not wait for it.
-    most: images that are classified at once. waiting: for each step of preprocessing, and at the end for
-    classification.
+    prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw. steps: what preprocessing
+    did, in words, None where that is not wanted. queue_seconds: how long the image waited for its turn.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.waiting: list[deque[Taken]] = [deque() for _ in range(5)]
-        self.changed = threading.Condition()
+    image: bytes
+    classifier: Classifier
+    steps: list[str] | None
+    future: "asyncio.Future[Outcome]"
+    waiting_since: float = field(default_factory=time.perf_counter)
+    queue_seconds: float = 0.0
+    preprocessing_seconds: float = 0.0
+    opened: OpenedImage | None = None
+    grey: np.ndarray | None = None
+    pixels: np.ndarray = field(init=False)
+    prediction: Prediction = field(init=False)
 
 
-class Taken:
-    """An image on its way.
-
-    steps: gets what preprocessing did, in words, where it is a list. picture: what the steps have made of
-    it so far, at the end pixels, (side * side,) float32 in [0, 1]. is_ready: it is at its end. outcome: the
-    prediction or the error, once there is one. seconds: what preprocessing took so far.
-    """
-
-    picture: np.ndarray
-
-    def __init__(self, image: bytes, classifier: Classifier, steps: list[str] | None, queue: Queue) -> None:
-        self.image = image
-        self.classifier = classifier
-        self.geometry = classifier.artifact.geometry
-        self.steps = steps
-        self.tell: Tell = nobody if steps is None else steps.append
-        self.queue = queue
-        self.is_ready = False
-        self.outcome: Prediction | Exception | None = None
-        self.seconds = 0.0
-
-
-class _Own(threading.local):
-    """What belongs to a thread."""
-
-    def __init__(self) -> None:
-        # No more at once: what an image's answer is must not depend on which others came with it.
-        self.queue = Queue(FEW_ROWS)
-
-
-class Inference:
-    """Prepares and classifies on behalf of the routes; knows nothing of requests."""
+class Predictor:
+    """Predicts on behalf of the views; knows nothing of requests. It serves one event loop at a time."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._max_pixels = settings.max_image_pixels
         self._metrics = metrics
-        self._own = _Own()
+        self._threads = ThreadPoolExecutor(settings.threads, "decoding")
+        self._memory = MemoryBudget(settings.max_decoding_bytes // settings.workers)
+        self._queue: deque[Outcome] = deque()
+        self._is_scheduled = False
+        self._decoding: set[asyncio.Task] = set()
 
-    def take(
-        self, image: bytes, classifier: Classifier, steps: list[str] | None = None, queue: Queue | None = None
-    ) -> Taken:
-        """Take in an image file, to be answered by `result`; with what else the thread takes, or a queue."""
-        taken = Taken(image, classifier, steps, queue or self._own.queue)
-        taken.queue.waiting[0].append(taken)
-        return taken
+    async def predict(self, image: bytes, classifier: Classifier, traced: bool = False) -> Outcome:
+        """Return the outcome for an image file; raises ImageError.
 
-    def result(self, taken: Taken) -> Prediction:
-        """Return the prediction for an image, in whatever thread; raises the ImageError that it met."""
-        outcome = taken.outcome or self._outcome(taken)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        traced: whether the steps of preprocessing are wanted.
+        """
+        return await self._submit(image, classifier, traced)
 
-    def classify(self, pixels: np.ndarray, classifier: Classifier) -> list[Prediction]:
+    async def predict_many(
+        self, images: Sequence[bytes], classifier: Classifier, traced: bool = False
+    ) -> list[Outcome | ImageError]:
+        """Return the outcome, or the error, for each image file, in the order given.
+
+        A few at a time, so that single images get their turn beside a batch of any size.
+        """
+        results: list[Outcome | ImageError] = []
+        for start in range(0, len(images), BATCH_SIZE):
+            few = images[start : start + BATCH_SIZE]
+            for future in [self._submit(image, classifier, traced) for image in few]:
+                try:
+                    results.append(await future)
+                except ImageError as error:
+                    results.append(error)
+        return results
+
+    async def classify(self, pixels: np.ndarray, classifier: Classifier) -> list[Prediction]:
         """Return a prediction for each row of pixels, (n, side * side) float32 in [0, 1]."""
+        predictions: list[Prediction] = []
+        for start in range(0, len(pixels), BATCH_SIZE):
+            predictions += self._classify(pixels[start : start + BATCH_SIZE], classifier)
+            await asyncio.sleep(0)
+        return predictions
+
+    def _submit(self, image: bytes, classifier: Classifier, traced: bool) -> "asyncio.Future[Outcome]":
+        """Take an image in; the future gets its outcome, or the error."""
+        loop = asyncio.get_running_loop()
+        outcome = Outcome(image, classifier, [] if traced else None, loop.create_future())
+        try:
+            opened = outcome.opened = open_image(image, self._max_pixels)
+        except ImageError as error:
+            self._fail(outcome, error)
+            return outcome.future
+        if opened.pixels > LARGE_PIXELS or len(image) > LARGE_BYTES:
+            task = loop.create_task(self._decode_in_thread(outcome, opened))
+            self._decoding.add(task)
+            task.add_done_callback(self._decoding.discard)
+        else:
+            self._enqueue(outcome)
+        return outcome.future
+
+    async def _decode_in_thread(self, outcome: Outcome, opened: OpenedImage) -> None:
+        try:
+            async with self._memory.hold(opened.decoding_bytes):
+                await asyncio.get_running_loop().run_in_executor(self._threads, _decode, outcome)
+        except Exception as error:
+            self._fail(outcome, error)
+        else:
+            self._enqueue(outcome)
+
+    def _enqueue(self, outcome: Outcome) -> None:
+        self._queue.append(outcome)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._process)
+
+    def _process(self) -> None:
+        """Take what is in the queue through preprocessing and the network, as much as fits into one turn."""
+        end = time.perf_counter() + TURN_SECONDS
+        ready: dict[Classifier, list[Outcome]] = {}
+        count = 0
+        while self._queue and count < BATCH_SIZE and time.perf_counter() < end:
+            outcome = self._queue.popleft()
+            count += 1
+            try:
+                _preprocess(outcome)
+            except Exception as error:
+                self._fail(outcome, error)
+            else:
+                ready.setdefault(outcome.classifier, []).append(outcome)
+        for classifier, outcomes in ready.items():
+            self._finish(outcomes, classifier)
+        self._is_scheduled = bool(self._queue)
+        if self._is_scheduled:
+            asyncio.get_running_loop().call_soon(self._process)
+
+    def _finish(self, outcomes: list[Outcome], classifier: Classifier) -> None:
+        """Classify preprocessed images together; an error is the outcome of all of them."""
+        try:
+            predictions = self._classify(np.stack([outcome.pixels for outcome in outcomes]), classifier)
+        except Exception as error:
+            for outcome in outcomes:
+                self._fail(outcome, error)
+            return
+        for outcome, outcome.prediction in zip(outcomes, predictions, strict=True):
+            self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)
+            if not outcome.future.done():  # else: cancelled
+                outcome.future.set_result(outcome)
+
+    def _classify(self, pixels: np.ndarray, classifier: Classifier) -> list[Prediction]:
         started = time.perf_counter()
         predictions = classifier.classify(pixels)
         self._metrics.inference_duration.observe(time.perf_counter() - started)
         self._metrics.predicted(classifier.name, predictions)
         return predictions
 
-    def _outcome(self, taken: Taken) -> Prediction | Exception:
-        """Do all that nobody is at; wait for another thread where one is at this image."""
-        queue = taken.queue
-        steps = (self._decode, self._recognize, self._extract, self._frame)
-        for step, waiting, done in zip(steps, queue.waiting, queue.waiting[1:], strict=False):
-            self._each(waiting, step, done)
-        self._classify(queue.waiting[-1], queue.most)
-        with queue.changed:
-            queue.changed.notify_all()
-            while taken.outcome is None:
-                queue.changed.wait()
-        return taken.outcome
-
-    def _each(self, waiting: deque[Taken], step: Callable[[Taken], None], done: deque[Taken]) -> None:
-        """Take each image that waits one step further, or give it the error that it meets."""
-        for taken in _taken_out(waiting):
-            started = time.perf_counter()
-            try:
-                step(taken)
-                taken.seconds += time.perf_counter() - started
-                done.append(taken)
-            except Exception as error:
-                taken.seconds += time.perf_counter() - started
-                self._refuse(taken, error)
-
-    def _decode(self, taken: Taken) -> None:
-        taken.picture = decode(taken.image, self._max_pixels, taken.tell)
-
-    def _recognize(self, taken: Taken) -> None:
-        pixels = already_normal(taken.picture, taken.geometry, taken.tell)
-        if pixels is not None:
-            taken.picture, taken.is_ready = pixels, True
-
-    def _extract(self, taken: Taken) -> None:
-        if not taken.is_ready:
-            taken.picture = extract_ink(taken.picture, taken.tell)
-
-    def _frame(self, taken: Taken) -> None:
-        if not taken.is_ready:
-            taken.picture = frame(taken.picture, taken.geometry, taken.tell)
-
-    def _refuse(self, taken: Taken, error: Exception) -> None:
-        """Note that an image cannot be classified."""
+    def _fail(self, outcome: Outcome, error: Exception) -> None:
         if isinstance(error, ImageError):
-            self._metrics.preprocessing_duration.observe(taken.seconds)
-            self._metrics.rejections.labels(problem_type(type(error)).rpartition("/")[2]).inc()
-        taken.outcome = error
-
-    def _classify(self, waiting: deque[Taken], most: int) -> None:
-        """Classify what waits for it, so many at once; an error is the outcome of all of these."""
-        for classifier, group in groupby(_taken_out(waiting), attrgetter("classifier")):
-            while images := list(islice(group, most)):
-                self._metrics.preprocessing_duration.observe_all([taken.seconds for taken in images])
-                pixels = np.concatenate([taken.picture for taken in images]).reshape(len(images), -1)
-                outcomes: Sequence[Prediction | Exception]
-                try:
-                    outcomes = self.classify(pixels, classifier)
-                except Exception as error:
-                    outcomes = [error] * len(images)
-                for taken, outcome in zip(images, outcomes, strict=True):
-                    taken.outcome = outcome
+            self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)
+            self._metrics.image_rejected(error)
+        if not outcome.future.done():
+            outcome.future.set_exception(error)
 
 
-def _taken_out(queue: deque[Taken]) -> Iterator[Taken]:
-    """Yield what is in a queue; each of it goes to one thread alone."""
-    while queue:
-        try:
-            yield queue.popleft()
-        except IndexError:  # another thread had the last one
-            return
+def _decode(outcome: Outcome) -> None:
+    """Decode an image, in whatever thread; raises ImageError."""
+    started = time.perf_counter()
+    outcome.queue_seconds += started - outcome.waiting_since
+    try:
+        assert outcome.opened
+        outcome.grey = outcome.opened.decode(no_trace if outcome.steps is None else outcome.steps.append)
+    finally:
+        outcome.opened = None
+        outcome.waiting_since = time.perf_counter()
+        outcome.preprocessing_seconds = outcome.waiting_since - started
+
+
+def _preprocess(outcome: Outcome) -> None:
+    """Make the pixels of an image, decoding it first where no thread has; raises ImageError."""
+    if outcome.grey is None:
+        _decode(outcome)
+    else:
+        outcome.queue_seconds += time.perf_counter() - outcome.waiting_since
+    started = time.perf_counter()
+    try:
+        trace = no_trace if outcome.steps is None else outcome.steps.append
+        outcome.pixels = preprocess_grey(outcome.grey, outcome.classifier.artifact.geometry, trace)
+    finally:
+        outcome.grey = None
+        outcome.preprocessing_seconds += time.perf_counter() - started

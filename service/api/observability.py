@@ -1,100 +1,122 @@
-"""What every request gets, whoever answers it: an id, its place in the metrics, a log line, headers.
+"""What every request gets, whichever view answers it: an id, headers, its place in the metrics, a log line.
 
-environ -> Exchange -> an application answers -> status, headers -> more headers, counted, logged
+    before_request -> Record (id, route, when it came) -> view -> after_request -> headers, counted, logged
+
+A view notes on the record what the log line shall say beside that, such as the digit.
 """
 
 import logging
 import os
-import re
 import time
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from flask import Flask, request
 from werkzeug.sansio.utils import get_content_length
+from werkzeug.wrappers import Response
 
-from service.headers import SECURITY_HEADERS
 from service.logs import log_request
 from service.metrics import Metrics
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
-KEY = "digits.exchange"
-COMMON = [(name, name.lower(), value) for name, value in SECURITY_HEADERS.items()]
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# When the head of a request was complete, in seconds of `time.perf_counter`; a server may put it into the environ.
+RECEIVED = "digits.received"
+RECORD = "digits.record"
+REQUEST_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+LONGEST_REQUEST_ID = 64
 QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds: logged at debug
+REFUSALS = frozenset({408, 413, 503})
+
+# An answer is data for the client that asked: it is not to be guessed at, framed, cached on the way, or taken for
+# part of another site's page. The page for people says more about itself in `service.api.page`.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
 
 
-class Exchange:
+class Record:
     """What is known of one request while it is answered.
 
-    request_id: the client's, if it can be logged as it is, or a new one. started: in seconds of
-    `time.perf_counter`. route: the rule that matched, None for none. noted: what the log line shall
-    also have, such as the digit; never anything of the image.
+    request_id: the client's, if it can be logged as it is, or a new one. started: when its head was complete, in
+    seconds of `time.perf_counter`. queue_seconds: how long it waited for its turn. route: the rule that matched, None
+    for none. notes: further members of the log line; never anything of an image. problem: the name of the error.
     """
 
-    def __init__(self, given_id: str) -> None:
-        self.request_id = given_id if REQUEST_ID.fullmatch(given_id) else os.urandom(16).hex()
-        self.started = time.perf_counter()
-        self.route: str | None = None
-        self.in_flight = True
-        self.noted: dict[str, Any] = {}
+    __slots__ = ("is_in_flight", "notes", "problem", "queue_seconds", "request_id", "route", "started")
+
+    def __init__(self, environ: "WSGIEnvironment", route: str | None) -> None:
+        given = environ.get("HTTP_X_REQUEST_ID", "")
+        usable = 0 < len(given) <= LONGEST_REQUEST_ID and REQUEST_ID_CHARACTERS.issuperset(given)
+        self.request_id: str = given if usable else os.urandom(16).hex()
+        self.started: float = environ.get(RECEIVED) or time.perf_counter()
+        self.queue_seconds = 0.0
+        self.route = route
+        self.is_in_flight = False
+        self.notes: dict[str, Any] = {}
+        self.problem: str | None = None
 
 
-def exchange_of(environ: "WSGIEnvironment") -> Exchange:
-    """Return the exchange to which a request belongs."""
-    exchange: Exchange = environ[KEY]
-    return exchange
+def record_of(environ: "WSGIEnvironment") -> Record:
+    """Return the record of a request."""
+    record: Record = environ[RECORD]
+    return record
 
 
-class Frame:
-    """Puts an application's answers into exchanges."""
+def observe(app: Flask, metrics: Metrics) -> None:
+    """Record every request of `app`; registered first, so that no other hook's error escapes it."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    @app.before_request
+    def begin() -> None:
+        rule = request.url_rule
+        record = Record(request.environ, rule.rule if rule else None)
+        request.environ[RECORD] = record
+        if record.route != "/metrics":  # a scrape does not count itself
+            record.is_in_flight = True
+            metrics.requests_in_flight.inc()
 
-    def answer(
-        self, application: "WSGIApplication", environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        """Return what `application` answers; headers that it has set itself stay."""
-        exchange = environ[KEY] = Exchange(environ.get("HTTP_X_REQUEST_ID", ""))
+    @app.after_request
+    def finish(response: Response) -> Response:
+        environ = request.environ
+        record: Record = environ[RECORD]
+        headers = response.headers
+        for name, value in SECURITY_HEADERS.items():
+            headers.setdefault(name, value)
+        headers["X-Request-Id"] = record.request_id
+        status = response.status_code
+        seconds = time.perf_counter() - record.started
+        metrics.request_answered(environ["REQUEST_METHOD"], record.route, status, seconds, record.queue_seconds)
+        if status in REFUSALS:
+            metrics.requests_refused.labels(record.problem).inc()
+        _log(environ, record, status, seconds)
+        return response
 
-        def begin(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
-            present = {name.lower() for name, _ in headers}
-            headers += [(name, value) for name, lower, value in COMMON if lower not in present]
-            headers.append(("X-Request-Id", exchange.request_id))
-            self._leave(exchange)
-            self._finish(exchange, environ, int(status[:3]))
-            return start_response(status, headers, *error)
+    @app.teardown_request
+    def leave(error: BaseException | None) -> None:
+        record: Record | None = request.environ.get(RECORD)
+        if record and record.is_in_flight:
+            metrics.requests_in_flight.dec()
 
-        self._metrics.requests_in_flight.inc()
-        try:
-            return application(environ, begin)
-        except BaseException:
-            self._leave(exchange)
-            raise
 
-    def _leave(self, exchange: Exchange) -> None:
-        """Count the request as in flight no more, once."""
-        if exchange.in_flight:
-            exchange.in_flight = False
-            self._metrics.requests_in_flight.dec()
-
-    def _finish(self, exchange: Exchange, environ: "WSGIEnvironment", status: int) -> None:
-        """Count the request and write its line."""
-        seconds = time.perf_counter() - exchange.started
-        method, route = environ["REQUEST_METHOD"], exchange.route
-        self._metrics.request_answered(method, route, status, seconds)
-        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
-        members = {
-            "request_id": exchange.request_id,
-            "method": method,
-            "route": route,
-            "path": f"/{path.lstrip('/')}"[:200],
-            "status": status,
-            "milliseconds": round(seconds * 1000, 3),
-            "bytes": get_content_length(environ.get("CONTENT_LENGTH"), environ.get("HTTP_TRANSFER_ENCODING")),
-            **exchange.noted,
-        }
-        level = logging.DEBUG if route in QUIET_ROUTES and status < 500 else logging.INFO
-        log_request(level, members)
+def _log(environ: "WSGIEnvironment", record: Record, status: int, seconds: float) -> None:
+    level = logging.DEBUG if record.route in QUIET_ROUTES and status < 500 else logging.INFO
+    path = environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace")
+    members = {
+        "request_id": record.request_id,
+        "method": environ["REQUEST_METHOD"],
+        "route": record.route,
+        "path": path[:200],
+        "status": status,
+        "milliseconds": round(seconds * 1000, 3),
+        "queue_milliseconds": round(record.queue_seconds * 1000, 3),
+        "bytes": get_content_length(environ.get("CONTENT_LENGTH"), environ.get("HTTP_TRANSFER_ENCODING")),
+        **record.notes,
+    }
+    if record.problem:
+        members["problem"] = record.problem
+    log_request(level, members)

@@ -1,124 +1,59 @@
 """Images in, predictions out: POST /predict and /predict/batch.
 
-    request -> images -> preprocess -> classify -> JSON
-
-Answered ahead of Flask, which serves everything else: its contexts, hooks and dispatch would take
-longer than the network does.
+    request -> image -> predictor -> JSON
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from werkzeug import Request
-from werkzeug.datastructures import EnvironHeaders
+from flask import Blueprint, request
 
-from service.api.auth import Key
-from service.api.observability import Exchange, exchange_of
-from service.api.problems import answer_error, describe
-from service.api.uploads import ImageRequest, check_size, flag, many_images, single_image
+from service.api.observability import record_of
+from service.api.problems import describe
+from service.api.uploads import flag, many_images, single_image
 from service.config import Settings
-from service.metrics import Metrics
-from service.model.classifier import Prediction
 from service.model.explanation import explain
-from service.predictor import Inference, Queue, Taken
-from service.preprocessing.decoding import ImageError
+from service.predictor import Outcome, Predictor
+from service.preprocessing import ImageError
 from service.registry import ModelRegistry
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-OTHER_PARTS = 8  # of a form, beside the images
-Members = Callable[[], dict[str, Any]]  # makes the members of an answer
-encode = json.JSONEncoder(separators=(",", ":")).encode
+def create_predict(settings: Settings, models: ModelRegistry, predictor: Predictor) -> Blueprint:
+    """Return the routes over the service's collaborators."""
+    routes = Blueprint("predict", __name__)
 
+    @routes.post("/predict")
+    async def predict() -> dict[str, Any]:
+        record = record_of(request.environ)
+        classifier = models.get(request.args.get("model"))
+        explained = flag("explain")
+        outcome = await predictor.predict(await single_image(), classifier, explained)
+        record.queue_seconds = outcome.queue_seconds
+        record.notes["digit"] = outcome.prediction.digit
+        record.notes["model_version"] = classifier.artifact.version
+        return answer(outcome, explained)
 
-class Uploads:
-    """A WSGI application for the paths in `routes`, POST alone."""
-
-    def __init__(self, settings: Settings, models: ModelRegistry, metrics: Metrics, key: Key) -> None:
-        self._models = models
-        self._inference = Inference(settings, metrics)
-        self._key = key
-        self._most = settings.max_batch_images
-        self._max_bytes = settings.max_upload_bytes
-        self.routes: dict[str, Callable[[ImageRequest, Exchange], Members]] = {
-            "/predict": self.predict,
-            "/predict/batch": self.predict_batch,
+    @routes.post("/predict/batch")
+    async def predict_batch() -> dict[str, Any]:
+        record = record_of(request.environ)
+        classifier = models.get(request.args.get("model"))
+        record.notes["model_version"] = classifier.artifact.version
+        explained = flag("explain")
+        images = await many_images(settings.max_batch_images)
+        outcomes = await predictor.predict_many(images, classifier, explained)
+        record.notes["images"] = len(images)
+        return {
+            "predictions": [
+                {"error": describe(outcome)} if isinstance(outcome, ImageError) else answer(outcome, explained)
+                for outcome in outcomes
+            ]
         }
 
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Take in one request, the path of which is one of `routes`; who iterates has it answered."""
-        exchange = exchange_of(environ)
-        exchange.route = environ["PATH_INFO"]
-        try:
-            check_size(environ)
-            self._key.check(exchange.route, EnvironHeaders(environ))
-            request = ImageRequest(environ, self._max_bytes, self._most + OTHER_PARTS)
-            members = self.routes[exchange.route](request, exchange)
-        except Exception as error:
-            return self._refuse(error, environ, start_response)
-        return self._answer(members, environ, start_response)
-
-    def _answer(
-        self, members: Members, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterator[bytes]:
-        """Yield the answer."""
-        try:
-            body = f"{encode(members())}\n".encode()
-        except Exception as error:
-            yield from self._refuse(error, environ, start_response)
-            return
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-        yield body
-
-    def _refuse(
-        self, error: Exception, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        """Answer with an error."""
-        asked = Request(environ, populate_request=False)
-        asked.max_content_length = self._max_bytes
-        return answer_error(error, asked)(environ, start_response)
-
-    def predict(self, request: ImageRequest, exchange: Exchange) -> Members:
-        """Take in the one image of a request; return what makes its JSON object."""
-        classifier = self._models.get(request.args.get("model"))
-        steps: list[str] | None = [] if flag(request, "explain") else None
-        taken = self._inference.take(single_image(request), classifier, steps)
-
-        def members() -> dict[str, Any]:
-            prediction = self._inference.result(taken)
-            exchange.noted |= {"digit": prediction.digit, "model_version": classifier.artifact.version}
-            return answer(prediction, taken)
-
-        return members
-
-    def predict_batch(self, request: ImageRequest, exchange: Exchange) -> Members:
-        """Take in all images of a request; return what makes the JSON object with a member for each.
-
-        That is an error where the image has one.
-        """
-        classifier = self._models.get(request.args.get("model"))
-        exchange.noted["model_version"] = classifier.artifact.version
-        explained = flag(request, "explain")
-        queue = Queue(self._most)
-        images = [
-            self._inference.take(image, classifier, [] if explained else None, queue)
-            for image in many_images(request, self._most)
-        ]
-        return lambda: {"predictions": [self._answer_one(taken) for taken in images]}
-
-    def _answer_one(self, taken: Taken) -> dict[str, Any]:
-        """Return the JSON object for one image of many."""
-        try:
-            return answer(self._inference.result(taken), taken)
-        except ImageError as error:
-            return {"error": describe(error)}
+    return routes
 
 
-def answer(prediction: Prediction, taken: Taken) -> dict[str, Any]:
-    """Return the JSON object for one image; explained where the steps of preprocessing are told."""
-    classifier = taken.classifier
+def answer(outcome: Outcome, explained: bool) -> dict[str, Any]:
+    """Return the JSON object for one image."""
+    prediction, classifier = outcome.prediction, outcome.classifier
     body: dict[str, Any] = {
         "digit": prediction.digit,
         "confidence": prediction.confidence,
@@ -126,6 +61,6 @@ def answer(prediction: Prediction, taken: Taken) -> dict[str, Any]:
         "accepted": prediction.accepted,
         "model": {"name": classifier.name, "version": classifier.artifact.version},
     }
-    if taken.steps is not None:
-        body["explanation"] = explain(taken.picture, classifier, prediction, taken.steps)
+    if explained:
+        body["explanation"] = explain(outcome.pixels, classifier, prediction, outcome.steps or [])
     return body

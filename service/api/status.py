@@ -35,12 +35,17 @@ def create_routes(models: ModelRegistry, metrics: Metrics) -> Blueprint:
 
     @routes.get("/readyz")
     def readyz() -> dict[str, str]:
-        if current_app.extensions["draining"]():
-            raise NoModelError("The process is shutting down. Send the request again; another one answers.")
-        models.get()
+        check_ready(models)
         return {"status": "ready"}
 
     return routes
+
+
+def check_ready(models: ModelRegistry) -> None:
+    """Raise NoModelError unless the default model is loaded and the process is not about to end."""
+    if current_app.config["DRAINING"]():
+        raise NoModelError("The process is shutting down. Send the request again; another one answers.")
+    models.get()
 
 
 def summary(classifier: Classifier) -> dict[str, Any]:
