@@ -21,10 +21,11 @@ from service.config import Settings
 from service.metrics import Metrics
 from service.model.classifier import Classifier, Prediction
 from service.model.network import FEW_ROWS
-from service.preprocessing.decoding import ImageError, decode
+from service.preprocessing.decoding import decode
+from service.preprocessing.errors import ImageError
 from service.preprocessing.ink import extract_ink
 from service.preprocessing.pipeline import already_normal, frame
-from service.preprocessing.trace import Tell, nobody
+from service.preprocessing.trace import Trace, no_trace
 from service.problems import problem_type
 
 
@@ -57,7 +58,7 @@ class Taken:
         self.classifier = classifier
         self.geometry = classifier.artifact.geometry
         self.steps = steps
-        self.tell: Tell = nobody if steps is None else steps.append
+        self.trace: Trace = no_trace if steps is None else steps.append
         self.queue = queue
         self.is_ready = False
         self.outcome: Prediction | Exception | None = None
@@ -129,20 +130,20 @@ class Inference:
                 self._refuse(taken, error)
 
     def _decode(self, taken: Taken) -> None:
-        taken.picture = decode(taken.image, self._max_pixels, taken.tell)
+        taken.picture = decode(taken.image, self._max_pixels, taken.trace)
 
     def _recognize(self, taken: Taken) -> None:
-        pixels = already_normal(taken.picture, taken.geometry, taken.tell)
+        pixels = already_normal(taken.picture, taken.geometry, taken.trace)
         if pixels is not None:
             taken.picture, taken.is_ready = pixels, True
 
     def _extract(self, taken: Taken) -> None:
         if not taken.is_ready:
-            taken.picture = extract_ink(taken.picture, taken.tell)
+            taken.picture = extract_ink(taken.picture, taken.trace)
 
     def _frame(self, taken: Taken) -> None:
         if not taken.is_ready:
-            taken.picture = frame(taken.picture, taken.geometry, taken.tell)
+            taken.picture = frame(taken.picture, taken.geometry, taken.trace)
 
     def _refuse(self, taken: Taken, error: Exception) -> None:
         """Note that an image cannot be classified."""

@@ -5,14 +5,14 @@
 
 from typing import Any
 
-from service.preprocessing.decoding import (
+from service.preprocessing.decoding import NoMemoryError
+from service.preprocessing.errors import (
+    BlankImageError,
     BrokenImageError,
     EmptyImageError,
-    NoMemoryError,
     TooManyPixelsError,
     UnsupportedFormatError,
 )
-from service.preprocessing.ink import BlankImageError
 from service.problems import problem_type
 
 JsonObject = dict[str, Any]

@@ -17,15 +17,15 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from service.exchange import exchange_of
-from service.preprocessing.decoding import (
+from service.preprocessing.decoding import NoMemoryError
+from service.preprocessing.errors import (
+    BlankImageError,
     BrokenImageError,
     EmptyImageError,
     ImageError,
-    NoMemoryError,
     TooManyPixelsError,
     UnsupportedFormatError,
 )
-from service.preprocessing.ink import BlankImageError
 from service.registry import ModelError, NoModelError, UnknownModelError
 
 logger = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from service.exchange import exchange_of
 from service.inference import Inference, Queue, Taken
 from service.metrics import Metrics
 from service.model.classifier import Classifier, Prediction
-from service.preprocessing.decoding import ImageError
+from service.preprocessing.errors import ImageError
 from service.problems import describe
 from service.registry import ModelRegistry, NoModelError, UnknownModelError
 from service.v2_tensors import Output, TensorError, read_request, write_outputs

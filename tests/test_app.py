@@ -14,7 +14,7 @@ from service.app import create_app
 from service.config import Settings
 from service.metrics import Metrics
 from service.model.artifact import save
-from service.preprocessing.decoding import ImageError
+from service.preprocessing.errors import ImageError
 from service.problems import STATUSES, RequestError, describe, problem_type
 from service.registry import ModelError, ModelRegistry
 from tests.drawing import digit_png, draw_digit, encode
