@@ -15,7 +15,7 @@ from service.app import create_app
 from service.config import Settings
 from service.metrics import Metrics
 from service.model.artifact import save
-from service.preprocessing.decoding import ImageError
+from service.preprocessing import ImageError
 from service.registry import ModelError, ModelRegistry
 from tests.drawing import digit_png, draw_digit, encode
 from tests.tiny import tiny_content

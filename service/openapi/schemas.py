@@ -6,14 +6,14 @@
 from typing import Any
 
 from service.api.problems import problem_type
-from service.preprocessing.decoding import (
+from service.budget import NoMemoryError
+from service.preprocessing import (
+    BlankImageError,
     BrokenImageError,
     EmptyImageError,
-    NoMemoryError,
     TooManyPixelsError,
     UnsupportedFormatError,
 )
-from service.preprocessing.ink import BlankImageError
 
 JsonObject = dict[str, Any]
 
