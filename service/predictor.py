@@ -21,8 +21,7 @@ from service.config import Settings
 from service.metrics import Metrics
 from service.model.classifier import Classifier, Prediction
 from service.model.network import FEW_ROWS
-from service.preprocessing import ImageError, OpenedImage, open_image, preprocess_grey
-from service.preprocessing.trace import no_trace
+from service.preprocessing import ImageError, OpenedImage, error_name, no_trace, open_image, preprocess_grey
 
 # No more in one forward pass: the answer to an image must not depend on what came with it.
 BATCH_SIZE = FEW_ROWS
@@ -171,7 +170,7 @@ class Predictor:
     def _fail(self, outcome: Outcome, error: Exception) -> None:
         if isinstance(error, ImageError):
             self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)
-            self._metrics.image_rejected(error)
+            self._metrics.image_rejected(error_name(type(error)))
         if not outcome.future.done():
             outcome.future.set_exception(error)
 

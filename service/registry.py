@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from service.model.artifact import ArtifactError, load
 from service.model.classifier import Classifier
-from service.once import Once
 
 logger = logging.getLogger(__name__)
 
@@ -47,20 +46,19 @@ class ModelRegistry:
         default: str,
         on_load: Callable[[str, Classifier | None], None] = lambda name, classifier: None,
         on_failure: Callable[[str], None] = lambda name: None,
-        once: Once | None = None,
     ) -> None:
         """Look into `folder` for models; `default` is the one that answers unless asked otherwise.
 
         on_load is called with a name and its new classifier (None: gone), on_failure with the name
-        of a file that was refused, if `once` has not seen that refused by another worker.
+        of a file that was refused.
         """
         self.folder = folder
         self.default = default
         self._on_load = on_load
         self._on_failure = on_failure
-        self._once = once or Once(None)
         self._classifiers: Mapping[str, Classifier] = {}
         self._seen: dict[str, FileState] = {}
+        self._refused: dict[str, str] = {}
 
     @property
     def ready(self) -> bool:
@@ -99,8 +97,8 @@ class ModelRegistry:
                 self._on_load(name, classifier)
         # A folder that cannot be read at all (unmounted, say) is no reason to forget its models.
         if files:
-            for name in set(self._seen) - set(files):
-                del self._seen[name]
+            for name in (set(self._seen) | set(classifiers)) - set(files):
+                self._seen.pop(name, None)
                 if classifiers.pop(name, None):
                     logger.warning("model removed", extra={"model": name})
                     self._on_load(name, None)
@@ -123,7 +121,11 @@ class ModelRegistry:
             classifier = Classifier(load(path), name)
             classifier.self_check()
         except ArtifactError as error:
-            if self._once.is_first(f"refused {name}", str(state)):
+            if isinstance(error.__cause__, OSError):
+                del self._seen[name]  # whatever kept it from being read may be over by the next look
+            refusal = f"{state} {error}"
+            if self._refused.get(name) != refusal:
+                self._refused[name] = refusal
                 kept = name in self._classifiers
                 logger.error(
                     "model refused",
@@ -131,6 +133,7 @@ class ModelRegistry:
                 )
                 self._on_failure(name)
             return None
+        self._refused.pop(name, None)
         logger.info("model loaded", extra={"model": name, "version": classifier.artifact.version})
         return classifier
 

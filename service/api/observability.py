@@ -90,7 +90,9 @@ def observe(app: Flask, metrics: Metrics) -> None:
         headers["X-Request-Id"] = record.request_id
         status = response.status_code
         seconds = time.perf_counter() - record.started
-        metrics.request_answered(environ["REQUEST_METHOD"], record.route, status, seconds, record.queue_seconds)
+        metrics.request_answered(
+            environ["REQUEST_METHOD"], record.route, status, seconds, record.queue_seconds
+        )
         if status in REFUSALS:
             metrics.requests_refused.labels(record.problem).inc()
         _log(environ, record, status, seconds)

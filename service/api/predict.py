@@ -1,6 +1,6 @@
 """Images in, predictions out: POST /predict and /predict/batch.
 
-    request -> image -> predictor -> JSON
+request -> image -> predictor -> JSON
 """
 
 from typing import Any
@@ -43,7 +43,9 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
         record.notes["images"] = len(images)
         return {
             "predictions": [
-                {"error": describe(outcome)} if isinstance(outcome, ImageError) else answer(outcome, explained)
+                {"error": describe(outcome)}
+                if isinstance(outcome, ImageError)
+                else answer(outcome, explained)
                 for outcome in outcomes
             ]
         }

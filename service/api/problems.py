@@ -7,7 +7,6 @@ An exception's first docstring line is the title and never changes; its message 
 
 import json
 import logging
-import re
 from http import HTTPStatus
 from typing import Any
 
@@ -24,6 +23,7 @@ from service.preprocessing import (
     ImageError,
     TooManyPixelsError,
     UnsupportedFormatError,
+    error_name,
 )
 from service.registry import ModelError, NoModelError, UnknownModelError
 
@@ -90,8 +90,7 @@ HTTP_DETAILS = {
 
 def problem_type(error: type[Exception]) -> str:
     """Return the type of an error's problem, such as /problems/blank-image for BlankImageError."""
-    words = re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__.removesuffix("Error"))
-    return f"/problems/{words.lower()}"
+    return f"/problems/{error_name(error)}"
 
 
 def describe(error: Exception) -> dict[str, Any]:
@@ -115,7 +114,7 @@ def answer_error(error: Exception) -> Response:
     headers: list[tuple[str, str]] = []
     if isinstance(error, (ImageError, ModelError, RequestError)):
         problem = describe(error)
-        record.problem = problem["type"].rpartition("/")[2]
+        record.problem = error_name(type(error))
     elif isinstance(error, HTTPException):
         problem = http_problem(error.code or 500, _http_detail(error))
         record.problem = error.name.lower().replace(" ", "-")

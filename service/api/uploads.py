@@ -39,7 +39,9 @@ OTHER_PARTS = 8  # of a form, beside the images
 FORM = "multipart/form-data"
 JSON = "application/json"
 LONGEST_TEXT = 500_000  # bytes of a form's parts that are not called "file", each
-PARSED_AT_ONCE = 256 * 1024  # bytes; to take apart more of them takes long enough to leave the event loop for it
+PARSED_AT_ONCE = (
+    256 * 1024
+)  # bytes; to take apart more of them takes long enough to leave the event loop for it
 # What zlib is told of each content coding: gzip's frame, or zlib's, which HTTP calls deflate.
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 HOW = "With curl: -F file=@picture.png"

@@ -8,7 +8,6 @@ neither HTTP nor models, and needs only NumPy and Pillow. Start reading in `pipe
 from service.preprocessing.decoding import (
     DEFAULT_MAX_PIXELS,
     FORMATS,
-    NoMemoryError,
     OpenedImage,
     decode,
     open_image,
@@ -20,6 +19,7 @@ from service.preprocessing.errors import (
     ImageError,
     TooManyPixelsError,
     UnsupportedFormatError,
+    error_name,
 )
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
 from service.preprocessing.pipeline import preprocess, preprocess_grey
@@ -35,12 +35,12 @@ __all__ = [
     "EmptyImageError",
     "Geometry",
     "ImageError",
-    "NoMemoryError",
     "OpenedImage",
     "TooManyPixelsError",
     "Trace",
     "UnsupportedFormatError",
     "decode",
+    "error_name",
     "no_trace",
     "open_image",
     "preprocess",

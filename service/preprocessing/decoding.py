@@ -67,10 +67,6 @@ DECODER_ERRORS = (
 )
 
 
-class NoMemoryError(ImageError):
-    """Too many large images are being decoded."""
-
-
 class OpenedImage:
     """An image file whose header has been read and whose pixels have not.
 

@@ -4,6 +4,13 @@ The first line of each docstring is the title that clients see and never changes
 says what to do about it.
 """
 
+import re
+
+
+def error_name(error: type[Exception]) -> str:
+    """Return the name of an error in labels and addresses, such as "blank-image" for BlankImageError."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__.removesuffix("Error")).lower()
+
 
 class ImageError(Exception):
     """The image cannot be classified."""
