@@ -68,6 +68,7 @@ class Body:
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
         self.size = 0
+        self.is_incomplete = False
         self.is_evicted = False
 
 
@@ -120,6 +121,10 @@ class Bridge:
         if REFUSAL in environ:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
+        if body.is_incomplete:
+            await send({"type": "http.response.body", "body": content, "more_body": True})
+            await _drain(receive, arrival)
+            content = b""
         await send({"type": "http.response.body", "body": content})
 
     def refuse(self, error: Exception) -> Answer:
@@ -146,11 +151,11 @@ class Bridge:
         more = "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0"
         # A client that waits for a word before it sends its body does not get it for one that is too large.
         if more and int(environ.get("CONTENT_LENGTH", 0)) > limit:
-            if "HTTP_EXPECT" not in environ:
-                await _drain(receive, arrival)
+            body.is_incomplete = "HTTP_EXPECT" not in environ
             raise RequestEntityTooLarge
         started = loop.time()
         while more:
+            body.is_incomplete = True
             patience = min(self.settings.read_timeout_seconds, self._latest(started, body.size) - loop.time())
             try:
                 async with asyncio.timeout(patience) as body.timeout:
@@ -162,13 +167,12 @@ class Bridge:
             if arrival.is_broken:
                 raise BadRequest("The body is not framed as HTTP/1.1 asks.")
             piece, more = message["body"], message["more_body"]
+            body.is_incomplete = more
             body.pieces.append(piece)
             body.size += len(piece)
             self._held_bytes += len(piece)
             if body.size > limit:
                 body.pieces.clear()
-                if more:
-                    await _drain(receive, arrival)
                 raise RequestEntityTooLarge
             self._make_room()
 
@@ -202,18 +206,16 @@ class Bridge:
 
 
 async def _drain(receive: Any, arrival: Arrival) -> None:
-    """Read what a client goes on sending, so that it comes to read its answer."""
+    """Read what the client of a refused request goes on sending: a connection closed now would lose the answer."""
     arrival.is_draining = True
     left = DRAINED_BYTES
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAINING_SECONDS):
             while left > 0 and not (arrival.has_ended or arrival.is_broken):
                 message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientLeftError
-                left -= len(message["body"])
-                if not message["more_body"]:
+                if message["type"] == "http.disconnect" or not message["more_body"]:
                     return
+                left -= len(message["body"])
 
 
 def check_head(scope: Any) -> None:

@@ -104,6 +104,7 @@ class Predictor:
         except ImageError as error:
             self._fail(outcome, error)
             return outcome.future
+        self._metrics.requests_waiting.inc()
         if opened.pixels > LARGE_PIXELS or len(image) > LARGE_BYTES:
             task = loop.create_task(self._decode_in_thread(outcome, opened))
             self._decoding.add(task)
@@ -115,7 +116,7 @@ class Predictor:
     async def _decode_in_thread(self, outcome: Outcome, opened: OpenedImage) -> None:
         try:
             async with self._memory.hold(opened.decoding_bytes):
-                await asyncio.get_running_loop().run_in_executor(self._threads, _decode, outcome)
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, outcome)
         except Exception as error:
             self._fail(outcome, error)
         else:
@@ -136,7 +137,7 @@ class Predictor:
             outcome = self._queue.popleft()
             count += 1
             try:
-                _preprocess(outcome)
+                self._preprocess(outcome)
             except Exception as error:
                 self._fail(outcome, error)
             else:
@@ -146,6 +147,40 @@ class Predictor:
         self._is_scheduled = bool(self._queue)
         if self._is_scheduled:
             asyncio.get_running_loop().call_soon(self._process)
+
+    def _start(self, outcome: Outcome) -> None:
+        """Note that the turn of an image has come."""
+        outcome.queue_seconds += time.perf_counter() - outcome.waiting_since
+        if outcome.opened:
+            self._metrics.requests_waiting.dec()
+
+    def _decode(self, outcome: Outcome) -> None:
+        """Decode an image, in whatever thread; raises ImageError."""
+        self._start(outcome)
+        opened, outcome.opened = outcome.opened, None
+        started = time.perf_counter()
+        try:
+            assert opened
+            outcome.grey = opened.decode(no_trace if outcome.steps is None else outcome.steps.append)
+        finally:
+            outcome.waiting_since = time.perf_counter()
+            outcome.preprocessing_seconds = outcome.waiting_since - started
+
+    def _preprocess(self, outcome: Outcome) -> None:
+        """Make the pixels of an image, decoding it first where no thread has; raises ImageError."""
+        if outcome.opened:
+            self._decode(outcome)
+        else:
+            self._start(outcome)
+        started = time.perf_counter()
+        geometry = outcome.classifier.artifact.geometry
+        try:
+            assert outcome.grey is not None
+            trace = no_trace if outcome.steps is None else outcome.steps.append
+            outcome.pixels = preprocess_grey(outcome.grey, geometry, trace)
+        finally:
+            outcome.grey = None
+            outcome.preprocessing_seconds += time.perf_counter() - started
 
     def _finish(self, outcomes: list[Outcome], classifier: Classifier) -> None:
         """Classify preprocessed images together; an error is the outcome of all of them."""
@@ -168,36 +203,10 @@ class Predictor:
         return predictions
 
     def _fail(self, outcome: Outcome, error: Exception) -> None:
+        if outcome.opened:  # it never got its turn
+            self._metrics.requests_waiting.dec()
         if isinstance(error, ImageError):
             self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)
             self._metrics.image_rejected(error_name(type(error)))
         if not outcome.future.done():
             outcome.future.set_exception(error)
-
-
-def _decode(outcome: Outcome) -> None:
-    """Decode an image, in whatever thread; raises ImageError."""
-    started = time.perf_counter()
-    outcome.queue_seconds += started - outcome.waiting_since
-    try:
-        assert outcome.opened
-        outcome.grey = outcome.opened.decode(no_trace if outcome.steps is None else outcome.steps.append)
-    finally:
-        outcome.opened = None
-        outcome.waiting_since = time.perf_counter()
-        outcome.preprocessing_seconds = outcome.waiting_since - started
-
-
-def _preprocess(outcome: Outcome) -> None:
-    """Make the pixels of an image, decoding it first where no thread has; raises ImageError."""
-    if outcome.grey is None:
-        _decode(outcome)
-    else:
-        outcome.queue_seconds += time.perf_counter() - outcome.waiting_since
-    started = time.perf_counter()
-    try:
-        trace = no_trace if outcome.steps is None else outcome.steps.append
-        outcome.pixels = preprocess_grey(outcome.grey, outcome.classifier.artifact.geometry, trace)
-    finally:
-        outcome.grey = None
-        outcome.preprocessing_seconds += time.perf_counter() - started

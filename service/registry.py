@@ -59,6 +59,7 @@ class ModelRegistry:
         self._classifiers: Mapping[str, Classifier] = {}
         self._seen: dict[str, FileState] = {}
         self._refused: dict[str, str] = {}
+        self.reports = True  # of several workers that see the same files, one tells of those it refuses
 
     @property
     def ready(self) -> bool:
@@ -126,16 +127,21 @@ class ModelRegistry:
             refusal = f"{state} {error}"
             if self._refused.get(name) != refusal:
                 self._refused[name] = refusal
-                kept = name in self._classifiers
-                logger.error(
-                    "model refused",
-                    extra={"model": name, "file": str(path), "reason": str(error), "old_one_serves": kept},
-                )
-                self._on_failure(name)
+                self._report(name, str(error))
             return None
         self._refused.pop(name, None)
         logger.info("model loaded", extra={"model": name, "version": classifier.artifact.version})
         return classifier
+
+    def _report(self, name: str, reason: str) -> None:
+        """Log and count a file that was refused."""
+        if not self.reports:
+            return
+        path, kept = str(self.folder / f"{name}.npz"), name in self._classifiers
+        logger.error(
+            "model refused", extra={"model": name, "file": path, "reason": reason, "old_one_serves": kept}
+        )
+        self._on_failure(name)
 
     def watch(self, pause_seconds: float) -> None:
         """Refresh every `pause_seconds` in a daemon thread, for as long as the process lives."""

@@ -20,8 +20,9 @@ application = create_app(settings, models, metrics)
 gc.freeze()  # the collector would write to every object, and so un-share the memory after a fork
 
 
-def start_worker() -> None:
-    """Begin what each worker process does: threads do not survive a fork."""
+def start_worker(slot: int) -> None:
+    """Begin what each worker process does: threads do not survive a fork. slot: its place among the workers."""
+    models.reports = slot == 0
     models.refresh()  # files may have changed since the master looked
     metrics.announce(models.all())
     models.watch(settings.reload_seconds)

@@ -156,7 +156,7 @@ def _files(body: bytes, options: dict[str, str], max_parts: int) -> list[bytes]:
         parts = _parts(body, options.get("boundary", ""), max_parts)
     except ParserLimitReached as error:
         raise RequestEntityTooLarge(
-            f"The form is too large: {str(error).lower()}. At most {max_parts} parts are allowed."
+            f"The form has more than {max_parts} parts, or one that is too large. Send less."
         ) from error
     except MultipartError as error:
         raise MissingImageError(f"No part could be read from the form: {error}. {HOW}") from error
@@ -180,5 +180,5 @@ def _parts(body: bytes, boundary: str, max_parts: int) -> list[tuple[str, bytes]
                 parts[-1][1].append(event)
     contents = [(name, b"".join(pieces)) for name, pieces in parts]
     if any(len(content) > LONGEST_TEXT for name, content in contents if name != PART):
-        raise ParserLimitReached(f"A part that is not called 'file' is longer than {LONGEST_TEXT} bytes")
+        raise ParserLimitReached("part too long")
     return contents

@@ -98,6 +98,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
     set_worker_slot(worker.slot)
     Protocol.balance.slot = worker.slot
+    Protocol.max_connections = worker.cfg.worker_connections
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -109,7 +110,7 @@ def post_worker_init(worker: Any) -> None:
     from service.wsgi import start_worker
 
     worker.serve(worker.wsgi, _settings)
-    start_worker()
+    start_worker(worker.slot)
 
 
 def when_ready(server: Any) -> None:

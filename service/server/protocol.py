@@ -22,7 +22,6 @@ from werkzeug.exceptions import (
 from service.asgi import EXTENSION, MAX_HEAD_BYTES, Arrival, Bridge
 from service.server.balance import Balance
 
-MAX_CONNECTIONS = 1000  # of a worker; beyond it the one that has been waiting longest for its client goes
 LAST_MOMENT_SECONDS = 1.0  # for what an idle client may just have sent when the process ends
 LINGER_SECONDS = 1.0  # for a client to read its refusal before what it still sends resets the connection
 
@@ -37,6 +36,7 @@ class Protocol(HttpToolsProtocol):
 
     app: Bridge
     balance = Balance()
+    max_connections = 1000
 
     def connection_made(self, transport) -> None:
         """Begin; past the limit of connections, the one that has been waiting longest for its client goes."""
@@ -49,7 +49,7 @@ class Protocol(HttpToolsProtocol):
         self.is_deaf = self.is_ending = False
         self.balance.count(len(self.connections))
         self.timer = self.loop.call_later(self.app.settings.read_timeout_seconds / 2, self.check_progress)
-        if len(self.connections) > MAX_CONNECTIONS:
+        if len(self.connections) > self.max_connections:
             waiting = [each for each in self.connections if each.waits_for_client()]
             min(waiting, key=lambda each: each.since, default=self).transport.close()
 
