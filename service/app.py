@@ -6,18 +6,19 @@ Views that wait are coroutines. Where the server runs an event loop, that loop w
 under any other WSGI server, and under Flask's test client, one event loop of the process does.
 """
 
-import json
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
+import orjson
 from flask import Flask, Request
 from flask.json.provider import DefaultJSONProvider
 from flask.sessions import NullSession, SessionInterface
+from werkzeug.routing import MapAdapter
 
 from service.api.admission import admit
 from service.api.auth import Key
-from service.api.observability import observe
+from service.api.observability import Observer
 from service.api.page import create_page
 from service.api.predict import create_predict
 from service.api.problems import register_problems
@@ -32,13 +33,11 @@ from service.registry import ModelRegistry
 
 
 class Json(DefaultJSONProvider):
-    """Flask's JSON with one encoder for all answers: compact, members in the order in which they are given."""
-
-    encode = staticmethod(json.JSONEncoder(separators=(",", ":"), default=DefaultJSONProvider.default).encode)
+    """Flask's JSON, encoded by orjson: compact, members in the order in which they are given."""
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Return `obj` as compact JSON."""
-        return self.encode(obj)
+        return orjson.dumps(obj).decode()
 
 
 class NoSessions(SessionInterface):
@@ -68,7 +67,24 @@ class Application(Flask):
     def __init__(self) -> None:
         super().__init__("service", static_folder=None)
         self.is_draining = False
+        self._synchronous: dict[Callable[..., Any], Callable[..., Any]] = {}
         self.url_map.merge_slashes = False  # //predict is not a redirect to a host that the client named
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a synchronous function for `func`; the same one each time, where Flask would make another."""
+        if func not in self._synchronous:
+            self._synchronous[func] = super().ensure_sync(func)
+        return self._synchronous[func]
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Return what matches the path of a request; the host that its client named has no part in it."""
+        if request is None:
+            return super().create_url_adapter(request)
+        environ = request.environ
+        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+        return self.url_map.bind(
+            "localhost", environ["SCRIPT_NAME"], path_info=path, default_method=environ["REQUEST_METHOD"]
+        )
 
     def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
         """Return a synchronous function that runs the coroutine function `func`."""
@@ -85,8 +101,8 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> A
     app = Application()
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     predictor = Predictor(settings, metrics)
-    observe(app, metrics)
-    admit(app, Key(settings))
+    app.wsgi_app = observer = Observer(app.wsgi_app, metrics)  # type: ignore[method-assign]
+    admit(app, observer, Key(settings))
     register_problems(app)
     app.register_blueprint(create_predict(settings, models, predictor))
     app.register_blueprint(create_v2(settings, models, predictor))

@@ -5,16 +5,20 @@ logging record -> {"time", "level", "message", ...extra} -> one line
 
 import contextlib
 import datetime
-import json
 import logging
 import sys
 import time
 from typing import Any
 
+import orjson
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-_encode = json.JSONEncoder(default=str).encode
+def _encode(members: dict[str, Any]) -> str:
+    return orjson.dumps(members, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
 _logger = logging.getLogger(__name__)
 
 # What no line shows is not looked up for each of them: the place in the source, thread and process

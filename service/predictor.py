@@ -10,7 +10,7 @@ long to decode goes to a thread, and after a few milliseconds of the rest other 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -129,18 +129,19 @@ class Predictor:
             asyncio.get_running_loop().call_soon(self._process)
 
     def _process(self) -> None:
-        """Take what is in the queue through preprocessing and the network, as much as fits into one turn."""
+        """Take what is in the queue through preprocessing and the network, as much as fits into one turn.
+
+        Step by step, so that what a step needs is in the processor's caches from the second image on.
+        """
         end = time.perf_counter() + TURN_SECONDS
-        ready: dict[Classifier, list[Outcome]] = {}
-        count = 0
-        while self._queue and count < BATCH_SIZE and time.perf_counter() < end:
+        decoded: list[Outcome] = []
+        while self._queue and len(decoded) < BATCH_SIZE and time.perf_counter() < end:
             outcome = self._queue.popleft()
-            count += 1
-            try:
-                self._preprocess(outcome)
-            except Exception as error:
-                self._fail(outcome, error)
-            else:
+            if self._takes(self._decode, outcome):
+                decoded.append(outcome)
+        ready: dict[Classifier, list[Outcome]] = {}
+        for outcome in decoded:
+            if self._takes(self._preprocess, outcome):
                 ready.setdefault(outcome.classifier, []).append(outcome)
         for classifier, outcomes in ready.items():
             self._finish(outcomes, classifier)
@@ -148,30 +149,30 @@ class Predictor:
         if self._is_scheduled:
             asyncio.get_running_loop().call_soon(self._process)
 
-    def _start(self, outcome: Outcome) -> None:
-        """Note that the turn of an image has come."""
-        outcome.queue_seconds += time.perf_counter() - outcome.waiting_since
-        if outcome.opened:
-            self._metrics.requests_waiting.dec()
+    def _takes(self, step: Callable[[Outcome], None], outcome: Outcome) -> bool:
+        """Take an image one step further; return False where that ends in an error."""
+        try:
+            step(outcome)
+        except Exception as error:
+            self._fail(outcome, error)
+            return False
+        return True
 
     def _decode(self, outcome: Outcome) -> None:
-        """Decode an image, in whatever thread; raises ImageError."""
-        self._start(outcome)
-        opened, outcome.opened = outcome.opened, None
+        """Decode an image, in whatever thread, unless one has already; raises ImageError."""
         started = time.perf_counter()
-        try:
-            assert opened
-            outcome.grey = opened.decode(no_trace if outcome.steps is None else outcome.steps.append)
-        finally:
-            outcome.waiting_since = time.perf_counter()
-            outcome.preprocessing_seconds = outcome.waiting_since - started
+        outcome.queue_seconds += started - outcome.waiting_since
+        opened, outcome.opened = outcome.opened, None
+        if opened:
+            self._metrics.requests_waiting.dec()
+            try:
+                outcome.grey = opened.decode(no_trace if outcome.steps is None else outcome.steps.append)
+            finally:
+                outcome.waiting_since = time.perf_counter()
+                outcome.preprocessing_seconds = outcome.waiting_since - started
 
     def _preprocess(self, outcome: Outcome) -> None:
-        """Make the pixels of an image, decoding it first where no thread has; raises ImageError."""
-        if outcome.opened:
-            self._decode(outcome)
-        else:
-            self._start(outcome)
+        """Make the pixels of a decoded image; raises ImageError."""
         started = time.perf_counter()
         geometry = outcome.classifier.artifact.geometry
         try:

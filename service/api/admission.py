@@ -7,7 +7,7 @@ from flask import Flask, request
 from werkzeug.exceptions import ExpectationFailed
 
 from service.api.auth import Key
-from service.api.observability import record_of
+from service.api.observability import Observer
 from service.api.problems import OverloadedError
 
 # An error that the server found before the application was called: too large, too slow, one too many, ...
@@ -16,15 +16,18 @@ REFUSAL = "digits.refusal"
 ALWAYS_ANSWERED = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 
 
-def admit(app: Flask, key: Key) -> None:
+def admit(app: Flask, observer: Observer, key: Key) -> None:
     """Check every request of `app` before its view."""
 
     @app.before_request
     def check() -> None:
-        environ, route = request.environ, record_of(request.environ).route
+        asked = request
+        environ, rule = asked.environ, asked.url_rule
+        route = rule.rule if rule else None
+        observer.matched(environ, route)
         refusal: Exception | None = environ.get(REFUSAL)
         if refusal and not (isinstance(refusal, OverloadedError) and route in ALWAYS_ANSWERED):
             raise refusal
         if environ.get("HTTP_EXPECT", "100-continue").lower() != "100-continue":
             raise ExpectationFailed("Only '100-continue' can be expected. Send the request without 'Expect'.")
-        key.check(route or request.path, request.headers)
+        key.check(route or environ["PATH_INFO"], asked.headers)

@@ -9,7 +9,7 @@ from flask import Blueprint, request
 
 from service.api.observability import record_of
 from service.api.problems import describe
-from service.api.uploads import flag, many_images, single_image
+from service.api.uploads import flag, many_images, parameter, single_image
 from service.config import Settings
 from service.model.explanation import explain
 from service.predictor import Outcome, Predictor
@@ -24,7 +24,7 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
     @routes.post("/predict")
     async def predict() -> dict[str, Any]:
         record = record_of(request.environ)
-        classifier = models.get(request.args.get("model"))
+        classifier = models.get(parameter("model"))
         explained = flag("explain")
         outcome = await predictor.predict(await single_image(), classifier, explained)
         record.queue_seconds = outcome.queue_seconds
@@ -35,7 +35,7 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
     @routes.post("/predict/batch")
     async def predict_batch() -> dict[str, Any]:
         record = record_of(request.environ)
-        classifier = models.get(request.args.get("model"))
+        classifier = models.get(parameter("model"))
         record.notes["model_version"] = classifier.artifact.version
         explained = flag("explain")
         images = await many_images(settings.max_batch_images)

@@ -24,6 +24,7 @@ from multipart import (
     parse_options_header,
 )
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wsgi import get_input_stream
 
 from service.api.problems import (
     BrokenBodyError,
@@ -59,15 +60,17 @@ async def many_images(limit: int) -> list[bytes]:
 
 def inflated_body() -> bytes:
     """Return the body of the request at hand, inflated where it is compressed, within the limit of a body."""
-    body = request.get_data(cache=False)
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    asked = request
+    limit = asked.max_content_length
+    body = get_input_stream(asked.environ, max_content_length=limit).read()
+    encoding = asked.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if encoding in ("", "identity"):
         return body
     if encoding not in WINDOW_BITS:
         raise UnsupportedEncodingError(
             f"The content encoding is {encoding[:20]!r}; gzip and deflate can be read, or a body as it is."
         )
-    limit = request.max_content_length or len(body)
+    assert limit
     inflater = zlib.decompressobj(WINDOW_BITS[encoding])
     try:
         content = inflater.decompress(body, limit + 1)
@@ -80,9 +83,15 @@ def inflated_body() -> bytes:
     return content
 
 
+def parameter(name: str) -> str | None:
+    """Return a query parameter, None where it is not given."""
+    asked = request
+    return asked.args.get(name) if asked.environ.get("QUERY_STRING") else None
+
+
 def flag(name: str) -> bool:
     """Return a query parameter that is true or false; false where it is not given."""
-    value = request.args.get(name, "false").lower()
+    value = (parameter(name) or "false").lower()
     if value in ("true", "1", "yes"):
         return True
     if value in ("false", "0", "no"):
@@ -110,7 +119,7 @@ async def _parsed(parse: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _single_image() -> bytes:
-    kind, options = parse_options_header(request.headers.get("Content-Type", ""))
+    kind, options = parse_options_header(request.environ.get("CONTENT_TYPE", ""))
     if kind == FORM:
         return _files(inflated_body(), options, OTHER_PARTS + 1)[0]
     body = inflated_body()
@@ -130,7 +139,7 @@ def _single_image() -> bytes:
 
 
 def _many_images(limit: int) -> list[bytes]:
-    kind, options = parse_options_header(request.headers.get("Content-Type", ""))
+    kind, options = parse_options_header(request.environ.get("CONTENT_TYPE", ""))
     if kind != FORM:
         raise MissingImageError("Send the images as parts called 'file' of a multipart/form-data body.")
     images = _files(inflated_body(), options, limit + OTHER_PARTS)
