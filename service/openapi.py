@@ -16,7 +16,7 @@ from service.config import Settings
 from service.openapi_access import guard
 from service.openapi_schemas import IMAGE_ERRORS, reference, schemas
 from service.openapi_v2 import v2_paths, v2_schemas
-from service.preprocessing.decoding import FORMATS
+from service.preprocessing.opening import FORMATS
 from service.problems import (
     STATUSES,
     InvalidParameterError,
