@@ -81,17 +81,18 @@ class OpenedImage:
         """Return the picture as grey values, (height, width) float32 in [0, 255], upright.
 
         Dark and light are as in the file; the longer side is below 256 pixels. To be called once, in any
-        thread: it closes the image. trace: gets what was done. Raises BrokenImageError or
+        thread: it frees the image. trace: gets what was done. Raises BrokenImageError or
         TooManyPixelsError.
         """
         try:
-            with self._image as image:
-                return self._decode(image, trace)
+            return self._decode(trace)
         except (Image.DecompressionBombError, *DECODER_ERRORS) as error:
             raise _image_error(error) from error
+        finally:
+            self._image.close()  # frees the pixels, too
 
-    def _decode(self, image: Image.Image, trace: Trace) -> np.ndarray:
-        width, height = self._stored_size
+    def _decode(self, trace: Trace) -> np.ndarray:
+        image, (width, height) = self._image, self._stored_size
         image.load()
         small = reduce(image)
         if small.size != self._stored_size:
