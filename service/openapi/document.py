@@ -25,7 +25,7 @@ from service.config import Settings
 from service.openapi.schemas import IMAGE_ERRORS, reference, schemas
 from service.openapi.security import guard
 from service.openapi.v2 import v2_paths, v2_schemas
-from service.preprocessing.decoding import FORMATS
+from service.preprocessing import FORMATS
 from service.registry import NoModelError, UnknownModelError
 
 JsonObject = dict[str, Any]

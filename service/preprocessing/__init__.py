@@ -7,7 +7,6 @@ neither HTTP nor models, and needs only NumPy and Pillow. Start reading in `pipe
 
 from service.preprocessing.decoding import (
     DEFAULT_MAX_PIXELS,
-    FORMATS,
     OpenedImage,
     decode,
     open_image,
@@ -22,6 +21,7 @@ from service.preprocessing.errors import (
     error_name,
 )
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
+from service.preprocessing.opening import FORMATS
 from service.preprocessing.pipeline import preprocess, preprocess_grey
 from service.preprocessing.trace import Trace, no_trace
 

@@ -1,17 +1,119 @@
-"""How much memory decoding takes, told from the header alone.
+"""How much memory decoding takes, told from the header.
 
-opened image -> format, mode, size, kind of compression -> bytes, an upper bound
+    opened image -> the picture in memory + the strip that is converted at a time
+                  + what the format's decoder keeps: coefficients, canvases, strips of the file -> bytes
+
+The figures were measured; tests/preprocessing/test_decoding_memory.py measures them again.
 """
 
-from PIL import Image
+import math
+from itertools import pairwise
 
-# Bytes a pixel while a file is read. Pillow keeps color in four.
-_BYTES_A_PIXEL = {"WEBP": 21, "TIFF": 24}
-_PROGRESSIVE_BYTES_A_PIXEL = 12  # of the whole picture: all its coefficients are kept
+from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin
+
+from service.preprocessing.grey import strip_pixels
+
+# Bytes a pixel that Pillow keeps for a picture in each mode; four for all others, RGB included.
+_MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+_STRIP_BYTES = 16  # a pixel: cut out, converted, multiplied by its opacity
+_REDUCED_PIXELS, _REDUCED_BYTES = 256 * 256, 32  # of the small picture and what its grey is made of
+_BASE_BYTES = 512 * 1024  # decoders' tables and buffers
+
+_COEFFICIENT_BYTES = 2
+_LARGEST_MCU = 32  # pixels: the unit of JPEG's subsampling at its coarsest
+# Components of JpegImagePlugin.get_sampling, counted in full ones: 4:4:4, 4:2:2, 4:2:0.
+_SAMPLED_COMPONENTS = {0: 3.0, 1: 2.0, 2: 1.5}
+_MAX_SEGMENTS = 1_000
+
+_WEBP_BYTES = 12.5  # a pixel: two canvases of the animation decoder, and the frame as bytes
+_RUN_LENGTH_BMP_BYTES = 2.25  # a pixel: Pillow decodes them to a bytearray, then to bytes
+
+_JPEG_IN_TIFF = ("jpeg", "tiff_jpeg")
+# Other decoders may keep a dictionary or a window as long as the strip.
+_WITHOUT_DICTIONARY = (
+    *("tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "group3", "group4", "tiff_ccitt"),
+    *_JPEG_IN_TIFF,
+)
+_STRIP_ENTRY_BYTES = 32  # for each strip or tile in libtiff's directory
 
 
-def decoding_bytes(image: Image.Image, pixels: int) -> int:
-    """Return an upper bound of the memory that loading an image takes; it had `pixels` before `draft`."""
-    if image.info.get("progressive"):
-        return pixels * _PROGRESSIVE_BYTES_A_PIXEL
-    return image.width * image.height * _BYTES_A_PIXEL.get(image.format or "", 9)
+def decoding_bytes(image: Image.Image, size: tuple[int, int], data: bytes) -> int:
+    """Return an upper bound of the memory that decoding an opened image takes, beyond its file.
+
+    image: after `draft`. size: (width, height) before. data: the file.
+    """
+    pixels = image.width * image.height
+    mode_bytes = _MODE_BYTES.get(image.mode, 4)
+    total = pixels * mode_bytes + strip_pixels(image) * _STRIP_BYTES
+    total += min(pixels, _REDUCED_PIXELS) * _REDUCED_BYTES + _BASE_BYTES
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        return total + _jpeg_bytes(image, size, data)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return total + _tiff_bytes(image, pixels * mode_bytes, data)
+    if image.format == "WEBP":
+        return total + math.ceil(pixels * _WEBP_BYTES) + 3 * len(data)
+    if image.format == "BMP" and image.info.get("compression") in (1, 2):
+        return total + math.ceil(pixels * _RUN_LENGTH_BMP_BYTES)
+    return total
+
+
+def _jpeg_bytes(image: JpegImagePlugin.JpegImageFile, size: tuple[int, int], data: bytes) -> int:
+    """Return what a JPEG decoder keeps: lines of the picture, or all of its coefficients."""
+    width, height = (-(-side // _LARGEST_MCU) * _LARGEST_MCU for side in size)
+    components = len(image.getbands())
+    if not image.info.get("progressive") and _is_one_scan(data, components):
+        return width * components * 2 * _LARGEST_MCU
+    sampled = _SAMPLED_COMPONENTS.get(JpegImagePlugin.get_sampling(image), float(components))
+    return math.ceil(width * height * sampled * _COEFFICIENT_BYTES)
+
+
+def _is_one_scan(data: bytes, components: int) -> bool:
+    """Tell whether a JPEG's first scan holds all components; else its decoder keeps all coefficients.
+
+    Pillow does not say. False also where the segments before the scan are too many or not what they
+    usually are, so that a file cannot look cheaper than it is.
+    """
+    position = 2
+    for _ in range(_MAX_SEGMENTS):
+        marker, kind = data[position : position + 2].ljust(2, b"\0")
+        if marker != 0xFF or kind < 0xC0 or 0xD0 <= kind <= 0xD9:
+            return False
+        if kind == 0xDA:
+            return data[position + 4 : position + 5] == bytes([components])
+        position += 2 + int.from_bytes(data[position + 2 : position + 4])
+    return False
+
+
+def _tiff_bytes(image: TiffImagePlugin.TiffImageFile, picture_bytes: int, data: bytes) -> int:
+    """Return what reading a TIFF takes: the strip or tile being read, and the picture turned upright."""
+    tags = image.tag_v2
+    turned = picture_bytes if tags.get(ExifTags.Base.Orientation, 1) != 1 else 0
+    compression = image.info["compression"]
+    if compression == "raw":
+        # Pillow reads what lies between two strips in one piece, and copies it once. Of strips for the same
+        # part of the picture it drops all but one.
+        offsets = sorted({tile[1:2] + tile[3:]: tile[2] for tile in image.tile}.values())
+        longest = max((after - before for before, after in pairwise(offsets)), default=0)
+        return turned + 2 * (longest if len(offsets) == len(image.tile) else len(data))
+    strip = strip_or_tile_pixels(image)
+    samples = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
+    planes = samples if tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2 else 1
+    bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) * samples
+    needed = strip * bits / 8 / planes
+    if compression in _JPEG_IN_TIFF:
+        needed += strip * _COEFFICIENT_BYTES * samples
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 6 or compression == "tiff_jpeg":
+        needed += strip * 4  # converted from YCbCr to RGBA
+    if compression not in _WITHOUT_DICTIONARY:
+        needed *= 2
+    strips = planes * -(-image.width * image.height // max(strip, 1)) + image.height
+    return turned + math.ceil(needed) + strips * _STRIP_ENTRY_BYTES
+
+
+def strip_or_tile_pixels(image: TiffImagePlugin.TiffImageFile) -> int:
+    """Return how many pixels each strip or tile of a TIFF has; a tile may be larger than the picture."""
+    tags = image.tag_v2
+    if TiffImagePlugin.TILEWIDTH in tags:
+        return int(tags[TiffImagePlugin.TILEWIDTH]) * int(tags.get(TiffImagePlugin.TILELENGTH, 1))
+    width, height = tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]
+    return int(width) * min(int(tags.get(TiffImagePlugin.ROWSPERSTRIP, height)), int(height))

@@ -27,15 +27,34 @@ def reduce(image: Image.Image) -> Image.Image:
     if factor <= 1:
         return image.convert(mode) if image.mode != mode else image
     across, down = min(factor, image.width), min(factor, image.height)
-    if image.mode == mode and mode != "RGBA":
+    if _is_reduced_whole(image.mode, mode):
         return image.reduce((across, down))
     # Strip by strip: in a wider mode, or multiplied by its opacity, the whole would be there twice.
     reduced = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
-    rows = down * max(4, _STRIP_PIXELS // (image.width * down))
+    rows = _strip_rows(image.width, down)
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         reduced.paste(strip.convert(mode).reduce((across, down)), (0, top // down))
     return reduced
+
+
+def strip_pixels(image: Image.Image) -> int:
+    """Return how many pixels of an opened picture `reduce` converts at a time; 0 where it converts none."""
+    if _is_reduced_whole(image.mode, _plain_mode(image)):
+        return 0
+    factor = max(image.size) // WORKING_SIDE
+    if factor <= 1:
+        return image.width * image.height
+    return image.width * min(_strip_rows(image.width, min(factor, image.height)), image.height)
+
+
+def _is_reduced_whole(mode: str, plain_mode: str) -> bool:
+    return mode == plain_mode and mode != "RGBA"
+
+
+def _strip_rows(width: int, down: int) -> int:
+    """Return how many rows of a picture are converted at a time, a multiple of `down`."""
+    return down * max(1, _STRIP_PIXELS // (width * down))
 
 
 def _plain_mode(image: Image.Image) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.preprocessing.decoding import FORMATS, decode
+from service.preprocessing.decoding import decode
 from service.preprocessing.errors import (
     BrokenImageError,
     EmptyImageError,
@@ -18,6 +18,7 @@ from service.preprocessing.errors import (
     TooManyPixelsError,
     UnsupportedFormatError,
 )
+from service.preprocessing.opening import FORMATS
 from tests.drawing import draw_digit, encode
 from tests.serving import PROJECT
 
