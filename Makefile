@@ -29,7 +29,7 @@ $(VENV)/.all: requirements.txt service/requirements.txt trainer/requirements.txt
 	@touch $@
 
 serve: $(VENV)/.serving
-	HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m gunicorn -c python:service.gunicorn_conf service.wsgi:application
+	HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m gunicorn -c python:service.server.gunicorn_conf service.wsgi:application
 
 test: $(VENV)/.all
 	$(RUN) -m pytest --numprocesses auto --dist loadfile

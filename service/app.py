@@ -1,35 +1,38 @@
-"""The application, put together from what it is handed.
+"""The application, put together from what it is handed: Flask on every route.
 
 Settings, ModelRegistry, Metrics -> create_app -> WSGI application
-request -> Frame -> images: Uploads, everything else: Flask -> answer
+
+Views that wait are coroutines. Where the server runs an event loop, that loop waits for them (coroutines.py);
+under any other WSGI server, and under Flask's test client, one event loop of the process does.
 """
 
 import json
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any
 
-from flask import Flask, request
+from flask import Flask, Request
 from flask.json.provider import DefaultJSONProvider
+from flask.sessions import NullSession, SessionInterface
 
-from service.access import Key
+from service.api.admission import admit
+from service.api.auth import Key
+from service.api.observability import observe
+from service.api.page import create_page
+from service.api.predict import create_predict
+from service.api.problems import register_problems
+from service.api.status import create_status
+from service.api.v2 import create_v2
 from service.config import Settings
-from service.exchange import Frame, exchange_of
+from service.coroutines import run
 from service.metrics import Metrics
-from service.openapi import create_openapi
-from service.page import create_page
-from service.problems import register_problems
+from service.openapi.document import create_openapi
+from service.predictor import Predictor
 from service.registry import ModelRegistry
-from service.requests import check_size
-from service.routes import create_routes
-from service.uploads import Uploads
-from service.v2 import create_v2
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 class Json(DefaultJSONProvider):
-    """Flask's JSON with one encoder for all answers, members in the order in which they are given."""
+    """Flask's JSON with one encoder for all answers: compact, members in the order in which they are given."""
 
     encode = staticmethod(json.JSONEncoder(separators=(",", ":"), default=DefaultJSONProvider.default).encode)
 
@@ -38,47 +41,56 @@ class Json(DefaultJSONProvider):
         return self.encode(obj)
 
 
-class Application(Flask):
-    """Flask, behind what every request gets, and beside what answers images.
+class NoSessions(SessionInterface):
+    """Requests have no sessions: nothing is read from or written to cookies."""
 
-    It goes without what only coroutines need, which Flask would look for in each function at each request.
+    def open_session(self, app: Flask, request: Request) -> NullSession:
+        """Return the session that all requests share; it refuses to hold anything."""
+        return _NO_SESSION
+
+    def is_null_session(self, obj: object) -> bool:
+        """Return True."""
+        return True
+
+
+_NO_SESSION = NullSession()
+
+
+class Application(Flask):
+    """Flask, with coroutine views on whatever event loop there is.
+
+    is_draining: whether the process is about to end, so that no new client should come.
     """
 
     json_provider_class = Json
+    session_interface = NoSessions()
 
-    def __init__(self, frame: Frame, uploads: Uploads) -> None:
+    def __init__(self) -> None:
         super().__init__("service", static_folder=None)
-        self._frame = frame
-        self._uploads = uploads
-        for path in uploads.routes:  # for other methods: what is allowed, and that nothing else is
-            self.add_url_rule(path, path, methods=["POST"])
+        self.is_draining = False
+        self.url_map.merge_slashes = False  # //predict is not a redirect to a host that the client named
 
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `func`: no function here is a coroutine."""
-        return func
+    def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+        """Return a synchronous function that runs the coroutine function `func`."""
 
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer one request."""
-        is_upload = environ["PATH_INFO"] in self._uploads.routes and environ["REQUEST_METHOD"] == "POST"
-        return self._frame.answer(self._uploads if is_upload else self.wsgi_app, environ, start_response)
+        @wraps(func)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return run(func(*args, **kwargs))
+
+        return call
 
 
-def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Flask:
+def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Application:
     """Return the application over its collaborators; it starts nothing and reads no environment."""
-    key = Key(settings)
-    app = Application(Frame(metrics), Uploads(settings, models, metrics, key))
+    app = Application()
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
-    app.extensions["draining"] = lambda: False
+    predictor = Predictor(settings, metrics)
+    observe(app, metrics)
+    admit(app, Key(settings))
     register_problems(app)
-    app.register_blueprint(create_routes(models, metrics))
-    app.register_blueprint(create_v2(settings, models, metrics))
+    app.register_blueprint(create_predict(settings, models, predictor))
+    app.register_blueprint(create_v2(settings, models, predictor))
+    app.register_blueprint(create_status(models, metrics))
     app.register_blueprint(create_openapi(settings))
     app.register_blueprint(create_page())
-
-    @app.before_request
-    def begin() -> None:
-        route = exchange_of(request.environ).route = request.url_rule.rule if request.url_rule else None
-        check_size(request.environ)
-        key.check(route or request.path, request.headers)
-
     return app

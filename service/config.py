@@ -15,8 +15,17 @@ PROJECT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 
 
+# What platforms set, sometimes to nothing.
+EMPTY_IS_DEFAULT = ("HOST", "PORT", "WEB_CONCURRENCY")
+
+
 class SettingsError(Exception):
     """An environment variable has a value that cannot be used."""
+
+
+def _is_service_link(variable: str) -> bool:
+    """Tell whether Kubernetes made a variable of a Service that is called digits."""
+    return variable == "DIGITS_SERVICE_HOST" or variable.startswith(("DIGITS_SERVICE_PORT", "DIGITS_PORT"))
 
 
 def _whole(lowest: int, highest: int) -> Callable[[str], int]:
@@ -84,9 +93,10 @@ def _key(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    if not text or any(character.isspace() for character in text):
-        raise ValueError("an address to listen on, such as 127.0.0.1 or 0.0.0.0")
-    return text
+    bare = text.removeprefix("[").removesuffix("]")
+    if not bare or any(character.isspace() or character in "[]/" for character in bare):
+        raise ValueError("an address to listen on, such as 127.0.0.1, 0.0.0.0 or ::")
+    return bare
 
 
 def _setting(
@@ -104,7 +114,7 @@ class Settings:
     port: int = _setting("PORT", 8080, _whole(1, 65535), "port to listen on")
     workers: int = _setting("WEB_CONCURRENCY", 2, _whole(1, 64), "worker processes")
     threads: int = _setting(
-        "DIGITS_THREADS", 4, _whole(1, 256), "threads of each worker, for requests above 64 KiB"
+        "DIGITS_THREADS", 4, _whole(1, 256), "threads of each worker, which decode large images"
     )
     models_dir: Path = _setting(
         "DIGITS_MODELS_DIR", PROJECT / "models", _folder, "folder of the NAME.npz files"
@@ -120,6 +130,12 @@ class Settings:
     )
     max_image_pixels: int = _setting(
         "DIGITS_MAX_IMAGE_PIXELS", 25_000_000, _whole(64, 1_000_000_000), "largest width x height of an image"
+    )
+    max_decoding_bytes: int = _setting(
+        "DIGITS_MAX_DECODING_BYTES",
+        640 * MEBIBYTE,
+        _whole(1024 * 1024, 1024 * 1024 * MEBIBYTE),
+        "memory that decoding large images may take at once, in all workers together",
     )
     max_batch_images: int = _setting(
         "DIGITS_MAX_BATCH_IMAGES", 256, _whole(1, 10_000), "most images in one batch request"
@@ -172,12 +188,12 @@ class Settings:
         """
         fields = {field.metadata["variable"]: field for field in dataclasses.fields(cls)}
         for variable in environ:
-            if variable.startswith(PREFIX) and variable not in fields:
+            if variable.startswith(PREFIX) and variable not in fields and not _is_service_link(variable):
                 known = ", ".join(name for name in fields if name.startswith(PREFIX))
                 raise SettingsError(f"{variable} is not a setting. Known are {known}")
         values = {}
         for variable, field in fields.items():
-            if variable in environ:
+            if variable in environ and (environ[variable] or variable not in EMPTY_IS_DEFAULT):
                 try:
                     values[field.name] = field.metadata["parse"](environ[variable])
                 except ValueError as error:

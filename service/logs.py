@@ -11,8 +11,6 @@ import sys
 import time
 from typing import Any
 
-from gunicorn.glogging import Logger
-
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -55,13 +53,6 @@ def log_request(level: int, members: dict[str, Any]) -> None:
             sys.stdout.flush()
 
 
-class ServerLog(Logger):
-    """Gunicorn's log, without a line for each request: the application writes that."""
-
-    def access(self, *_: Any) -> None:
-        """Do nothing; gunicorn would put together what no handler takes."""
-
-
 def logging_config(level: str) -> dict[str, Any]:
     """Return the configuration for `logging.config.dictConfig`: everything to stdout, as JSON.
 
@@ -76,7 +67,8 @@ def logging_config(level: str) -> dict[str, Any]:
         },
         "root": {"level": level.upper(), "handlers": ["stdout"]},
         "loggers": {
-            "gunicorn.error": {"level": level.upper(), "handlers": [], "propagate": True},
+            # uvicorn takes over the handlers of this one.
+            "gunicorn.error": {"level": level.upper(), "handlers": ["stdout"], "propagate": False},
             "gunicorn.access": {"handlers": [], "propagate": False},  # the application logs requests itself
         },
     }

@@ -3,21 +3,19 @@
     request, prediction -> counters and histograms -> (files shared by the workers) -> text
 
 With several workers each writes its own memory-mapped files in PROMETHEUS_MULTIPROC_DIR, which has
-to be set before prometheus_client is imported: `service.gunicorn_conf` does. The files are named by
+to be set before prometheus_client is imported: `service.server.gunicorn_conf` does. The files are named by
 worker slot, not by process: a new worker goes on with the counts of the one it replaces, so nothing
 is lost, nothing counted twice, and the folder does not grow.
 """
 
 import os
 import time
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import prometheus_client
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, values
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, values
 from prometheus_client import generate_latest as exposition
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
@@ -66,20 +64,6 @@ def trained_timestamp(training: Mapping[str, Any]) -> float:
     return day.replace(tzinfo=UTC).timestamp()
 
 
-class Histogram(prometheus_client.Histogram):
-    """A histogram that takes several observations at once: each number of it is written once then."""
-
-    def observe_all(self, amounts: Sequence[float]) -> None:
-        """Count observations, at least one."""
-        counts: dict[int, int] = {}
-        for amount in amounts:
-            bucket = bisect_left(self._upper_bounds, amount)
-            counts[bucket] = counts.get(bucket, 0) + 1
-        self._sum.inc(sum(amounts))
-        for bucket, count in counts.items():
-            self._buckets[bucket].inc(count)
-
-
 class Metrics:
     """All collectors of the service; a test hands in a registry of its own."""
 
@@ -93,9 +77,22 @@ class Metrics:
         )
         self.request_duration = Histogram(
             "http_request_duration_seconds",
-            "Time from the first byte handed to the service to the answer.",
+            "Time from the complete head of a request to its answer.",
             ["method", "route"],
             buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.request_queue = Histogram(
+            "http_request_queue_seconds",
+            "Time that the image of a request waited for its turn, of the requests that bring one image.",
+            ["route"],
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.requests_refused = Counter(
+            "digits_requests_refused_total",
+            "Requests refused for their size, their slowness or for lack of room, by reason.",
+            ["reason"],
             registry=self.registry,
         )
         self.requests_in_flight = Gauge(
@@ -106,7 +103,7 @@ class Metrics:
         )
         self.requests_waiting = Gauge(
             "http_requests_waiting",
-            "HTTP requests that have arrived and wait to be answered.",
+            "Images of HTTP requests in flight that wait for their turn.",
             multiprocess_mode="livesum",
             registry=self.registry,
         )
@@ -176,36 +173,49 @@ class Metrics:
         )
         self._versions: dict[str, str] = {}
         # To find the child of a label's value takes longer than to count: those in use are kept here.
-        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram, Histogram]] = {}
         self._predicted: dict[tuple[str, int], Counter] = {}
         self._confidence: dict[str, Histogram] = {}
 
-    def request_answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
-        """Count one request; `route` is the rule that matched it, None for none."""
+    def request_answered(
+        self, method: str, route: str | None, status: int, seconds: float, queue_seconds: float | None
+    ) -> None:
+        """Count one request.
+
+        route: the rule that matched it, None for none. queue_seconds: how long it waited for its turn, where it did.
+        """
         key = (method if method in METHODS else OTHER, route or OTHER, status)
         children = self._answered.get(key)
         if children is None:
             method, route, status = key
-            counter = self.requests.labels(method, route, str(status))
-            children = self._answered[key] = (counter, self.request_duration.labels(method, route))
-        counter, histogram = children
+            children = self._answered[key] = (
+                self.requests.labels(method, route, str(status)),
+                self.request_duration.labels(method, route),
+                self.request_queue.labels(route),
+            )
+        counter, duration, queue = children
         counter.inc()
-        histogram.observe(seconds)
+        duration.observe(seconds)
+        if queue_seconds is not None:
+            queue.observe(queue_seconds)
 
     def predicted(self, model: str, predictions: Sequence[Prediction]) -> None:
         """Count predictions, at least one."""
         if model not in self._confidence:
             self._confidence[model] = self.confidence.labels(model)
-        self._confidence[model].observe_all([prediction.confidence for prediction in predictions])
-        digits = [prediction.digit for prediction in predictions]
-        for digit in set(digits):
-            key = (model, digit)
+        observe = self._confidence[model].observe
+        for prediction in predictions:
+            observe(prediction.confidence)
+            key = (model, prediction.digit)
             if key not in self._predicted:
-                self._predicted[key] = self.predictions.labels(model, str(digit))
-            self._predicted[key].inc(digits.count(digit))
-        refused = sum(not prediction.accepted for prediction in predictions)
-        if refused:
-            self.not_accepted.labels(model).inc(refused)
+                self._predicted[key] = self.predictions.labels(model, str(prediction.digit))
+            self._predicted[key].inc()
+            if not prediction.accepted:
+                self.not_accepted.labels(model).inc()
+
+    def image_rejected(self, reason: str) -> None:
+        """Count an image that got no prediction; reason: the name of its problem."""
+        self.rejections.labels(reason).inc()
 
     def model_changed(self, model: str, classifier: Classifier | None) -> None:
         """Note that a model was loaded, replaced, or (None) removed."""

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from service.model.artifact import ArtifactError, load
 from service.model.classifier import Classifier
-from service.once import Once
 
 logger = logging.getLogger(__name__)
 
@@ -47,20 +46,20 @@ class ModelRegistry:
         default: str,
         on_load: Callable[[str, Classifier | None], None] = lambda name, classifier: None,
         on_failure: Callable[[str], None] = lambda name: None,
-        once: Once | None = None,
     ) -> None:
         """Look into `folder` for models; `default` is the one that answers unless asked otherwise.
 
         on_load is called with a name and its new classifier (None: gone), on_failure with the name
-        of a file that was refused, if `once` has not seen that refused by another worker.
+        of a file that was refused.
         """
         self.folder = folder
         self.default = default
         self._on_load = on_load
         self._on_failure = on_failure
-        self._once = once or Once(None)
         self._classifiers: Mapping[str, Classifier] = {}
         self._seen: dict[str, FileState] = {}
+        self._refused: dict[str, str] = {}
+        self.reports = True  # of several workers that see the same files, one tells of those it refuses
 
     @property
     def ready(self) -> bool:
@@ -99,8 +98,8 @@ class ModelRegistry:
                 self._on_load(name, classifier)
         # A folder that cannot be read at all (unmounted, say) is no reason to forget its models.
         if files:
-            for name in set(self._seen) - set(files):
-                del self._seen[name]
+            for name in (set(self._seen) | set(classifiers)) - set(files):
+                self._seen.pop(name, None)
                 if classifiers.pop(name, None):
                     logger.warning("model removed", extra={"model": name})
                     self._on_load(name, None)
@@ -123,16 +122,26 @@ class ModelRegistry:
             classifier = Classifier(load(path), name)
             classifier.self_check()
         except ArtifactError as error:
-            if self._once.is_first(f"refused {name}", str(state)):
-                kept = name in self._classifiers
-                logger.error(
-                    "model refused",
-                    extra={"model": name, "file": str(path), "reason": str(error), "old_one_serves": kept},
-                )
-                self._on_failure(name)
+            if isinstance(error.__cause__, OSError):
+                del self._seen[name]  # whatever kept it from being read may be over by the next look
+            refusal = f"{state} {error}"
+            if self._refused.get(name) != refusal:
+                self._refused[name] = refusal
+                self._report(name, str(error))
             return None
+        self._refused.pop(name, None)
         logger.info("model loaded", extra={"model": name, "version": classifier.artifact.version})
         return classifier
+
+    def _report(self, name: str, reason: str) -> None:
+        """Log and count a file that was refused."""
+        if not self.reports:
+            return
+        path, kept = str(self.folder / f"{name}.npz"), name in self._classifiers
+        logger.error(
+            "model refused", extra={"model": name, "file": path, "reason": reason, "old_one_serves": kept}
+        )
+        self._on_failure(name)
 
     def watch(self, pause_seconds: float) -> None:
         """Refresh every `pause_seconds` in a daemon thread, for as long as the process lives."""

@@ -20,7 +20,7 @@ from service.inference import Inference, Queue, Taken
 from service.metrics import Metrics
 from service.model.classifier import Prediction
 from service.model.explanation import explain
-from service.preprocessing.decoding import ImageError
+from service.preprocessing.errors import ImageError
 from service.problems import answer_error, describe
 from service.registry import ModelRegistry
 from service.requests import ImageRequest, check_size, flag, many_images, single_image

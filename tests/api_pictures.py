@@ -10,7 +10,7 @@ import schemathesis
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from service.openapi_v2 import v2_schemas
+from service.openapi.v2 import v2_schemas
 from tests.drawing import draw_digit, encode
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")

@@ -22,7 +22,7 @@ from service.config import PROJECT
 from service.model.artifact import load
 from service.model.classifier import Classifier
 from service.model.explanation import explain
-from service.preprocessing.decoding import WORKING_SIDE
+from service.preprocessing.grey import WORKING_SIDE
 from service.preprocessing.normalization import MNIST_GEOMETRY
 from service.preprocessing.pipeline import preprocess
 from tests.drawing import draw_digit, encode

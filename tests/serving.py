@@ -20,7 +20,7 @@ START_SECONDS = 30
 # What the Makefile and the image start.
 COMMAND = [
     sys.executable,
-    *["-m", "gunicorn", "-c", "python:service.gunicorn_conf", "service.wsgi:application"],
+    *["-m", "gunicorn", "-c", "python:service.server.gunicorn_conf", "service.wsgi:application"],
 ]
 
 

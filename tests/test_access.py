@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
 
-from service.access import key_of
+from service.api.auth import key_of
 from service.app import create_app
 from service.config import Settings
 from service.metrics import Metrics
@@ -97,7 +97,7 @@ def test_the_key_is_compared_in_constant_time(client, monkeypatch):
         compared.append((given, wanted))
         return False
 
-    monkeypatch.setattr("service.access.hmac.compare_digest", compare)
+    monkeypatch.setattr("service.api.auth.hmac.compare_digest", compare)
     assert ask(client, **{"X-API-Key": "wrong"}).status_code == 401
     assert compared == [(b"wrong", KEY.encode())]  # and its word is the last
     assert ask(client, **{"X-API-Key": KEY.encode().decode("latin-1")}).status_code == 401

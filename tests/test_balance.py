@@ -8,7 +8,7 @@ from pathlib import Path
 import requests
 
 from service import balance
-from service.balance import Balance
+from service.server.balance import Balance
 from tests.drawing import digit_png
 from tests.serving import Server, running_service, wait_until
 from tests.sockets import connect, open_connections

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from service.preprocessing.decoding import FORMATS, BrokenImageError, TooManyPixelsError, decode
+from service.preprocessing.decoding import FORMATS, decode
 from service.preprocessing.decoding import _check_size as check_size
+from service.preprocessing.errors import BrokenImageError, TooManyPixelsError
 from tests.drawing import draw_digit, encode
 from tests.serving import Server
 

@@ -221,5 +221,5 @@ def test_a_body_that_nobody_reads_ends_the_connection_where_it_is_framed_wrongly
     wrong = b"POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     wrong += chunked(b"abc", end=b"0\r\nContent-Length: 5\r\n\r\n")
     right = wrong.replace(b"Content-Length: 5\r\n", b"")
-    assert [answer.status for answer in exchange(service, wrong + GET)] == [404]
+    assert [answer.status for answer in exchange(service, wrong + GET)] == [400]
     assert [answer.status for answer in exchange(service, right + GET)] == [404, 200]

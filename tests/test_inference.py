@@ -10,11 +10,10 @@ from PIL import Image
 
 from service import inference as module
 from service.config import Settings
-from service.inference import Inference, Queue
 from service.metrics import Metrics
 from service.model.artifact import load
 from service.model.classifier import Classifier
-from service.preprocessing.decoding import BrokenImageError
+from service.preprocessing import BrokenImageError
 from service.preprocessing.pipeline import preprocess
 from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import MODELS

@@ -12,12 +12,12 @@ import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from prometheus_client import CollectorRegistry
 
-from service.access import open_routes
+from service.api.auth import open_routes
+from service.api.problems import STATUSES, problem_type
 from service.app import create_app
 from service.config import Settings
 from service.metrics import Metrics
-from service.openapi import describe_api, describe_service
-from service.problems import STATUSES, problem_type
+from service.openapi.document import describe_api, describe_service
 from service.registry import ModelRegistry
 from tests.serving import PROJECT, Server
 

@@ -5,7 +5,7 @@ import re
 import pytest
 import requests
 
-from service.page import FOLDER, HEADERS
+from service.api.page import FOLDER, HEADERS
 from tests.serving import Server
 
 FILES = sorted(path.name for path in FOLDER.iterdir())

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from service.api.problems import STATUSES, problem_type
 from service.app import create_app
 from service.config import PROJECT, Settings
 from service.metrics import Metrics
 from service.model.artifact import load
-from service.problems import STATUSES, problem_type
 from service.registry import ModelRegistry
 from tests.serving import MODELS
 from trainer.parser import build_parser

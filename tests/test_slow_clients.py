@@ -91,7 +91,7 @@ def test_clients_that_hang_up_halfway_leave_nothing_behind(server):
         with connect(server) as connection:
             connection.sendall(post(IMAGE)[:-300])
     ask(server)
-    wait_until(lambda: server.metric("http_requests_in_flight") == 1, "only the scrape in flight")
+    wait_until(lambda: server.metric("http_requests_in_flight") == 0, "nothing in flight")
 
 
 def test_a_client_that_is_told_to_close_and_stays_delays_nobody(server, open_many):

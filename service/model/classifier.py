@@ -13,7 +13,7 @@ import numpy as np
 
 from service.model.artifact import Artifact, ArtifactError
 from service.model.network import forward, sigmoid, softmax
-from service.preprocessing.decoding import ImageError
+from service.preprocessing.errors import ImageError
 from service.preprocessing.pipeline import preprocess_grey
 
 # Float32 sums in another order (other BLAS, other batch size) differ by less than this.

@@ -1,35 +1,48 @@
 """Pictures as people send them -> the pixels that a network sees.
 
 Everything between the bytes of an image file and an MNIST-like picture lives here: decoding, telling paper
-from ink, cleaning, cutting out, scaling and centering. No HTTP, no model, nothing but NumPy and Pillow.
-Start reading in `pipeline.py`.
+from ink, cleaning, cutting out, scaling and centering. It holds no state, no lock and no thread, knows
+neither HTTP nor models, and needs only NumPy and Pillow. Start reading in `pipeline.py`.
 """
 
 from service.preprocessing.decoding import (
     DEFAULT_MAX_PIXELS,
+    FORMATS,
+    OpenedImage,
+    decode,
+    open_image,
+)
+from service.preprocessing.errors import (
+    BlankImageError,
     BrokenImageError,
     EmptyImageError,
     ImageError,
-    NoMemoryError,
     TooManyPixelsError,
     UnsupportedFormatError,
+    error_name,
 )
-from service.preprocessing.ink import BlankImageError
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
 from service.preprocessing.pipeline import preprocess, preprocess_grey
+from service.preprocessing.trace import Trace, no_trace
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "DIGITS_GEOMETRY",
+    "FORMATS",
     "MNIST_GEOMETRY",
     "BlankImageError",
     "BrokenImageError",
     "EmptyImageError",
     "Geometry",
     "ImageError",
-    "NoMemoryError",
+    "OpenedImage",
     "TooManyPixelsError",
+    "Trace",
     "UnsupportedFormatError",
+    "decode",
+    "error_name",
+    "no_trace",
+    "open_image",
     "preprocess",
     "preprocess_grey",
 ]

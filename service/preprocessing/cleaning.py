@@ -7,7 +7,7 @@ pieces -> the digit's own: no specks, frames, neighbours, or things cut by the p
 import numpy as np
 
 from service.preprocessing.components import Boxes, Components, find_runs
-from service.preprocessing.trace import Tell, counted, nobody
+from service.preprocessing.trace import Trace, counted, no_trace
 
 # In smaller pictures a line is as thick as a stroke.
 MIN_RULED_SIDE = 48
@@ -21,10 +21,10 @@ SPECK_SHARE = 0.03
 NEAR_SHARE = 0.25
 
 
-def erase_lines(darkness: np.ndarray, faint: float, tell: Tell = nobody) -> np.ndarray:
+def erase_lines(darkness: np.ndarray, faint: float, trace: Trace = no_trace) -> np.ndarray:
     """Return darkness without the ruled lines that cross the picture from side to side.
 
-    darkness: (height, width) float32. faint: where ink begins. tell: gets what was done.
+    darkness: (height, width) float32. faint: where ink begins. trace: gets what was done.
     """
     if min(darkness.shape) < MIN_RULED_SIDE:
         return darkness
@@ -34,7 +34,7 @@ def erase_lines(darkness: np.ndarray, faint: float, tell: Tell = nobody) -> np.n
     lines = ruled_lines(mask) | ruled_lines(mask.T).T
     if not lines.any():
         return darkness
-    tell("ruled lines erased")
+    trace("ruled lines erased")
     return np.where(lines, np.float32(0), darkness)
 
 
@@ -59,7 +59,7 @@ def ruled_lines(mask: np.ndarray) -> np.ndarray:
 
 
 def crosses(mask: np.ndarray) -> bool:
-    """Tell whether a mask, (height, width) bool, holds something at its left edge and at its right one."""
+    """Trace whether a mask, (height, width) bool, holds something at its left edge and at its right one."""
     return bool(mask[:, 0].any() and mask[:, -1].any())
 
 
@@ -72,10 +72,10 @@ def long_runs(mask: np.ndarray, length: int) -> np.ndarray:
     return result
 
 
-def digit_pieces(pieces: Components, tell: Tell = nobody) -> np.ndarray:
+def digit_pieces(pieces: Components, trace: Trace = no_trace) -> np.ndarray:
     """Return which pieces belong to the digit, (count,) bool: the largest, and what lies near it.
 
-    tell: gets what was dropped.
+    trace: gets what was dropped.
     """
     mass = pieces.mass
     if len(mass) <= 1 or mass.max() <= 0:
@@ -98,17 +98,17 @@ def digit_pieces(pieces: Components, tell: Tell = nobody) -> np.ndarray:
         keep &= ~cut
     keep &= ~surrounding(pieces.boxes, main)
     if not keep.all():
-        _tell_dropped(pieces, keep, main, tell)
+        _trace_dropped(pieces, keep, main, trace)
     return keep
 
 
-def _tell_dropped(pieces: Components, keep: np.ndarray, main: int, tell: Tell) -> None:
-    """Tell how many pieces of which kind do not belong to the digit, whose largest is `main`."""
+def _trace_dropped(pieces: Components, keep: np.ndarray, main: int, trace: Trace) -> None:
+    """Trace how many pieces of which kind do not belong to the digit, whose largest is `main`."""
     around = surrounding(pieces.boxes, main)
     speck = pieces.mass < SPECK_SHARE * pieces.mass[main]
     for kind, name in ((around, "frame"), (speck & ~around, "speck"), (~speck & ~around, "other piece")):
         if count := int(np.count_nonzero(kind & ~keep)):
-            tell(f"{counted(count, name)} dropped")
+            trace(f"{counted(count, name)} dropped")
 
 
 def surrounding(boxes: Boxes, index: int) -> np.ndarray:
@@ -118,7 +118,7 @@ def surrounding(boxes: Boxes, index: int) -> np.ndarray:
 
 
 def is_frame(pieces: Components, index: int) -> bool:
-    """Tell whether a piece is a box drawn around others: its ink lies along its own outline."""
+    """Trace whether a piece is a box drawn around others: its ink lies along its own outline."""
     top, bottom, left, right = pieces.boxes
     inside = (
         (top > top[index])

@@ -13,7 +13,7 @@ import numpy as np
 
 from service.preprocessing.cleaning import digit_pieces, erase_lines
 from service.preprocessing.components import Components
-from service.preprocessing.decoding import ImageError
+from service.preprocessing.errors import BlankImageError
 from service.preprocessing.paper import (
     ascending,
     even_darkness,
@@ -22,17 +22,13 @@ from service.preprocessing.paper import (
     median_distance,
     otsu_threshold,
 )
-from service.preprocessing.trace import Tell, nobody
+from service.preprocessing.trace import Trace, no_trace
 
 # Less contrast than this, of 255, is paper grain or compression, not writing.
 MIN_CONTRAST = 12
 # Ink must stand this many standard deviations of the paper's noise above it.
 MIN_SIGNAL_TO_NOISE = 3.0
 MIN_EVEN_SIGNAL_TO_NOISE = 6.0
-
-
-class BlankImageError(ImageError):
-    """The image has no ink to classify."""
 
 
 class Levels(NamedTuple):
@@ -43,16 +39,16 @@ class Levels(NamedTuple):
     full: float
 
 
-def extract_ink(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
+def extract_ink(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
     """Return the ink of the digit, (height, width) float32 in [0, 1], background exactly 0.
 
-    grey: (height, width) float32 in [0, 255], dark on light or light on dark. tell: gets what was
+    grey: (height, width) float32 in [0, 255], dark on light or light on dark. trace: gets what was
     done. Raises BlankImageError if nothing stands out from the background.
     """
-    darkness, levels = _darkness_and_levels(grey, tell)
-    darkness = erase_lines(darkness, levels.faint, tell)
+    darkness, levels = _darkness_and_levels(grey, trace)
+    darkness = erase_lines(darkness, levels.faint, trace)
     pieces = Components(darkness > levels.faint, darkness, above=levels.solid)
-    keep = digit_pieces(pieces, tell)
+    keep = digit_pieces(pieces, trace)
     kept = np.count_nonzero(keep)
     if not kept:
         raise BlankImageError("Nothing in the image looks like writing. Send one with a digit on it.")
@@ -64,7 +60,7 @@ def extract_ink(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
     return ink
 
 
-def _darkness_and_levels(grey: np.ndarray, tell: Tell) -> tuple[np.ndarray, Levels]:
+def _darkness_and_levels(grey: np.ndarray, trace: Trace) -> tuple[np.ndarray, Levels]:
     """Return how much darker than its paper each pixel is, and from where on that is ink."""
     steps: list[str] = []
     try:
@@ -77,7 +73,7 @@ def _darkness_and_levels(grey: np.ndarray, tell: Tell) -> tuple[np.ndarray, Leve
         darkness = even_darkness(grey, steps.append)
         levels = ink_levels(darkness, MIN_EVEN_SIGNAL_TO_NOISE)
     for step in steps:
-        tell(step)
+        trace(step)
     return darkness, levels
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from service.preprocessing.trace import Tell, nobody
+from service.preprocessing.trace import Trace, no_trace
 
 # A border within this many grey values is one colour.
 FLAT_RANGE = 2
@@ -27,11 +27,11 @@ REACH = LIGHT_GRID // 8 * 2 + 1
 ROOM = REACH // 2 + (REACH + 2) // 2 + 1
 
 
-def ink_darkness(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
+def ink_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
     """Return how much darker than its paper each pixel is, (height, width) float32.
 
     Light ink on dark counts as dark ink on light. Paper is around 0, with its noise on either side.
-    tell: gets what was done.
+    trace: gets what was done.
     """
     outermost = ascending(border(grey))
     tenth = outermost.size // 10
@@ -39,29 +39,29 @@ def ink_darkness(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
         contrast = outermost[outermost.size // 2] - grey  # one colour all around: that is the paper
         if contrast.sum() >= 0:
             return contrast
-        tell(TURNED)
+        trace(TURNED)
         return -contrast
     tiles = _coarse(grey)
     if is_light_on_dark(tiles.astype(np.float32)):
-        tell(TURNED)
+        trace(TURNED)
         grey, tiles = 255 - grey, 255 - tiles
     light = paper_light(tiles, grey.shape).clip(1, 255)  # np.maximum takes three times as long
     if light.max() - light.min() > UNEVEN_RANGE + 0.01:
-        tell("uneven light evened out")
+        trace("uneven light evened out")
     darkness = np.divide(grey, light, out=light)
     np.subtract(1, darkness, out=darkness)
     darkness *= 255
     return darkness
 
 
-def even_darkness(grey: np.ndarray, tell: Tell = nobody) -> np.ndarray:
+def even_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
     """Return how much darker than one common level of the paper each pixel is, float32.
 
-    tell: gets what was done.
+    trace: gets what was done.
     """
     dark = grey < otsu_threshold(ascending(grey))
     if background_is_dark(dark):
-        tell(TURNED)
+        trace(TURNED)
         grey, dark = 255 - grey, ~dark
     return np.float32(median(ascending(grey[~dark]))) - grey if not dark.all() else np.zeros_like(grey)
 
@@ -112,7 +112,7 @@ def border(grey: np.ndarray) -> np.ndarray:
 
 
 def is_light_on_dark(grey: np.ndarray) -> bool:
-    """Tell paper from ink by the outermost pixels of a picture, (height, width) float32.
+    """Trace paper from ink by the outermost pixels of a picture, (height, width) float32.
 
     A curved surface through the picture is taken out first, so that dark corners are not mistaken
     for dark paper.
@@ -135,7 +135,7 @@ def _curved_surfaces(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def background_is_dark(dark: np.ndarray) -> bool:
-    """Tell whether the paper is the dark side, from a (height, width) bool of what is dark.
+    """Trace whether the paper is the dark side, from a (height, width) bool of what is dark.
 
     The border decides; where a tight crop leaves it half ink, the larger side is the paper.
     """

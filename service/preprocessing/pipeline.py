@@ -12,7 +12,7 @@ from service.preprocessing.decoding import DEFAULT_MAX_PIXELS, decode
 from service.preprocessing.ink import extract_ink
 from service.preprocessing.normalization import Geometry, is_normal, normalize
 from service.preprocessing.paper import ascending, border, median
-from service.preprocessing.trace import Tell, nobody
+from service.preprocessing.trace import Trace, no_trace
 
 
 def preprocess(
@@ -27,32 +27,32 @@ def preprocess(
     step, also where an error ended it. Raises an ImageError: EmptyImageError,
     UnsupportedFormatError, TooManyPixelsError, BrokenImageError or BlankImageError.
     """
-    tell = nobody if steps is None else steps.append
-    return preprocess_grey(decode(data, max_pixels, tell), geometry, tell)
+    trace = no_trace if steps is None else steps.append
+    return preprocess_grey(decode(data, max_pixels, trace), geometry, trace)
 
 
-def preprocess_grey(grey: np.ndarray, geometry: Geometry, tell: Tell = nobody) -> np.ndarray:
+def preprocess_grey(grey: np.ndarray, geometry: Geometry, trace: Trace = no_trace) -> np.ndarray:
     """Return pixels, (side * side,) float32, of a decoded picture.
 
-    grey: (height, width), uint8 or float32 in [0, 255], dark on light or light on dark. tell: gets
+    grey: (height, width), uint8 or float32 in [0, 255], dark on light or light on dark. trace: gets
     what was done. Raises BlankImageError.
     """
     grey = np.asarray(grey, np.float32)
-    ready = already_normal(grey, geometry, tell)
-    return ready if ready is not None else frame(extract_ink(grey, tell), geometry, tell)
+    ready = already_normal(grey, geometry, trace)
+    return ready if ready is not None else frame(extract_ink(grey, trace), geometry, trace)
 
 
-def frame(ink: np.ndarray, geometry: Geometry, tell: Tell = nobody) -> np.ndarray:
+def frame(ink: np.ndarray, geometry: Geometry, trace: Trace = no_trace) -> np.ndarray:
     """Return pixels, (side * side,) float32, of ink, (height, width) float32 in [0, 1], background 0."""
-    tell(f"cut out and scaled to fit {geometry.digit_side} x {geometry.digit_side} pixels")
+    trace(f"cut out and scaled to fit {geometry.digit_side} x {geometry.digit_side} pixels")
     if geometry.margin:
-        tell(f"centred by its mass in {geometry.side} x {geometry.side}")
+        trace(f"centred by its mass in {geometry.side} x {geometry.side}")
     elif ink.shape != (geometry.side, geometry.side):
-        tell("set upright, with strokes as bold as those of the 8x8 digits")
+        trace("set upright, with strokes as bold as those of the 8x8 digits")
     return normalize(ink[None], geometry)[0]
 
 
-def already_normal(grey: np.ndarray, geometry: Geometry, tell: Tell = nobody) -> np.ndarray | None:
+def already_normal(grey: np.ndarray, geometry: Geometry, trace: Trace = no_trace) -> np.ndarray | None:
     """Return the pixels, (side * side,), of a picture that already is what `normalize` makes, or None.
 
     grey: (height, width) float32 in [0, 255].
@@ -68,5 +68,5 @@ def already_normal(grey: np.ndarray, geometry: Geometry, tell: Tell = nobody) ->
     has_paper = geometry.margin or ink.min() <= 0  # what is smaller than its frame has some around it
     if not has_paper:
         return None
-    tell("ink taken as it is: already cut out, scaled and centred")
+    trace("ink taken as it is: already cut out, scaled and centred")
     return ink.reshape(-1)

@@ -1,19 +1,25 @@
-"""What preprocessing did to a picture, in words, for whoever asks.
+"""What preprocessing did to a picture, in words.
 
-each step -> tell("ruled lines erased") -> a list, or nobody
+each step -> trace("ruled lines erased") -> a list, or nothing
 
-Every function on the road takes a `tell` and calls it with a sentence about what it has just done.
+Every function of this package that decides something takes a `trace` and calls it with a sentence about
+what it has just done.
 """
 
 from collections.abc import Callable
 
-Tell = Callable[[str], object]
+Trace = Callable[[str], object]
 
 
-def nobody(step: str) -> None:
-    """Listen to no step: most callers want the pixels alone."""
+def no_trace(step: str) -> None:
+    """Ignore a step: most callers want only the pixels."""
 
 
 def counted(count: int, thing: str) -> str:
     """Return "1 speck" or "2 specks"."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+# Former names, until no caller uses them.
+Tell = Trace
+nobody = no_trace

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, abort, request
 
-FOLDER = Path(__file__).resolve().parent / "static"
+FOLDER = Path(__file__).resolve().parent.parent / "static"
 
 HEADERS = {
     "Content-Security-Policy": (

@@ -7,32 +7,30 @@ Errors are {"error": "..."} instead of problems, as the protocol has it. Protoco
 kserve/open-inference-protocol, specification/protocol/inference_rest.md.
 """
 
-import base64
+import asyncio
 import gzip
 import json
-import re
 import zlib
 from typing import Any
 
 import numpy as np
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
+from service.api.observability import record_of
+from service.api.problems import BrokenBodyError, describe
+from service.api.status import check_ready
+from service.api.uploads import PARSED_AT_ONCE, decode_base64, inflated_body
+from service.api.v2_tensors import InferenceRequest, Output, TensorError, read_request, write_outputs
 from service.config import Settings
-from service.exchange import exchange_of
-from service.inference import Inference, Queue, Taken
-from service.metrics import Metrics
 from service.model.classifier import Classifier, Prediction
-from service.preprocessing.decoding import ImageError
-from service.problems import describe
-from service.registry import ModelRegistry, NoModelError, UnknownModelError
-from service.v2_tensors import Output, TensorError, read_request, write_outputs
+from service.predictor import Outcome, Predictor
+from service.preprocessing import ImageError
+from service.registry import ModelRegistry, UnknownModelError
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository(index)"]
 OUTPUTS = ("digit", "probabilities", "accepted")
 VERSION = "1.0.0"
-# JSON strings cannot hold a file, so there it comes as base64; no image file consists of these alone.
-BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 WORTH_COMPRESSING = 1024  # bytes; below, they fit one packet either way
 
 
@@ -44,10 +42,9 @@ class V2Error(Exception):
         self.status = status
 
 
-def create_v2(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Blueprint:
+def create_v2(settings: Settings, models: ModelRegistry, predictor: Predictor) -> Blueprint:
     """Return the protocol's routes over the same collaborators as the others."""
     v2 = Blueprint("v2", __name__, url_prefix="/v2")
-    inference = Inference(settings, metrics)
 
     def find(name: str, version: str | None) -> Classifier:
         classifier = models.get(name)
@@ -68,9 +65,7 @@ def create_v2(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Bl
 
     @v2.get("/health/ready")
     def ready() -> dict[str, bool]:
-        if current_app.extensions["draining"]():
-            raise NoModelError("The process is shutting down. Send the request again; another one answers.")
-        models.get()
+        check_ready(models)
         return {"live": True, "ready": True}
 
     @v2.get("/models")
@@ -96,22 +91,22 @@ def create_v2(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Bl
 
     @v2.post("/models/<name>/infer")
     @v2.post("/models/<name>/versions/<version>/infer")
-    def infer(name: str, version: str | None = None) -> Response:
+    async def infer(name: str, version: str | None = None) -> Response:
         classifier = find(name, version)
-        exchange_of(request.environ).noted["model_version"] = classifier.artifact.version
-        asked = read_request(_body(settings.max_upload_bytes), request.headers.get(HEADER_LENGTH))
+        record_of(request.environ).notes["model_version"] = classifier.artifact.version
+        asked = await _read()
         wanted = asked.outputs or [Output(each, asked.binary, 0) for each in OUTPUTS]
         for output in wanted:
             if output.name not in OUTPUTS:
                 raise TensorError(f"There is no output {output.name!r}. There are {', '.join(OUTPUTS)}.")
-        values = _values(_predictions(asked.inputs, classifier))
+        values = _values(await _predictions(asked.inputs, classifier))
         outputs, raw = write_outputs([(output, values[output.name]) for output in wanted])
         answer: dict[str, Any] = {"model_name": classifier.name, "model_version": classifier.artifact.version}
         if asked.id is not None:
             answer["id"] = asked.id
         return _respond(answer | {"outputs": outputs}, raw)
 
-    def _predictions(inputs: Any, classifier: Classifier) -> list[Prediction]:
+    async def _predictions(inputs: Any, classifier: Classifier) -> list[Prediction]:
         if len(inputs) != 1 or next(iter(inputs)) not in ("pixels", "image"):
             raise TensorError(
                 f"The inputs are {', '.join(sorted(inputs))}. Send one, either 'pixels' or 'image'."
@@ -124,18 +119,11 @@ def create_v2(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Bl
         if not len(array):
             raise TensorError("The shape begins with 0: there is no image in the request.")
         if name == "pixels":
-            return inference.classify(check_pixels(array, classifier), classifier)
+            return await predictor.classify(check_pixels(array, classifier), classifier)
         if array.dtype != object or array.ndim != 1:
             raise TensorError("'image' must be BYTES of shape [n], each element the bytes of an image file.")
-        queue = Queue(settings.max_batch_images)
-        images = [inference.take(_plain(image), classifier, queue=queue) for image in array]
-        return [_result(index, taken) for index, taken in enumerate(images)]
-
-    def _result(index: int, taken: Taken) -> Prediction:
-        try:
-            return inference.result(taken)
-        except ImageError as error:
-            raise V2Error(f"Image {index}: {error}", describe(error)["status"]) from error
+        outcomes = await predictor.predict_many([_plain(image) for image in array], classifier)
+        return [_prediction(index, outcome) for index, outcome in enumerate(outcomes)]
 
     v2.register_error_handler(TensorError, lambda error: _refuse(str(error), 400))
     v2.register_error_handler(V2Error, lambda error: _refuse(str(error), error.status))
@@ -161,9 +149,28 @@ def model_metadata(classifier: Classifier) -> dict[str, Any]:
     }
 
 
+async def _read() -> InferenceRequest:
+    """Return the request at hand taken apart, by a thread where it is large."""
+
+    def read() -> InferenceRequest:
+        return read_request(inflated_body(), request.headers.get(HEADER_LENGTH))
+
+    is_small = 0 <= (request.content_length or -1) <= PARSED_AT_ONCE
+    return read() if is_small else await asyncio.to_thread(read)
+
+
+def _prediction(index: int, outcome: Outcome | ImageError) -> Prediction:
+    if isinstance(outcome, ImageError):
+        raise V2Error(f"Image {index}: {outcome}", describe(outcome)["status"]) from outcome
+    return outcome.prediction
+
+
 def _plain(image: bytes) -> bytes:
-    """Return the bytes of an image file, which clients send as they are or in base64."""
-    return base64.b64decode(image) if BASE64.fullmatch(image) else image
+    """Return the bytes of an image file, which clients send as they are or in base64, as JSON strings have to."""
+    try:
+        return decode_base64(image) or image  # no image file consists of base64's characters alone
+    except BrokenBodyError:
+        return image
 
 
 def check_pixels(array: np.ndarray, classifier: Classifier) -> np.ndarray:
@@ -193,29 +200,8 @@ def _values(predictions: list[Prediction]) -> dict[str, np.ndarray]:
     }
 
 
-def _body(limit: int) -> bytes:
-    """Return the body, inflated where it came compressed, never more than `limit` bytes of it."""
-    body = request.get_data(cache=False)
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding == "identity":
-        return body
-    if encoding not in ("gzip", "deflate"):
-        raise V2Error(f"The content encoding is {encoding[:20]!r}; gzip and deflate can be read.", 415)
-    # 31: gzip's frame; 15: zlib's, which HTTP calls deflate.
-    inflater = zlib.decompressobj(31 if encoding == "gzip" else 15)
-    try:
-        content = inflater.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise V2Error(f"The body is not {encoding}: {error}.") from error
-    if len(content) > limit:
-        raise V2Error(f"The inflated body is larger than {limit} bytes. Send fewer images.", 413)
-    if not inflater.eof:
-        raise V2Error(f"The body, {encoding}, is cut short.")
-    return content
-
-
 def _refuse(message: str, status: int) -> Response:
-    exchange_of(request.environ).noted["problem"] = "v2-request"
+    record_of(request.environ).problem = "v2-request"
     return Response(json.dumps({"error": message}), status, content_type="application/json")
 
 

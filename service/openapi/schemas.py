@@ -1,19 +1,19 @@
 """The shapes of what the service answers, for its API description.
 
--> schemas for service.openapi
+-> schemas for service.openapi.document
 """
 
 from typing import Any
 
-from service.preprocessing.decoding import (
+from service.api.problems import problem_type
+from service.budget import NoMemoryError
+from service.preprocessing import (
+    BlankImageError,
     BrokenImageError,
     EmptyImageError,
-    NoMemoryError,
     TooManyPixelsError,
     UnsupportedFormatError,
 )
-from service.preprocessing.ink import BlankImageError
-from service.problems import problem_type
 
 JsonObject = dict[str, Any]
 

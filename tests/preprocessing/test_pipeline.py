@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from service.preprocessing.ink import BlankImageError
+from service.preprocessing.errors import BlankImageError
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY
 from service.preprocessing.pipeline import preprocess, preprocess_grey
 from tests.drawing import draw_digit, encode

@@ -11,13 +11,8 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 
-from service.access import key_of, open_routes
-from service.config import Settings
-from service.openapi_access import guard
-from service.openapi_schemas import IMAGE_ERRORS, reference, schemas
-from service.openapi_v2 import v2_paths, v2_schemas
-from service.preprocessing.decoding import FORMATS
-from service.problems import (
+from service.api.auth import key_of, open_routes
+from service.api.problems import (
     STATUSES,
     InvalidParameterError,
     MissingImageError,
@@ -26,6 +21,11 @@ from service.problems import (
     UnsupportedContentTypeError,
     problem_type,
 )
+from service.config import Settings
+from service.openapi.schemas import IMAGE_ERRORS, reference, schemas
+from service.openapi.security import guard
+from service.openapi.v2 import v2_paths, v2_schemas
+from service.preprocessing.decoding import FORMATS
 from service.registry import NoModelError, UnknownModelError
 
 JsonObject = dict[str, Any]

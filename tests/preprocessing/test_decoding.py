@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.preprocessing.decoding import (
-    FORMATS,
+from service.preprocessing.decoding import FORMATS, decode
+from service.preprocessing.errors import (
     BrokenImageError,
     EmptyImageError,
     ImageError,
     TooManyPixelsError,
     UnsupportedFormatError,
-    decode,
 )
 from tests.drawing import draw_digit, encode
 from tests.serving import PROJECT

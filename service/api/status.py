@@ -10,9 +10,9 @@ from service.model.classifier import Classifier
 from service.registry import ModelRegistry, NoModelError
 
 
-def create_routes(models: ModelRegistry, metrics: Metrics) -> Blueprint:
+def create_status(models: ModelRegistry, metrics: Metrics) -> Blueprint:
     """Return the routes over the service's collaborators."""
-    routes = Blueprint("service", __name__)
+    routes = Blueprint("status", __name__)
 
     @routes.get("/models")
     def list_models() -> dict[str, Any]:
@@ -35,12 +35,17 @@ def create_routes(models: ModelRegistry, metrics: Metrics) -> Blueprint:
 
     @routes.get("/readyz")
     def readyz() -> dict[str, str]:
-        if current_app.extensions["draining"]():
-            raise NoModelError("The process is shutting down. Send the request again; another one answers.")
-        models.get()
+        check_ready(models)
         return {"status": "ready"}
 
     return routes
+
+
+def check_ready(models: ModelRegistry) -> None:
+    """Raise NoModelError unless the default model is loaded and the process is not about to end."""
+    if current_app.is_draining:
+        raise NoModelError("The process is shutting down. Send the request again; another one answers.")
+    models.get()
 
 
 def summary(classifier: Classifier) -> dict[str, Any]:

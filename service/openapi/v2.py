@@ -1,6 +1,6 @@
 """The part of the API description that covers the Open Inference Protocol under /v2.
 
--> paths and schemas for service.openapi
+-> paths and schemas for service.openapi.document
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """Gunicorn's settings, from the same environment as everything else.
 
-    gunicorn -c python:service.gunicorn_conf service.wsgi:application
+    gunicorn -c python:service.server.gunicorn_conf service.wsgi:application
 
 Runs in the master before the application is imported. The application is loaded once, before the
 fork, so that the workers share the weights' memory; threads start only after it.
@@ -10,15 +10,17 @@ import contextlib
 import ctypes
 import itertools
 import logging
+import math
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from service.config import Settings, SettingsError
-from service.logs import ServerLog, logging_config
+from service.logs import logging_config
 
 try:
     _settings = Settings.from_env()
@@ -32,9 +34,8 @@ if _folder_is_ours:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="digits-metrics-")
 _folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 _folder.mkdir(parents=True, exist_ok=True)
-for _pattern in ("*.db", "seen-*"):
-    for _file in _folder.glob(_pattern):
-        _file.unlink()
+for _file in _folder.glob("*.db"):
+    _file.unlink()
 
 # BLAS counts the machine's cores, not the container's, and the product of one row gains nothing
 # from a second thread.
@@ -50,26 +51,35 @@ with contextlib.suppress(OSError, AttributeError):  # another C library
     _mallopt(_M_TRIM_THRESHOLD := -1, 8 * 1024 * 1024)
     _mallopt(_M_TOP_PAD := -2, 1024 * 1024)
 
-bind = f"{_settings.host}:{_settings.port}"
+bind = (
+    f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+)
 workers = _settings.workers
-worker_class = "service.worker.PatientWorker"  # gthread, but a slow client holds a socket alone
-threads = _settings.threads
+worker_class = "service.server.worker.Worker"
+reuse_port = True  # a socket for each worker, or one of them may get all connections
 preload_app = True
 keepalive = 75  # longer than the 60 s of common load balancers, which reuse connections
-timeout = 30  # a worker whose main loop is silent this long is replaced
-graceful_timeout = _settings.graceful_timeout_seconds
+timeout = 30  # a worker whose event loop is silent this long is replaced
+graceful_timeout = _settings.graceful_timeout_seconds + math.ceil(_settings.drain_seconds) + 2
 control_socket_disable = True
-# Nothing here depends on a client's scheme or address: nobody's word on them is taken, nor looked for.
-forwarded_allow_ips = "*"
-secure_scheme_headers: dict[str, str] = {}
-forwarder_headers = ""
 _memory = "/dev/shm"  # noqa: S108 - the heartbeat file is unlinked as soon as it is open  # nosec B108
 worker_tmp_dir = _memory if os.access(_memory, os.W_OK) else None  # on a disk a heartbeat can block
-logger_class = ServerLog
 loglevel = _settings.log_level
 logconfig_dict = logging_config(_settings.log_level)
 logging.raiseExceptions = False  # a full or closed stdout must not stop answers
 proc_name = "digits"
+
+
+def on_starting(server: Any) -> None:
+    """Stop with one line where the port is taken; sockets that share a port would not notice."""
+    try:
+        with socket.create_server(
+            (_settings.host, _settings.port),
+            family=socket.AF_INET6 if ":" in _settings.host else socket.AF_INET,
+        ):
+            pass
+    except OSError as error:
+        sys.exit(f"digits: cannot listen on {bind}: {error.strerror or error}.")
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -84,8 +94,11 @@ def post_fork(server: Any, worker: Any) -> None:
     libtiff prints what it thinks of a stranger's tags, past the log and so not as JSON.
     """
     from service.metrics import set_worker_slot
+    from service.server.protocol import Protocol
 
     set_worker_slot(worker.slot)
+    Protocol.balance.slot = worker.slot
+    Protocol.max_connections = worker.cfg.worker_connections
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -93,10 +106,11 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Start the worker's watch over the model files."""
+    """Put the application behind ASGI, and begin what each worker does."""
     from service.wsgi import start_worker
 
-    start_worker(draining=lambda: not worker.alive)
+    worker.serve(worker.wsgi, _settings)
+    start_worker(worker.slot)
 
 
 def when_ready(server: Any) -> None:
@@ -108,8 +122,8 @@ def when_ready(server: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     """Drop the gauges of a worker that ended."""
-    from service.balance import forget
     from service.metrics import forget_worker
+    from service.server.balance import forget
 
     forget(worker.slot)
     forget_worker(worker.slot)

@@ -7,25 +7,24 @@ An exception's first docstring line is the title and never changes; its message 
 
 import json
 import logging
-import re
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, request
-from gunicorn.http.errors import ParseException
-from werkzeug import Request, Response
+from werkzeug import Response
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from service.exchange import exchange_of
-from service.preprocessing.decoding import (
+from service.api.observability import record_of
+from service.budget import NoMemoryError
+from service.preprocessing import (
+    BlankImageError,
     BrokenImageError,
     EmptyImageError,
     ImageError,
-    NoMemoryError,
     TooManyPixelsError,
     UnsupportedFormatError,
+    error_name,
 )
-from service.preprocessing.ink import BlankImageError
 from service.registry import ModelError, NoModelError, UnknownModelError
 
 logger = logging.getLogger(__name__)
@@ -45,6 +44,14 @@ class UnsupportedContentTypeError(RequestError):
     """The content type of the request is not supported."""
 
 
+class UnsupportedEncodingError(RequestError):
+    """The content encoding of the request is not supported."""
+
+
+class BrokenBodyError(RequestError):
+    """The body of the request cannot be read."""
+
+
 class InvalidParameterError(RequestError):
     """A query parameter has a value that is not allowed."""
 
@@ -60,12 +67,14 @@ class OverloadedError(RequestError):
 STATUSES: dict[type[Exception], int] = {
     MissingImageError: 400,
     EmptyImageError: 400,
+    BrokenBodyError: 400,
     InvalidParameterError: 400,
     UnknownModelError: 404,
     TooManyPixelsError: 413,
     TooManyImagesError: 413,
     UnsupportedFormatError: 415,
     UnsupportedContentTypeError: 415,
+    UnsupportedEncodingError: 415,
     BrokenImageError: 422,
     BlankImageError: 422,
     NoMemoryError: 503,
@@ -81,8 +90,7 @@ HTTP_DETAILS = {
 
 def problem_type(error: type[Exception]) -> str:
     """Return the type of an error's problem, such as /problems/blank-image for BlankImageError."""
-    words = re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__.removesuffix("Error"))
-    return f"/problems/{words.lower()}"
+    return f"/problems/{error_name(error)}"
 
 
 def describe(error: Exception) -> dict[str, Any]:
@@ -97,31 +105,28 @@ def describe(error: Exception) -> dict[str, Any]:
 
 def register_problems(app: Flask) -> None:
     """Make every error of `app` a problem."""
-    app.register_error_handler(Exception, lambda error: answer_error(error, request))
+    app.register_error_handler(Exception, answer_error)
 
 
-def answer_error(error: Exception, asked: Request) -> Response:
-    """Return the response to a request that ended in `error`, and note for its log line which it was."""
-    exchange = exchange_of(asked.environ)
+def answer_error(error: Exception) -> Response:
+    """Return the response to the request at hand, which ended in `error`, and note which error it was."""
+    record = record_of(request.environ)
     headers: list[tuple[str, str]] = []
     if isinstance(error, (ImageError, ModelError, RequestError)):
         problem = describe(error)
-        name = problem["type"].rpartition("/")[2]
-        if problem["status"] == 503:
-            headers.append(("Retry-After", str(RETRY_AFTER_SECONDS)))
+        record.problem = error_name(type(error))
     elif isinstance(error, HTTPException):
-        problem = http_problem(error.code or 500, _http_detail(error, asked))
-        name = error.name.lower().replace(" ", "-")
+        problem = http_problem(error.code or 500, _http_detail(error))
+        record.problem = error.name.lower().replace(" ", "-")
         headers += error.get_response().headers.items()  # such as Allow
-    elif isinstance(error, ParseException):
-        problem = http_problem(400, f"The chunks of the body cannot be read ({type(error).__name__}).")
-        name = "bad-request"
     else:
-        logger.error("unexpected error", exc_info=error, extra={"request_id": exchange.request_id})
+        logger.error("unexpected error", exc_info=error, extra={"request_id": record.request_id})
         detail = "Something went wrong inside the service. The log has the cause under this request_id."
-        problem, name = http_problem(500, detail), "internal-server-error"
-    exchange.noted["problem"] = name
-    body, content_type = render(problem, asked.path, exchange.request_id)
+        problem = http_problem(500, detail)
+        record.problem = "internal-server-error"
+    if problem["status"] == 503:
+        headers.append(("Retry-After", str(RETRY_AFTER_SECONDS)))
+    body, content_type = render(problem, request.path, record.request_id)
     response = Response(body, problem["status"], content_type=content_type)
     response.headers.extend(
         (key, value) for key, value in headers if key not in ("Content-Type", "Content-Length")
@@ -129,14 +134,12 @@ def answer_error(error: Exception, asked: Request) -> Response:
     return response
 
 
-def _http_detail(error: HTTPException, asked: Request) -> str:
+def _http_detail(error: HTTPException) -> str:
     """Return what to tell about an error that HTTP itself knows."""
     status = error.code or 500
     if status == 413 and error.description == RequestEntityTooLarge.description:
-        return f"The body is larger than {asked.max_content_length} bytes. Send less."
-    if status == 413 and error.description:
-        return error.description
-    return HTTP_DETAILS.get(status, error.description or error.name)
+        return f"The body is larger than {request.max_content_length} bytes. Send less."
+    return HTTP_DETAILS.get(status) or error.description or error.name
 
 
 def http_problem(status: int, detail: str) -> dict[str, Any]:

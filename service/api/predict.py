@@ -1,0 +1,68 @@
+"""Images in, predictions out: POST /predict and /predict/batch.
+
+request -> image -> predictor -> JSON
+"""
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from service.api.observability import record_of
+from service.api.problems import describe
+from service.api.uploads import flag, many_images, single_image
+from service.config import Settings
+from service.model.explanation import explain
+from service.predictor import Outcome, Predictor
+from service.preprocessing import ImageError
+from service.registry import ModelRegistry
+
+
+def create_predict(settings: Settings, models: ModelRegistry, predictor: Predictor) -> Blueprint:
+    """Return the routes over the service's collaborators."""
+    routes = Blueprint("predict", __name__)
+
+    @routes.post("/predict")
+    async def predict() -> dict[str, Any]:
+        record = record_of(request.environ)
+        classifier = models.get(request.args.get("model"))
+        explained = flag("explain")
+        outcome = await predictor.predict(await single_image(), classifier, explained)
+        record.queue_seconds = outcome.queue_seconds
+        record.notes["digit"] = outcome.prediction.digit
+        record.notes["model_version"] = classifier.artifact.version
+        return answer(outcome, explained)
+
+    @routes.post("/predict/batch")
+    async def predict_batch() -> dict[str, Any]:
+        record = record_of(request.environ)
+        classifier = models.get(request.args.get("model"))
+        record.notes["model_version"] = classifier.artifact.version
+        explained = flag("explain")
+        images = await many_images(settings.max_batch_images)
+        outcomes = await predictor.predict_many(images, classifier, explained)
+        record.notes["images"] = len(images)
+        return {
+            "predictions": [
+                {"error": describe(outcome)}
+                if isinstance(outcome, ImageError)
+                else answer(outcome, explained)
+                for outcome in outcomes
+            ]
+        }
+
+    return routes
+
+
+def answer(outcome: Outcome, explained: bool) -> dict[str, Any]:
+    """Return the JSON object for one image."""
+    prediction, classifier = outcome.prediction, outcome.classifier
+    body: dict[str, Any] = {
+        "digit": prediction.digit,
+        "confidence": prediction.confidence,
+        "probabilities": prediction.probabilities,
+        "accepted": prediction.accepted,
+        "model": {"name": classifier.name, "version": classifier.artifact.version},
+    }
+    if explained:
+        body["explanation"] = explain(outcome.pixels, classifier, prediction, outcome.steps or [])
+    return body

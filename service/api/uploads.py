@@ -1,0 +1,184 @@
+"""Images out of the bodies of requests: a form, JSON, or the bytes themselves.
+
+    body -> inflated -> multipart/form-data: parts called "file" -> images
+                     -> application/json: {"image": base64}      -> image
+                     -> image/*: the body itself                 -> image
+
+Whatever else comes is a RequestError that says what to send.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from flask import request
+from multipart import (
+    MultipartError,
+    MultipartSegment,
+    ParserLimitReached,
+    PushMultipartParser,
+    parse_options_header,
+)
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from service.api.problems import (
+    BrokenBodyError,
+    InvalidParameterError,
+    MissingImageError,
+    TooManyImagesError,
+    UnsupportedContentTypeError,
+    UnsupportedEncodingError,
+)
+
+PART = "file"
+OTHER_PARTS = 8  # of a form, beside the images
+FORM = "multipart/form-data"
+JSON = "application/json"
+LONGEST_TEXT = 500_000  # bytes of a form's parts that are not called "file", each
+PARSED_AT_ONCE = (
+    256 * 1024
+)  # bytes; to take apart more of them takes long enough to leave the event loop for it
+# What zlib is told of each content coding: gzip's frame, or zlib's, which HTTP calls deflate.
+WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+HOW = "With curl: -F file=@picture.png"
+
+
+async def single_image() -> bytes:
+    """Return the one image of the request at hand."""
+    return await _parsed(_single_image)
+
+
+async def many_images(limit: int) -> list[bytes]:
+    """Return the images of all parts called `file`, at most `limit`, in the order sent."""
+    return await _parsed(_many_images, limit)
+
+
+def inflated_body() -> bytes:
+    """Return the body of the request at hand, inflated where it is compressed, within the limit of a body."""
+    body = request.get_data(cache=False)
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in WINDOW_BITS:
+        raise UnsupportedEncodingError(
+            f"The content encoding is {encoding[:20]!r}; gzip and deflate can be read, or a body as it is."
+        )
+    limit = request.max_content_length or len(body)
+    inflater = zlib.decompressobj(WINDOW_BITS[encoding])
+    try:
+        content = inflater.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise BrokenBodyError(f"The body is not {encoding}: {error}.") from error
+    if len(content) > limit:
+        raise RequestEntityTooLarge(f"The inflated body is larger than {limit} bytes. Send less.")
+    if not inflater.eof:
+        raise BrokenBodyError(f"The body, {encoding}, is cut short.")
+    return content
+
+
+def flag(name: str) -> bool:
+    """Return a query parameter that is true or false; false where it is not given."""
+    value = request.args.get(name, "false").lower()
+    if value in ("true", "1", "yes"):
+        return True
+    if value in ("false", "0", "no"):
+        return False
+    raise InvalidParameterError(f"The parameter {name!r} is {value[:50]!r}; true or false is expected.")
+
+
+def decode_base64(text: str | bytes) -> bytes:
+    """Return the bytes that base64 stands for, a data URL's too; raises BrokenBodyError."""
+    if isinstance(text, str):
+        text = text.encode("utf-8", "replace")
+    if text.startswith(b"data:"):
+        text = text.partition(b",")[2]
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BrokenBodyError(f"The image is not base64: {error}.") from error
+
+
+async def _parsed(parse: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what `parse` makes of the request, in a thread where the body is large."""
+    if (request.content_length or PARSED_AT_ONCE + 1) > PARSED_AT_ONCE:
+        return await asyncio.to_thread(parse, *arguments)
+    return parse(*arguments)
+
+
+def _single_image() -> bytes:
+    kind, options = parse_options_header(request.headers.get("Content-Type", ""))
+    if kind == FORM:
+        return _files(inflated_body(), options, OTHER_PARTS + 1)[0]
+    body = inflated_body()
+    if not body:
+        raise MissingImageError(
+            "The body is empty. Send the image as the part 'file' of a multipart/form-data body, or "
+            "its bytes with an image/* content type."
+        )
+    if kind == JSON:
+        return _json_image(body)
+    if kind.startswith("image/") or kind in ("", "application/octet-stream"):
+        return body
+    raise UnsupportedContentTypeError(
+        f"The content type is {kind[:100]!r}. Send the image as the part 'file' of a multipart/form-data body, its "
+        'bytes with an image/* content type, or application/json: {"image": "<base64>"}.'
+    )
+
+
+def _many_images(limit: int) -> list[bytes]:
+    kind, options = parse_options_header(request.headers.get("Content-Type", ""))
+    if kind != FORM:
+        raise MissingImageError("Send the images as parts called 'file' of a multipart/form-data body.")
+    images = _files(inflated_body(), options, limit + OTHER_PARTS)
+    if len(images) > limit:
+        raise TooManyImagesError(f"There are {len(images)} images; at most {limit} are taken at once.")
+    return images
+
+
+def _json_image(body: bytes) -> bytes:
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BrokenBodyError(f"The JSON of the request cannot be read: {str(error)[:200]}.") from error
+    image = message.get("image") if isinstance(message, dict) else None
+    if not isinstance(image, str):
+        raise MissingImageError('There is no image in the JSON. Send {"image": "<base64 or data URL>"}.')
+    return decode_base64(image)
+
+
+def _files(body: bytes, options: dict[str, str], max_parts: int) -> list[bytes]:
+    """Return the contents of a form's parts called `file`; raises MissingImageError, which says what was there."""
+    try:
+        parts = _parts(body, options.get("boundary", ""), max_parts)
+    except ParserLimitReached as error:
+        raise RequestEntityTooLarge(
+            f"The form has more than {max_parts} parts, or one that is too large. Send less."
+        ) from error
+    except MultipartError as error:
+        raise MissingImageError(f"No part could be read from the form: {error}. {HOW}") from error
+    files = [content for name, content in parts if name == PART]
+    if files:
+        return files
+    names = ", ".join(sorted({name[:50] for name, _ in parts})[:10]) or "none"
+    raise MissingImageError(
+        f"There is no part called 'file' in the form. The parts found are: {names}. {HOW}"
+    )
+
+
+def _parts(body: bytes, boundary: str, max_parts: int) -> list[tuple[str, bytes]]:
+    """Return name and content of each part of a form; raises MultipartError."""
+    parts: list[tuple[str, list[bytes]]] = []
+    with PushMultipartParser(boundary, content_length=len(body), max_segment_count=max_parts) as parser:
+        for event in parser.parse(body):
+            if isinstance(event, MultipartSegment):
+                parts.append((event.name or "", []))
+            elif event:
+                parts[-1][1].append(event)
+    contents = [(name, b"".join(pieces)) for name, pieces in parts]
+    if any(len(content) > LONGEST_TEXT for name, content in contents if name != PART):
+        raise ParserLimitReached("part too long")
+    return contents

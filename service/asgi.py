@@ -1,0 +1,270 @@
+"""From ASGI to WSGI: reads a request whole, then has Flask answer it in a greenlet of the event loop.
+
+    scope -> what HTTP forbids? -> body, within size, time and memory -> environ -> Flask -> answer
+
+What is refused here is refused by Flask too: the error goes along in the environ, and the application raises it
+where it has a route, an id, a place in the metrics and a line in the log.
+"""
+
+import asyncio
+import contextlib
+import functools
+import io
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.exceptions import (
+    BadRequest,
+    RequestEntityTooLarge,
+    RequestHeaderFieldsTooLarge,
+    RequestTimeout,
+    RequestURITooLarge,
+)
+
+from service.api.admission import REFUSAL
+from service.api.observability import RECEIVED
+from service.api.problems import OverloadedError
+from service.app import Application
+from service.config import Settings
+from service.coroutines import InGreenlet
+
+EXTENSION = "digits"  # of the ASGI scope: the Arrival that the protocol and this bridge share
+MAX_HEAD_BYTES = 32 * 1024
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 8190
+MAX_ADDRESS_BYTES = 4094
+HELD_BODIES = 4  # of the largest size, in each worker; of small ones, many more
+LEAST_BYTES_PER_SECOND = 4096
+DRAINED_BYTES, DRAINING_SECONDS = 128 * 1024 * 1024, 2.0
+
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+
+@dataclass(eq=False, slots=True)
+class Arrival:
+    """How a request arrives.
+
+    received: when its head was complete, in seconds of time.perf_counter. is_broken: its body is not framed as HTTP
+    asks. has_ended: its client sends no more. is_draining: it is refused, and what still comes is thrown away.
+    """
+
+    received: float = 0.0
+    is_broken: bool = False
+    has_ended: bool = False
+    is_draining: bool = False
+
+
+class ClientLeftError(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class Body:
+    """A body on its way in; timeout: runs out when the client is too slow, or when its memory is needed."""
+
+    timeout: asyncio.Timeout
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.size = 0
+        self.is_incomplete = False
+        self.is_evicted = False
+
+
+class Bridge:
+    """The ASGI application over Flask's WSGI application; one for each worker."""
+
+    def __init__(
+        self, application: Application, settings: Settings, on_start: Callable[[], None] = lambda: None
+    ) -> None:
+        self.settings = settings
+        self._application = application
+        self._on_start = on_start
+        self._in_flight = 0
+        self._bodies: set[Body] = set()
+        self._held_bytes = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request, or (scope "lifespan") begin and end."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        arrival: Arrival = scope.get("extensions", {}).get(EXTENSION) or Arrival()
+        environ = environ_of(scope)
+        environ[RECEIVED] = arrival.received
+        body = Body()
+        self._bodies.add(body)
+        try:
+            try:
+                check_head(scope)
+                await self._read(body, environ, receive, arrival)
+            except ClientLeftError:
+                return
+            except Exception as error:
+                environ[REFUSAL] = error
+            else:
+                environ["wsgi.input"] = io.BytesIO(b"".join(body.pieces))
+                body.pieces.clear()
+                if self._in_flight >= self.settings.max_in_flight:
+                    environ[REFUSAL] = OverloadedError(
+                        "More requests are being answered than this process takes. Send it again a little later."
+                    )
+            self._in_flight += 1
+            try:
+                status, headers, content = await InGreenlet(self._call, environ)
+            finally:
+                self._in_flight -= 1
+        finally:
+            self._bodies.discard(body)
+            self._held_bytes -= body.size
+        if REFUSAL in environ:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        if body.is_incomplete:
+            await send({"type": "http.response.body", "body": content, "more_body": True})
+            await _drain(receive, arrival)
+            content = b""
+        await send({"type": "http.response.body", "body": content})
+
+    def refuse(self, error: Exception) -> Answer:
+        """Return the answer to what never became a request."""
+        scope = {"method": "", "path": "/", "query_string": b"", "http_version": "1.1", "headers": []}
+        return self._call(environ_of(scope) | {REFUSAL: error})
+
+    def _call(self, environ: dict[str, Any]) -> Answer:
+        """Return the application's answer."""
+        started: list[Any] = []
+        pieces: Iterable[bytes] = self._application(environ, lambda *answer: started.extend(answer))  # type: ignore[arg-type,return-value]
+        try:
+            content = b"".join(pieces)
+        finally:
+            if hasattr(pieces, "close"):
+                pieces.close()
+        status, headers = started[:2]
+        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        return int(status[:3]), encoded, content
+
+    async def _read(self, body: Body, environ: dict[str, Any], receive: Any, arrival: Arrival) -> None:
+        """Read the whole body; raises the error with which the request is to be refused."""
+        loop, limit = asyncio.get_running_loop(), self.settings.max_upload_bytes
+        more = "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0"
+        # A client that waits for a word before it sends its body does not get it for one that is too large.
+        if more and int(environ.get("CONTENT_LENGTH", 0)) > limit:
+            body.is_incomplete = "HTTP_EXPECT" not in environ
+            raise RequestEntityTooLarge
+        started = loop.time()
+        while more:
+            body.is_incomplete = True
+            patience = min(self.settings.read_timeout_seconds, self._latest(started, body.size) - loop.time())
+            try:
+                async with asyncio.timeout(patience) as body.timeout:
+                    message = await receive()
+            except TimeoutError:
+                raise self._too_slow(body) from None
+            if message["type"] == "http.disconnect":
+                raise ClientLeftError
+            if arrival.is_broken:
+                raise BadRequest("The body is not framed as HTTP/1.1 asks.")
+            piece, more = message["body"], message["more_body"]
+            body.is_incomplete = more
+            body.pieces.append(piece)
+            body.size += len(piece)
+            self._held_bytes += len(piece)
+            if body.size > limit:
+                body.pieces.clear()
+                raise RequestEntityTooLarge
+            self._make_room()
+
+    def _latest(self, started: float, size: int) -> float:
+        """Return until when the next bytes of a body have to come, for its client to be fast enough."""
+        return started + self.settings.read_timeout_seconds + size / LEAST_BYTES_PER_SECOND
+
+    def _too_slow(self, body: Body) -> Exception:
+        if body.is_evicted:
+            return OverloadedError(
+                "There is no memory left for so large a body. Send it again a little later."
+            )
+        return RequestTimeout("The request took too long to arrive. Send it again over a faster connection.")
+
+    def _make_room(self) -> None:
+        """Refuse the largest body that is still on its way while all of them take too much memory."""
+        if self._held_bytes > HELD_BODIES * self.settings.max_upload_bytes:
+            waiting = [body for body in self._bodies if body.pieces and hasattr(body, "timeout")]
+            largest = max(waiting, key=lambda body: body.size)
+            largest.is_evicted = True
+            with contextlib.suppress(RuntimeError):  # it has just become complete
+                largest.timeout.reschedule(0)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        """Tell the server that all is ready, when it starts and when it ends."""
+        await receive()
+        self._on_start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _drain(receive: Any, arrival: Arrival) -> None:
+    """Read what the client of a refused request goes on sending: a connection closed now would lose the answer."""
+    arrival.is_draining = True
+    left = DRAINED_BYTES
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAINING_SECONDS):
+            while left > 0 and not (arrival.has_ended or arrival.is_broken):
+                message = await receive()
+                if message["type"] == "http.disconnect" or not message["more_body"]:
+                    return
+                left -= len(message["body"])
+
+
+def check_head(scope: Any) -> None:
+    """Raise an HTTPException for a head that is too large, or that two servers could read differently."""
+    headers = scope["headers"]
+    if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_ADDRESS_BYTES:
+        raise RequestURITooLarge("The address is too long.")
+    sizes = [len(name) + len(value) for name, value in headers]
+    if len(sizes) > MAX_HEADERS or max(sizes, default=0) > MAX_HEADER_BYTES or sum(sizes) > MAX_HEAD_BYTES:
+        raise RequestHeaderFieldsTooLarge("The headers are too many or too large.")
+    names = [name for name, _ in headers]
+    if names.count(b"host") != 1 and (scope["http_version"] == "1.1" or b"host" in names):
+        raise BadRequest("A request of HTTP/1.1 has one Host header.")
+    if b"transfer-encoding" in names and (scope["http_version"] != "1.1" or b"content-length" in names):
+        raise BadRequest("The length of the body is not clear.")
+
+
+def environ_of(scope: Any) -> dict[str, Any]:
+    """Return what WSGI (PEP 3333) says of a request, without its body."""
+    server, client = scope.get("server") or ("", 0), scope.get("client") or ("", 0)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"].encode().decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1]),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": client[0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope["headers"]:
+        key = _environ_name(name)
+        text = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{text}" if key in environ else text
+    return environ
+
+
+@functools.lru_cache(maxsize=256)
+def _environ_name(name: bytes) -> str:
+    """Return the key of a header; one with an underscore cannot be taken for the same one with a hyphen."""
+    if b"_" in name:
+        return f"digits.header.{name.decode('latin-1')}"
+    key = name.decode("latin-1").upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"

@@ -1,0 +1,49 @@
+"""How much memory decoding may take at once: large pictures line up for it.
+
+price in bytes -> hold -> decode -> given back; NoMemoryError for a price above all there is, or after too long
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from service.preprocessing import ImageError, TooManyPixelsError
+
+MEBIBYTE = 1024 * 1024
+LONGEST_WAIT_SECONDS = 5.0
+
+
+class NoMemoryError(ImageError):
+    """Too many large images are being decoded."""
+
+
+class MemoryBudget:
+    """Bytes that are held and given back, first come, first served."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._free = capacity
+        self._line = asyncio.Lock()
+        self._freed = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def hold(self, price: int) -> AsyncIterator[None]:
+        """Hold `price` bytes within the block; raises TooManyPixelsError or NoMemoryError."""
+        if price > self._capacity:
+            raise TooManyPixelsError(
+                f"To decode this image takes up to {price // MEBIBYTE} MiB of memory; at most "
+                f"{self._capacity // MEBIBYTE} MiB are allowed. Send a smaller picture, or another format."
+            )
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_SECONDS), self._line:
+                while self._free < price:
+                    self._freed.clear()
+                    await self._freed.wait()
+                self._free -= price
+        except TimeoutError:
+            raise NoMemoryError("Many large pictures came at once. Send it again a little later.") from None
+        try:
+            yield
+        finally:
+            self._free += price
+            self._freed.set()

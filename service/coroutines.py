@@ -1,0 +1,74 @@
+"""Coroutines called from synchronous code, so that Flask's views can wait without holding up an event loop.
+
+    event loop: await InGreenlet(app, environ, ...) -> app runs in a greenlet -> a view is a coroutine
+                <- the future that it waits for      <- run(coroutine)  (steps aside until that is done)
+    any other thread: run(coroutine) -> one event loop in the background of the process -> its result
+
+A coroutine takes its steps inside of the greenlet, so it sees the context variables of the code around it, Flask's
+`request` among them. The same idea as `greenlet_spawn` and `await_only` of SQLAlchemy's asyncio extension.
+"""
+
+import asyncio
+import contextvars
+import functools
+import os
+import threading
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+
+class InGreenlet:
+    """Awaitable: a synchronous function called in a greenlet of its own, with the caller's context variables."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self._function = function
+        self._arguments = arguments
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """Pass on what the function waits for; return its result."""
+        call = _Call(self._function)
+        call.gr_context = contextvars.copy_context()
+        result = call.switch(*self._arguments)
+        while not call.dead:
+            try:
+                done = yield result
+            except BaseException as error:  # cancellation included
+                result = call.throw(error)
+            else:
+                result = call.switch(done)
+        return result
+
+
+class _Call(greenlet):
+    """A greenlet whose parent hands futures to an event loop."""
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Return the result of a coroutine; other tasks of the event loop run while it waits."""
+    call = getcurrent()
+    if not isinstance(call, _Call):
+        return asyncio.run_coroutine_threadsafe(coroutine, _background_loop()).result()
+    step: Callable[[Any], Any] = coroutine.send
+    argument: Any = None
+    try:
+        while True:
+            future = step(argument)
+            try:
+                step, argument = coroutine.send, call.parent.switch(future)
+            except BaseException as error:
+                step, argument = coroutine.throw, error
+    except StopIteration as finished:
+        return finished.value
+
+
+@functools.cache
+def _background_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop for threads that have none; it runs as long as the process."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="event-loop", daemon=True).start()
+    return loop
+
+
+os.register_at_fork(after_in_child=_background_loop.cache_clear)  # threads do not survive a fork

@@ -1,0 +1,212 @@
+"""From the bytes of an image to its prediction; every protocol goes this way.
+
+    predict -> open -> small ------------------------------> queue -> up to eight: preprocess each
+                    -> large: memory -> decoded by a thread -^        -> one forward pass -> outcomes
+
+Images that are there together go through the network together. The event loop is never held for long: what takes
+long to decode goes to a thread, and after a few milliseconds of the rest other tasks get their turn.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from service.budget import MemoryBudget
+from service.config import Settings
+from service.metrics import Metrics
+from service.model.classifier import Classifier, Prediction
+from service.model.network import FEW_ROWS
+from service.preprocessing import ImageError, OpenedImage, error_name, no_trace, open_image, preprocess_grey
+
+# No more in one forward pass: the answer to an image must not depend on what came with it.
+BATCH_SIZE = FEW_ROWS
+TURN_SECONDS = 0.008
+LARGE_PIXELS = 1_000_000
+LARGE_BYTES = 512 * 1024
+
+
+@dataclass(eq=False, slots=True)
+class Outcome:
+    """What became of an image; the predictor fills it in on the way.
+
+    prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw. steps: what preprocessing
+    did, in words, None where that is not wanted. queue_seconds: how long the image waited for its turn.
+    """
+
+    image: bytes
+    classifier: Classifier
+    steps: list[str] | None
+    future: "asyncio.Future[Outcome]"
+    waiting_since: float = field(default_factory=time.perf_counter)
+    queue_seconds: float = 0.0
+    preprocessing_seconds: float = 0.0
+    opened: OpenedImage | None = None
+    grey: np.ndarray | None = None
+    pixels: np.ndarray = field(init=False)
+    prediction: Prediction = field(init=False)
+
+
+class Predictor:
+    """Predicts on behalf of the views; knows nothing of requests. It serves one event loop at a time."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._max_pixels = settings.max_image_pixels
+        self._metrics = metrics
+        self._threads = ThreadPoolExecutor(settings.threads, "decoding")
+        self._memory = MemoryBudget(settings.max_decoding_bytes // settings.workers)
+        self._queue: deque[Outcome] = deque()
+        self._is_scheduled = False
+        self._decoding: set[asyncio.Task] = set()
+
+    async def predict(self, image: bytes, classifier: Classifier, traced: bool = False) -> Outcome:
+        """Return the outcome for an image file; raises ImageError.
+
+        traced: whether the steps of preprocessing are wanted.
+        """
+        return await self._submit(image, classifier, traced)
+
+    async def predict_many(
+        self, images: Sequence[bytes], classifier: Classifier, traced: bool = False
+    ) -> list[Outcome | ImageError]:
+        """Return the outcome, or the error, for each image file, in the order given.
+
+        A few at a time, so that single images get their turn beside a batch of any size.
+        """
+        results: list[Outcome | ImageError] = []
+        for start in range(0, len(images), BATCH_SIZE):
+            few = images[start : start + BATCH_SIZE]
+            for future in [self._submit(image, classifier, traced) for image in few]:
+                try:
+                    results.append(await future)
+                except ImageError as error:
+                    results.append(error)
+        return results
+
+    async def classify(self, pixels: np.ndarray, classifier: Classifier) -> list[Prediction]:
+        """Return a prediction for each row of pixels, (n, side * side) float32 in [0, 1]."""
+        predictions: list[Prediction] = []
+        for start in range(0, len(pixels), BATCH_SIZE):
+            predictions += self._classify(pixels[start : start + BATCH_SIZE], classifier)
+            await asyncio.sleep(0)
+        return predictions
+
+    def _submit(self, image: bytes, classifier: Classifier, traced: bool) -> "asyncio.Future[Outcome]":
+        """Take an image in; the future gets its outcome, or the error."""
+        loop = asyncio.get_running_loop()
+        outcome = Outcome(image, classifier, [] if traced else None, loop.create_future())
+        try:
+            opened = outcome.opened = open_image(image, self._max_pixels)
+        except ImageError as error:
+            self._fail(outcome, error)
+            return outcome.future
+        self._metrics.requests_waiting.inc()
+        if opened.pixels > LARGE_PIXELS or len(image) > LARGE_BYTES:
+            task = loop.create_task(self._decode_in_thread(outcome, opened))
+            self._decoding.add(task)
+            task.add_done_callback(self._decoding.discard)
+        else:
+            self._enqueue(outcome)
+        return outcome.future
+
+    async def _decode_in_thread(self, outcome: Outcome, opened: OpenedImage) -> None:
+        try:
+            async with self._memory.hold(opened.decoding_bytes):
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, outcome)
+        except Exception as error:
+            self._fail(outcome, error)
+        else:
+            self._enqueue(outcome)
+
+    def _enqueue(self, outcome: Outcome) -> None:
+        self._queue.append(outcome)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._process)
+
+    def _process(self) -> None:
+        """Take what is in the queue through preprocessing and the network, as much as fits into one turn."""
+        end = time.perf_counter() + TURN_SECONDS
+        ready: dict[Classifier, list[Outcome]] = {}
+        count = 0
+        while self._queue and count < BATCH_SIZE and time.perf_counter() < end:
+            outcome = self._queue.popleft()
+            count += 1
+            try:
+                self._preprocess(outcome)
+            except Exception as error:
+                self._fail(outcome, error)
+            else:
+                ready.setdefault(outcome.classifier, []).append(outcome)
+        for classifier, outcomes in ready.items():
+            self._finish(outcomes, classifier)
+        self._is_scheduled = bool(self._queue)
+        if self._is_scheduled:
+            asyncio.get_running_loop().call_soon(self._process)
+
+    def _start(self, outcome: Outcome) -> None:
+        """Note that the turn of an image has come."""
+        outcome.queue_seconds += time.perf_counter() - outcome.waiting_since
+        if outcome.opened:
+            self._metrics.requests_waiting.dec()
+
+    def _decode(self, outcome: Outcome) -> None:
+        """Decode an image, in whatever thread; raises ImageError."""
+        self._start(outcome)
+        opened, outcome.opened = outcome.opened, None
+        started = time.perf_counter()
+        try:
+            assert opened
+            outcome.grey = opened.decode(no_trace if outcome.steps is None else outcome.steps.append)
+        finally:
+            outcome.waiting_since = time.perf_counter()
+            outcome.preprocessing_seconds = outcome.waiting_since - started
+
+    def _preprocess(self, outcome: Outcome) -> None:
+        """Make the pixels of an image, decoding it first where no thread has; raises ImageError."""
+        if outcome.opened:
+            self._decode(outcome)
+        else:
+            self._start(outcome)
+        started = time.perf_counter()
+        geometry = outcome.classifier.artifact.geometry
+        try:
+            assert outcome.grey is not None
+            trace = no_trace if outcome.steps is None else outcome.steps.append
+            outcome.pixels = preprocess_grey(outcome.grey, geometry, trace)
+        finally:
+            outcome.grey = None
+            outcome.preprocessing_seconds += time.perf_counter() - started
+
+    def _finish(self, outcomes: list[Outcome], classifier: Classifier) -> None:
+        """Classify preprocessed images together; an error is the outcome of all of them."""
+        try:
+            predictions = self._classify(np.stack([outcome.pixels for outcome in outcomes]), classifier)
+        except Exception as error:
+            for outcome in outcomes:
+                self._fail(outcome, error)
+            return
+        for outcome, outcome.prediction in zip(outcomes, predictions, strict=True):
+            self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)
+            if not outcome.future.done():  # else: cancelled
+                outcome.future.set_result(outcome)
+
+    def _classify(self, pixels: np.ndarray, classifier: Classifier) -> list[Prediction]:
+        started = time.perf_counter()
+        predictions = classifier.classify(pixels)
+        self._metrics.inference_duration.observe(time.perf_counter() - started)
+        self._metrics.predicted(classifier.name, predictions)
+        return predictions
+
+    def _fail(self, outcome: Outcome, error: Exception) -> None:
+        if outcome.opened:  # it never got its turn
+            self._metrics.requests_waiting.dec()
+        if isinstance(error, ImageError):
+            self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)
+            self._metrics.image_rejected(error_name(type(error)))
+        if not outcome.future.done():
+            outcome.future.set_exception(error)

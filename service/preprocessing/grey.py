@@ -1,0 +1,129 @@
+"""A loaded picture in any mode -> the grey that shows its ink best, small.
+
+picture -> averaged down, strip by strip -> RGB, RGBA, L or F -> transparency laid on white
+        -> luma or the clearest color channel -> (height, width) float32 in [0, 255]
+"""
+
+import math
+
+import numpy as np
+from PIL import Image
+
+from service.preprocessing.trace import Trace
+
+# Pictures are worked on with their longer side in [128, 256) pixels: a digit in a fifth of the
+# frame still covers 25 or more, averaging removes noise, and no later step costs much.
+WORKING_SIDE = 128
+_STRIP_PIXELS = 100_000  # converted at a time, about a mebibyte: most drawings pass in one strip
+
+
+def reduce(image: Image.Image) -> Image.Image:
+    """Return the picture in mode L, RGB, RGBA or F, averaged down by a whole factor.
+
+    Every pixel counts, and counts equally.
+    """
+    mode = _plain_mode(image)
+    factor = max(image.size) // WORKING_SIDE
+    if factor <= 1:
+        return image.convert(mode) if image.mode != mode else image
+    across, down = min(factor, image.width), min(factor, image.height)
+    if image.mode == mode and mode != "RGBA":
+        return image.reduce((across, down))
+    # Strip by strip: in a wider mode, or multiplied by its opacity, the whole would be there twice.
+    reduced = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
+    rows = down * max(4, _STRIP_PIXELS // (image.width * down))
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        reduced.paste(strip.convert(mode).reduce((across, down)), (0, top // down))
+    return reduced
+
+
+def _plain_mode(image: Image.Image) -> str:
+    """Return the mode in which a picture can be averaged: L, RGB, RGBA or F."""
+    if image.mode.startswith("I"):
+        return "F"
+    if image.has_transparency_data:
+        return "RGBA"
+    if image.mode == "1":
+        return "L"
+    return image.mode if image.mode in ("L", "F") else "RGB"
+
+
+def to_grey(image: Image.Image, trace: Trace) -> np.ndarray:
+    """Return (height, width) float32 in [0, 255] of a picture in a plain mode."""
+    if image.mode == "F":
+        return _stretched(np.asarray(image), trace)
+    # Each line channel by channel: to pick these apart takes half as long as pixel by pixel.
+    raw_mode = image.mode if image.mode == "L" else f"{image.mode};L"
+    lines = np.frombuffer(image.tobytes("raw", raw_mode), np.uint8).reshape(image.height, -1, image.width)
+    if image.mode == "L":
+        return lines[:, 0].astype(np.float32)
+    planes = lines.transpose(1, 0, 2).astype(np.float32, order="C")  # whole rows add up faster than triples
+    return _over_paper(planes, trace) if image.mode == "RGBA" else _ink_channel(planes, trace)
+
+
+_LEAST_RANGE = 1e-36  # what 255 divided by less is, is no float32 number
+
+
+def _stretched(values: np.ndarray, trace: Trace) -> np.ndarray:
+    """Return 16-bit, 32-bit or floating-point values spread over [0, 255].
+
+    Pillow's own convert("L") would clip all above 255 to white. The brightest value present
+    decides, since files do not say how many of their bits are in use.
+    """
+    # Halved, because the difference of two float32 numbers need not be one.
+    halves = np.nan_to_num(values, posinf=0, neginf=0) / 2
+    lowest, highest = float(halves.min()), float(halves.max())
+    if highest - lowest < _LEAST_RANGE:
+        return np.full(values.shape, 255, np.float32)
+    trace(f"values from {2 * lowest:g} to {2 * highest:g} spread over 0 to 255")
+    return (halves - lowest) * np.float32(255 / (highest - lowest))
+
+
+def _over_paper(planes: np.ndarray, trace: Trace) -> np.ndarray:
+    """Return a picture laid on white, or its opacity as ink where that leaves nothing.
+
+    planes: (4, height, width) float32, red, green, blue, opacity. White ink on
+    nothing, a common canvas export, is invisible on white paper: there the ink lives in the alpha
+    channel alone.
+    """
+    opacity = planes[3] / 255
+    laid = planes[:3] * opacity + 255 * (1 - opacity)
+    if np.ptp(laid) < 0.25 * np.ptp(planes[3]):
+        trace("opacity taken for ink: its colour does not show on white")
+        return 255 - planes[3]
+    if opacity.min() < 1:
+        trace("transparent ground laid on white")
+    return _ink_channel(laid, trace)
+
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+# A yellow pen shows in blue, a light blue one in red.
+_CHANNELS = ("grey", "red", "green", "blue")
+# Noise is stronger in single channels, so one has to be this much clearer to be preferred.
+_CHANNEL_ADVANTAGE = 1.5
+
+
+def _ink_channel(planes: np.ndarray, trace: Trace) -> np.ndarray:
+    """Return the grey, (height, width), of a picture (red, green, blue; height; width) that shows ink best.
+
+    Luma, unless one colour channel has a clearly larger standard deviation.
+    """
+    red, green, blue = planes
+    if (red == green).all() and (red == blue).all():
+        return red
+    luma = (_LUMA @ planes.reshape(3, -1)).reshape(red.shape)
+    greys = (luma, red, green, blue)
+    deviations = [_deviation(grey) for grey in greys]
+    clearest = max(deviations) * (1 - 1e-5)  # of those that differ by rounding alone, the first
+    best = [deviation >= clearest for deviation in deviations].index(True)
+    if not best or deviations[best] < _CHANNEL_ADVANTAGE * deviations[0]:
+        return luma
+    trace(f"{_CHANNELS[best]} channel taken: it shows the ink best")
+    return greys[best]
+
+
+def _deviation(grey: np.ndarray) -> float:
+    """Return the standard deviation of a picture; its own method takes twice as long."""
+    centred = (grey - grey.sum() / grey.size).reshape(-1)
+    return math.sqrt(centred @ centred / centred.size)

@@ -1,0 +1,169 @@
+"""One connection: uvicorn's HTTP/1.1 protocol (llhttp), with the deadlines and limits that it lacks.
+
+    bytes -> head too long or too slow? -> llhttp -> uvicorn's request cycle -> Bridge
+    end of the client's bytes -> a request that is complete is still answered
+
+llhttp decides what is HTTP and where a request ends; what it refuses is answered as a problem, once all requests
+before it are answered.
+"""
+
+import time
+from http import HTTPStatus
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    RequestHeaderFieldsTooLarge,
+    RequestTimeout,
+    RequestURITooLarge,
+)
+
+from service.asgi import EXTENSION, MAX_HEAD_BYTES, Arrival, Bridge
+from service.server.balance import Balance
+
+LAST_MOMENT_SECONDS = 1.0  # for what an idle client may just have sent when the process ends
+LINGER_SECONDS = 1.0  # for a client to read its refusal before what it still sends resets the connection
+
+
+class Protocol(HttpToolsProtocol):
+    """A connection.
+
+    arrival: the newest request. head_bytes: received of a head that is not complete. since: when that head, or the
+    wait for it, began. failure: the error to send once the requests before it are answered. is_deaf: nothing that
+    comes is read any more. is_ending: the process ends.
+    """
+
+    app: Bridge
+    balance = Balance()
+    max_connections = 1000
+
+    def connection_made(self, transport) -> None:
+        """Begin; past the limit of connections, the one that has been waiting longest for its client goes."""
+        super().connection_made(transport)
+        self.arrival = Arrival()
+        self.is_in_head, self.head_bytes = True, 0
+        self.since = self.progress = self.loop.time()
+        self.unsent = 0
+        self.failure: HTTPException | None = None
+        self.is_deaf = self.is_ending = False
+        self.balance.count(len(self.connections))
+        self.timer = self.loop.call_later(self.app.settings.read_timeout_seconds / 2, self.check_progress)
+        if len(self.connections) > self.max_connections:
+            waiting = [each for each in self.connections if each.waits_for_client()]
+            min(waiting, key=lambda each: each.since, default=self).transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self.timer.cancel()
+        super().connection_lost(exc)
+        self.balance.count(len(self.connections))
+
+    def waits_for_client(self) -> bool:
+        """Tell whether there is no complete request to answer."""
+        return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+
+    def is_idle(self) -> bool:
+        """Tell whether there is no request at all, but perhaps the beginning of a head."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless a head becomes too long."""
+        if self.is_deaf:
+            return
+        if self.is_in_head:
+            self.head_bytes += len(data)
+        super().data_received(data)
+        if self.head_bytes > MAX_HEAD_BYTES:
+            is_address = not self.headers
+            self.fail(RequestURITooLarge() if is_address else RequestHeaderFieldsTooLarge())
+
+    def on_message_begin(self) -> None:
+        """Note the beginning of a head."""
+        super().on_message_begin()
+        self.since = self.loop.time()
+        self.arrival = Arrival()
+        self.scope["extensions"] = {EXTENSION: self.arrival}
+
+    def on_headers_complete(self) -> None:
+        """Have the request answered."""
+        self.is_in_head, self.head_bytes = False, 0
+        self.arrival.received = time.perf_counter()
+        super().on_headers_complete()
+        # What follows an upgrade would be another protocol.
+        if self.is_ending or self.parser.should_upgrade() or self.balance.should_close():
+            self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """Expect the next head."""
+        super().on_message_complete()
+        self.is_in_head = True
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request, or to the error behind the last one."""
+        self.since = self.loop.time()
+        super().on_response_complete()
+        if self.failure and self.cycle.response_complete and not self.transport.is_closing():
+            self.refuse(self.failure)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what llhttp cannot read."""
+        self.fail(BadRequest("This is not a valid HTTP/1.1 request."))
+
+    def fail(self, error: HTTPException) -> None:
+        """Read no further; answer with `error` when its turn has come."""
+        self.is_deaf, self.head_bytes = True, 0
+        if self.is_idle():
+            self.refuse(error)
+        elif self.cycle.more_body:  # the application is waiting for it and answers itself
+            self.arrival.is_broken = True
+            self.cycle.message_event.set()
+        else:
+            self.failure = error
+
+    def refuse(self, error: HTTPException) -> None:
+        """Send the answer to a request that never became one, and close."""
+        self.is_deaf, self.failure = True, None
+        status, headers, body = self.app.refuse(error)
+        lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
+        headers = [*self.server_state.default_headers, *headers, (b"connection", b"close")]
+        lines += [b"%s: %s" % header for header in headers]
+        self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def eof_received(self) -> bool:
+        """Return whether to keep the connection for an answer: the client sends no more but may read."""
+        if self.is_idle() or (self.cycle.more_body and not self.arrival.is_draining):
+            return False
+        self.arrival.has_ended = True
+        self.cycle.keep_alive = False
+        self.cycle.message_event.set()
+        return True
+
+    def check_progress(self) -> None:
+        """Close the connection if its client is too slow with a head, or with reading; look again later."""
+        now, patience = self.loop.time(), self.app.settings.read_timeout_seconds
+        unsent = self.transport.get_write_buffer_size()
+        if unsent != self.unsent or not unsent:
+            self.unsent, self.progress = unsent, now
+        if now - self.progress > patience:
+            self.transport.abort()
+        elif self.is_idle() and not self.is_deaf and now - self.since > patience:
+            if self.head_bytes:
+                self.refuse(RequestTimeout("The request took too long to arrive. Send it again, faster."))
+            elif self.cycle is None:
+                self.transport.close()
+        self.timer = self.loop.call_later(patience / 2, self.check_progress)
+
+    def shutdown(self) -> None:
+        """End soon: an idle connection gets a last moment, a busy one its answer."""
+        self.is_ending = True
+        if self.is_idle():
+            self.loop.call_later(LAST_MOMENT_SECONDS, self.close_unless_busy)
+        else:
+            super().shutdown()
+
+    def close_unless_busy(self) -> None:
+        """Close an idle connection; a busy one closes after its answer."""
+        super().shutdown()
