@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from tests.http.corpus.oracle import Reading, Request
 
@@ -45,11 +46,17 @@ def split(data: bytes, methods: Iterable[str] = ()) -> list[Answer]:
 
 def describe(request: Request) -> dict[str, object]:
     """Return what the echo application answers to a request that it was given as llhttp read it."""
+    headers: dict[str, str] = {}
+    for name, value in request.headers:
+        if "_" not in name and name != "upgrade":  # an underscore could stand for a hyphen
+            key = name.upper().replace("-", "_")
+            key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+            headers[key] = f"{headers[key]},{value}" if key in headers else value
     return {
         "method": request.method,
-        "path": request.path,
+        "path": unquote(request.path, errors="replace").encode().decode("latin-1"),
         "query": request.query,
-        "headers": request.headers,
+        "headers": headers,
         "body": request.body.decode("latin-1"),
     }
 

@@ -1,6 +1,6 @@
-"""The production protocol class under uvicorn, before an application that says what it was asked.
+"""The server as it runs in a worker, before an application that says what it was asked.
 
-client (bytes, in pieces) --> loopback --> Protocol (uvicorn, llhttp) --> echo or early
+client (bytes, in pieces) --> loopback --> Protocol (uvicorn, llhttp) --> Bridge --> echo
 
 One event loop runs client and server, so that a piece is sent when the server has read the one before: the
 pieces arrive as they were cut, on a machine of any speed.
@@ -8,52 +8,51 @@ pieces arrive as they were cut, on a machine of any speed.
 
 import asyncio
 import contextlib
+import itertools
 import json
 import socket
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import uvloop
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as Protocol
 from uvicorn.server import ServerState
+from werkzeug.exceptions import HTTPException
 
+from service.api.admission import REFUSAL
+from service.asgi import Bridge
+from service.config import Settings
+from service.server.protocol import Protocol
 from tests.http.corpus.answers import Answer, split
 from tests.http.corpus.oracle import Reading
 
 GRACE_SECONDS = 0.003
 DEADLINE_SECONDS = 2.0
+TURNS = 50  # of the event loop, before it is given time
 
 
-async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answer with what the request is, once its body is there."""
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
-        body += message["body"]
-        if not message["more_body"]:
-            break
+def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer with what the request is; refuse it where the bridge says so."""
+    error = environ.get(REFUSAL)
+    if error:
+        status = error.code if isinstance(error, HTTPException) else 500
+        start_response(f"{status} refused", [("Content-Length", "0")])
+        return [b""]
     description = {
-        "method": scope["method"],
-        "path": scope["raw_path"].decode("latin-1"),
-        "query": scope["query_string"].decode("latin-1"),
-        "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
-        "body": body.decode("latin-1"),
+        "method": environ["REQUEST_METHOD"],
+        "path": environ["PATH_INFO"],
+        "query": environ["QUERY_STRING"],
+        "headers": {
+            name: value
+            for name, value in environ.items()
+            # An offer to upgrade may be kept or dropped: it is not taken up.
+            if name.startswith(("HTTP_", "CONTENT_")) and name != "HTTP_UPGRADE"
+        },
+        "body": environ["wsgi.input"].read().decode("latin-1"),
     }
-    await answer(send, 200, json.dumps(description).encode())
-
-
-async def early(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answer at once, without reading the body, as a route does that does not exist."""
-    await answer(send, 200, b"{}")
-
-
-async def answer(send: Any, status: int, body: bytes) -> None:
-    """Send an answer with a length."""
-    headers = [(b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    body = json.dumps(description).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
 
 
 class Watched(Protocol):
@@ -74,9 +73,17 @@ class Watched(Protocol):
 class EchoServer:
     """A listening socket, served while `converse` runs."""
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self) -> None:
         self._loop = uvloop.new_event_loop()
-        self._config = Config(application, http=Watched, ws="none", lifespan="off", log_config=None)
+        self._config = Config(
+            Bridge(echo, Settings()),
+            http=Watched,
+            ws="none",
+            interface="asgi3",
+            lifespan="off",
+            proxy_headers=False,
+            log_config=None,
+        )
         self._config.load()
         self._state = ServerState()
         self._accepted: list[Watched] = []
@@ -126,14 +133,15 @@ class EchoServer:
                         break
             expected = len(reading.complete) + reading.refused
             await self._until(lambda: reader.done() or len(split(received, methods)) >= expected)
-            answers = split(received, methods)
-            if not (answers and answers[-1].closes) and not reader.done():
-                await asyncio.sleep(GRACE_SECONDS)  # for an answer too many
+            for _ in range(TURNS):  # for the end of the connection, or an answer too many
+                await asyncio.sleep(0)
+            if not reader.done():
+                await asyncio.sleep(GRACE_SECONDS)
                 with contextlib.suppress(OSError):
                     client.shutdown(socket.SHUT_WR)
             closed = await self._until(reader.done)
             reader.cancel()
-            await self._until(lambda: server.lost)
+        await self._until(lambda: server.lost)
         return split(received, methods), closed
 
     async def _read(self, client: socket.socket, received: bytearray) -> None:
@@ -144,8 +152,9 @@ class EchoServer:
     async def _until(self, condition: Any) -> bool:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + DEADLINE_SECONDS
-        while not condition():
+        for turn in itertools.count():
+            if condition():
+                return True
             if loop.time() > deadline:
                 return False
-            await asyncio.sleep(0)
-        return True
+            await asyncio.sleep(0 if turn < TURNS else GRACE_SECONDS)

@@ -91,7 +91,6 @@ UNREADABLE_LINES = {
     "preface of HTTP/2 as 1.1": "PRI * HTTP/1.1",
     "tunnel": "CONNECT x:443 HTTP/1.1",
     "tunnel to an IPv6 address": "CONNECT [::1]:443 HTTP/1.1",
-    "tunnel to a path": "CONNECT / HTTP/1.1",
     "answer for a request": "HTTP/1.1 200 OK",
 }
 BAD_FIRST_BYTES = {
@@ -151,6 +150,7 @@ CASES = [
             "LF before the line": b"\n" + GET,
             "asterisk for GET": get(target="*"),
             "host in the address that is not the Host": get(target="http://other/foo"),
+            "tunnel to a path": head("CONNECT / HTTP/1.1"),
             "SOURCE request": head("SOURCE /music HTTP/1.1"),
             "QUERY request": head("QUERY /contacts HTTP/1.1", "Content-Length: 6") + b"select",
             "M-SEARCH request": head("M-SEARCH * HTTP/1.1"),

@@ -66,16 +66,15 @@ class _Reader:
     def _read_without_upgrade(self, rest: bytes) -> bool:
         upgraded = self.reading.requests.pop()
         self.reading.begun -= 1
-        if upgraded.method == "CONNECT":
-            self.reading.refused = True
+        if upgraded.method == "CONNECT":  # what follows is for another server
+            self.reading.begun += 1
+            self.reading.requests.append(dataclasses.replace(upgraded, keep_alive=False))
             return False
         self._parser = httptools.HttpRequestParser(self)
         kept = [header for header in upgraded.headers if header[0] != "upgrade"]
         lines = [f"{upgraded.method} {self._url.decode('latin-1')} HTTP/{upgraded.version}"]
         lines += [f"{name}: {value}" for name, value in kept]
-        alive = self.feed("".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1") + rest)
-        self.reading.requests[len(self.reading.requests) - 1].headers = upgraded.headers
-        return alive
+        return self.feed("".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1") + rest)
 
     def on_message_begin(self) -> None:
         self._url, self._headers = b"", []

@@ -62,7 +62,6 @@ CASES = [
             + post("Content-Length: 5", "Content-Length: 6", body=b"hello"),
             "sequence: broken chunk in the second": GET + chunks(b"zz\r\n"),
             "sequence: broken third": GET + HELLO + get(" folded: x"),
-            "upgrade: no HTTP behind it": get(*UPGRADE) + b"Hot diggity dogg",
             "connection: CR for a dash": get("Connection: keep\ralive"),
             "connection: space before the colon": get("Connection : upgrade", "Upgrade: ws"),
             "connection: corrupted name": get("Connection\r\x1b5\xd5eep-Alive"),

@@ -1,4 +1,4 @@
-"""The protocol class frames every case as llhttp does, however its bytes are cut."""
+"""Protocol class and bridge frame every case as llhttp does, however its bytes are cut."""
 
 import random
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import pytest
 
 from tests.http.corpus.answers import echoed, fit
 from tests.http.corpus.cases import LAST, Case, Expected
-from tests.http.corpus.echo import EchoServer, early, echo
+from tests.http.corpus.echo import EchoServer
 from tests.http.corpus.oracle import read
 from tests.http.corpus.table import CASES
 
@@ -17,14 +17,7 @@ LONG = 3000  # longer cases are not cut at every byte
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EchoServer]:
-    server = EchoServer(echo)
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="module")
-def early_server() -> Iterator[EchoServer]:
-    server = EchoServer(early)
+    server = EchoServer()
     yield server
     server.close()
 
@@ -55,12 +48,3 @@ def test_requests_are_framed_as_llhttp_frames_them(server: EchoServer, case: Cas
         elif case.expected is Expected.UNREADABLE:
             assert statuses[:-1] == [200] * len(reading.complete), pieces
             assert statuses[-1] >= 400, pieces
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_an_early_answer_is_the_only_one_to_its_request(early_server: EchoServer, case: Case):
-    data = case.data + LAST
-    reading = read(data)
-    for pieces in cuts(data, case.name):
-        answers, closed = early_server.converse(pieces, reading)
-        fit(reading, answers, closed)
