@@ -15,6 +15,8 @@ WHERE = {
     "kubectl": "kubectl 1.27 or newer (https://kubernetes.io/docs/tasks/tools)",
     "promtool": "the Debian package prometheus",
     "prometheus": "the Debian package prometheus",
+    "haproxy": "the Debian package haproxy",
+    "nginx": "the Debian package nginx-light",
     "checkov": "the Python package checkov==3.3.30, in an environment of its own (pipx install)",
 }
 
@@ -22,7 +24,9 @@ WHERE = {
 def program(name: str) -> str:
     """Return the path of a program; skip the test if it is not installed, or fail it on CI."""
     # Tools that come as Python packages lie beside the interpreter that runs the tests.
-    path = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    # Servers lie where only root's PATH leads.
+    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin"]
+    path = shutil.which(name, path=os.pathsep.join(folders))
     if path:
         return path
     message = f"{name} is not installed: get {WHERE.get(name, 'it with `make test`')}"
