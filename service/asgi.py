@@ -17,11 +17,14 @@ from typing import Any
 
 from werkzeug.exceptions import (
     BadRequest,
+    ExpectationFailed,
+    HTTPVersionNotSupported,
     RequestEntityTooLarge,
     RequestHeaderFieldsTooLarge,
     RequestTimeout,
     RequestURITooLarge,
 )
+from werkzeug.exceptions import NotImplemented as UnknownCoding
 
 from service.api.admission import REFUSAL
 from service.api.observability import RECEIVED
@@ -226,11 +229,18 @@ def check_head(scope: Any) -> None:
     sizes = [len(name) + len(value) for name, value in headers]
     if len(sizes) > MAX_HEADERS or max(sizes, default=0) > MAX_HEADER_BYTES or sum(sizes) > MAX_HEAD_BYTES:
         raise RequestHeaderFieldsTooLarge("The headers are too many or too large.")
+    if scope["http_version"] not in ("1.0", "1.1"):
+        raise HTTPVersionNotSupported("HTTP/1.1 and HTTP/1.0 are spoken here.")
     names = [name for name, _ in headers]
     if names.count(b"host") != 1 and (scope["http_version"] == "1.1" or b"host" in names):
         raise BadRequest("A request of HTTP/1.1 has one Host header.")
-    if b"transfer-encoding" in names and (scope["http_version"] != "1.1" or b"content-length" in names):
+    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings and (scope["http_version"] != "1.1" or b"content-length" in names):
         raise BadRequest("The length of the body is not clear.")
+    if codings not in ([], [b"chunked"]):
+        raise UnknownCoding("Of the transfer codings only 'chunked' is known here.")
+    if any(name == b"expect" and value.strip().lower() != b"100-continue" for name, value in headers):
+        raise ExpectationFailed("Only '100-continue' can be expected. Send the request without 'Expect'.")
 
 
 def environ_of(scope: Any) -> dict[str, Any]:
@@ -256,7 +266,7 @@ def environ_of(scope: Any) -> dict[str, Any]:
     }
     for name, value in scope["headers"]:
         key = _environ_name(name)
-        text = value.decode("latin-1")
+        text = value.decode("latin-1").strip()
         environ[key] = f"{environ[key]},{text}" if key in environ else text
     return environ
 

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 
 import requests
 
-from service import balance
+from service.server import balance
 from service.server.balance import Balance
 from tests.drawing import digit_png
 from tests.serving import Server, running_service, wait_until
@@ -68,21 +69,19 @@ def test_a_worker_that_is_alone_takes_all(tmp_path: Path) -> None:
     assert answers == [200] * 20
 
 
-def test_who_is_ahead_is_known_and_the_dead_do_not_count() -> None:
-    one, other = Balance(0, 2), Balance(1, 2)
+def test_a_worker_with_more_than_its_share_closes_one_connection_at_a_time() -> None:
+    one, other = Balance(0), Balance(1)
     try:
-        one.tell(3)
-        assert not one.is_ahead()  # nobody else is there
-        other.tell(1)
-        assert one.is_ahead()
-        assert not other.is_ahead()
-        assert one.should_part()
-        assert not one.should_part()  # once, and then it waits for what becomes of it
-        other.tell(3)
-        assert not one.is_ahead()
-        other.tell(0)
+        one.count(3)
+        assert not one.should_close()  # nobody else is there
+        other.count(1)
+        time.sleep(balance.PAUSE_SECONDS)
+        assert one.should_close()
+        assert not one.should_close()  # until its client has had time to come again
+        assert not other.should_close()
+        time.sleep(balance.PAUSE_SECONDS)
         balance.forget(1)
-        assert not one.is_ahead()
+        assert not one.should_close()
     finally:
         balance.forget(0)
         balance.forget(1)

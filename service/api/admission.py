@@ -1,10 +1,9 @@
-"""Which requests go on to a view: refused by the server, malformed, or without the key, they do not.
+"""Which requests go on to a view: those that the server refuses, and those without the key, do not.
 
-request -> refused by the server? -> expectation that can be met? -> key -> view
+request -> refused by the server? -> key -> view
 """
 
 from flask import Flask, request
-from werkzeug.exceptions import ExpectationFailed
 
 from service.api.auth import Key
 from service.api.observability import Observer
@@ -28,6 +27,4 @@ def admit(app: Flask, observer: Observer, key: Key) -> None:
         refusal: Exception | None = environ.get(REFUSAL)
         if refusal and not (isinstance(refusal, OverloadedError) and route in ALWAYS_ANSWERED):
             raise refusal
-        if environ.get("HTTP_EXPECT", "100-continue").lower() != "100-continue":
-            raise ExpectationFailed("Only '100-continue' can be expected. Send the request without 'Expect'.")
         key.check(route or environ["PATH_INFO"], asked.headers)

@@ -56,7 +56,6 @@ bind = (
 )
 workers = _settings.workers
 worker_class = "service.server.worker.Worker"
-reuse_port = True  # a socket for each worker, or one of them may get all connections
 preload_app = True
 keepalive = 75  # longer than the 60 s of common load balancers, which reuse connections
 timeout = 30  # a worker whose event loop is silent this long is replaced
@@ -71,7 +70,7 @@ proc_name = "digits"
 
 
 def on_starting(server: Any) -> None:
-    """Stop with one line where the port is taken; sockets that share a port would not notice."""
+    """Stop with one line where the port is taken; gunicorn would try for five seconds."""
     try:
         with socket.create_server(
             (_settings.host, _settings.port),

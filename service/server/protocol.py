@@ -10,6 +10,7 @@ before it are answered.
 import time
 from http import HTTPStatus
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from werkzeug.exceptions import (
     BadRequest,
@@ -24,6 +25,31 @@ from service.server.balance import Balance
 
 LAST_MOMENT_SECONDS = 1.0  # for what an idle client may just have sent when the process ends
 LINGER_SECONDS = 1.0  # for a client to read its refusal before what it still sends resets the connection
+
+
+class Parser:
+    """llhttp, without upgrades: a client that offers another protocol beside HTTP/1.1 gets HTTP/1.1."""
+
+    def __init__(self, protocol: "Protocol") -> None:
+        self._protocol = protocol
+        self._parser = httptools.HttpRequestParser(protocol)
+        self.should_upgrade = self._parser.should_upgrade
+        self.should_keep_alive = self._parser.should_keep_alive
+        self.get_method = self._parser.get_method
+        self.get_http_version = self._parser.get_http_version
+
+    def feed_data(self, data: bytes) -> None:
+        """Parse on; llhttp stops behind the head that offers an upgrade, which is then read without the offer."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            method, version = self.get_method(), self.get_http_version().encode()
+            if method == b"CONNECT":
+                raise httptools.HttpParserError("there are no tunnels here") from upgrade
+            lines = [b"%s %s HTTP/%s" % (method, self._protocol.url, version)]
+            lines += [b"%s: %s" % header for header in self._protocol.headers if header[0] != b"upgrade"]
+            self.__init__(self._protocol)  # type: ignore[misc]
+            self.feed_data(b"\r\n".join(lines) + b"\r\n\r\n" + data[upgrade.args[0] :])
 
 
 class Protocol(HttpToolsProtocol):
@@ -41,6 +67,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport) -> None:
         """Begin; past the limit of connections, the one that has been waiting longest for its client goes."""
         super().connection_made(transport)
+        self.parser = Parser(self)
         self.arrival = Arrival()
         self.is_in_head, self.head_bytes = True, 0
         self.since = self.progress = self.loop.time()
@@ -85,17 +112,25 @@ class Protocol(HttpToolsProtocol):
         self.arrival = Arrival()
         self.scope["extensions"] = {EXTENSION: self.arrival}
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take in a header; what comes among the trailers is none."""
+        if self.is_in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Have the request answered."""
+        if self.parser.should_upgrade():
+            return  # the parser comes again, without the offer
         self.is_in_head, self.head_bytes = False, 0
         self.arrival.received = time.perf_counter()
         super().on_headers_complete()
-        # What follows an upgrade would be another protocol.
-        if self.is_ending or self.parser.should_upgrade() or self.balance.should_close():
+        if self.is_ending or self.balance.should_close():
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """Expect the next head."""
+        if self.parser.should_upgrade():
+            return
         super().on_message_complete()
         self.is_in_head = True
 
