@@ -1,6 +1,6 @@
 """How much memory decoding may take at once: large pictures line up for it.
 
-price in bytes -> hold -> decode -> given back; NoMemoryError for a price above all there is, or after too long
+price in bytes -> hold -> decode -> given back; NoMemoryError after too long a wait
 """
 
 import asyncio
