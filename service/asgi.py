@@ -41,7 +41,7 @@ MAX_HEADER_BYTES = 8190
 MAX_ADDRESS_BYTES = 4094
 HELD_BODIES = 4  # of the largest size, in each worker; of small ones, many more
 LEAST_BYTES_PER_SECOND = 4096
-DRAINED_BYTES, DRAINING_SECONDS = 128 * 1024 * 1024, 2.0
+DRAINING_SECONDS = 2.0
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
@@ -216,14 +216,12 @@ class Bridge:
 async def _drain(receive: Any, arrival: Arrival) -> None:
     """Read on for a while: a connection closed while its client sends would lose the answer."""
     arrival.is_draining = True
-    left = DRAINED_BYTES
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAINING_SECONDS):
-            while left > 0 and not (arrival.has_ended or arrival.is_broken):
+            while not (arrival.has_ended or arrival.is_broken):
                 message = await receive()
                 if message["type"] == "http.disconnect" or not message["more_body"]:
                     return
-                left -= len(message["body"])
 
 
 def check_head(scope: Any) -> None:

@@ -10,6 +10,7 @@ Whatever else comes is a RequestError that says what to send.
 import asyncio
 import base64
 import binascii
+import io
 import json
 import zlib
 from collections.abc import Callable
@@ -63,6 +64,7 @@ def inflated_body() -> bytes:
     asked = request
     limit = asked.max_content_length
     body = get_input_stream(asked.environ, max_content_length=limit).read()
+    asked.environ["wsgi.input"] = io.BytesIO()  # what is made of the body is all that is kept of it
     encoding = asked.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if encoding in ("", "identity"):
         return body
