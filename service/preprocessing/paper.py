@@ -94,7 +94,8 @@ def median_distance(ordered: np.ndarray, level: float) -> float:
     and the median lies where those on the left begin to be the nearer ones. No need to sort again.
     """
     half = ordered.size // 2
-    if not half:
+    quarter = (ordered.size - 1) // 4
+    if not half or ordered[quarter] == ordered[-1 - quarter]:  # even paper: more than half lie at the level
         return 0.0
     left, right = level - ordered[:half], ordered[-half:] - level
     change = np.count_nonzero(left > right)
@@ -107,8 +108,15 @@ def median_distance(ordered: np.ndarray, level: float) -> float:
 
 
 def border(grey: np.ndarray) -> np.ndarray:
-    """Return the outermost pixels as one row."""
-    return np.concatenate((grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]))
+    """Return the outermost pixels of a picture, (height, width), as one row."""
+    return grey.take(_border_places(*grey.shape))
+
+
+@lru_cache(maxsize=256)  # of 8 kB at most
+def _border_places(height: int, width: int) -> np.ndarray:
+    """Return where the outermost pixels of a picture are in one row of all."""
+    places = np.arange(height * width).reshape(height, width)
+    return np.concatenate((places[0], places[-1], places[1:-1, 0], places[1:-1, -1]))
 
 
 def is_light_on_dark(grey: np.ndarray) -> bool:
