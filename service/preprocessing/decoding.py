@@ -79,7 +79,7 @@ class OpenedImage:
 
     @cached_property
     def decoding_bytes(self) -> int:
-        """An upper bound of the memory that `decode` takes beyond the file; ask for it before."""
+        """An upper bound of the memory that `decode` takes besides the file; ask before decoding."""
         return decoding_bytes(self._image, self._stored_size, self._data)
 
     def decode(self, trace: Trace = no_trace) -> np.ndarray:
@@ -102,7 +102,7 @@ class OpenedImage:
         small = reduce(image)
         if small.size != self._stored_size:
             trace(f"reduced from {width} x {height} pixels to {small.width} x {small.height}")
-        # Looking for an orientation is a tenth of decoding a small file, and many have no metadata.
+        # Looking for an orientation takes a tenth of decoding a small file, and many have no metadata.
         turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1)) if image.info else None
         if turn is not None:
             trace("turned upright, as its EXIF data says")
