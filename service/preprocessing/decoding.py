@@ -9,7 +9,6 @@ Every way in which a file can be wrong leaves here as an `ImageError` that says 
 
 import struct
 import zlib
-from functools import cached_property
 
 import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin
@@ -67,20 +66,16 @@ class OpenedImage:
     """An image file whose header has been read and whose pixels have not.
 
     pixels: width x height as stored, before JPEG is reduced while it is decoded: its decoder still reads
-    every coefficient, so the time grows with them.
+    every coefficient, so the time grows with them. decoding_bytes: an upper bound of the memory that
+    `decode` takes besides the file.
     """
 
     def __init__(self, image: Image.Image, data: bytes) -> None:
         self._image = image
-        self._data = data
         self._stored_size = image.size
         self.pixels = image.width * image.height
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode at 1/2, 1/4 or 1/8
-
-    @cached_property
-    def decoding_bytes(self) -> int:
-        """An upper bound of the memory that `decode` takes besides the file; ask before decoding."""
-        return decoding_bytes(self._image, self._stored_size, self._data)
+        self.decoding_bytes = decoding_bytes(image, self._stored_size, data)
 
     def decode(self, trace: Trace = no_trace) -> np.ndarray:
         """Return the picture as grey values, (height, width) float32 in [0, 255], upright.
