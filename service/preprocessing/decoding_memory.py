@@ -24,6 +24,7 @@ _LARGEST_MCU = 32  # pixels: the unit of JPEG's subsampling at its coarsest
 # Components of JpegImagePlugin.get_sampling, counted in full ones: 4:4:4, 4:2:2, 4:2:0.
 _SAMPLED_COMPONENTS = {0: 3.0, 1: 2.0, 2: 1.5}
 _MAX_SEGMENTS = 1_000
+_FEW_BYTES = 3 * 1024 * 1024  # finding out whether a small picture needs them takes longer than it is worth
 
 _WEBP_BYTES = 12.5  # per pixel: two canvases of the animation decoder, and the frame as bytes
 _RUN_LENGTH_BMP_BYTES = 2.25  # per pixel: Pillow decodes to a bytearray and copies it to bytes
@@ -61,10 +62,13 @@ def _jpeg_bytes(image: JpegImagePlugin.JpegImageFile, size: tuple[int, int], dat
     """Return what a JPEG decoder keeps: lines of the picture, or all of its coefficients."""
     width, height = (-(-side // _LARGEST_MCU) * _LARGEST_MCU for side in size)
     components = len(image.getbands())
+    coefficients = width * height * components * _COEFFICIENT_BYTES
+    if coefficients < _FEW_BYTES:
+        return coefficients
     if not image.info.get("progressive") and _is_one_scan(data, components):
         return width * components * 2 * _LARGEST_MCU
     sampled = _SAMPLED_COMPONENTS.get(JpegImagePlugin.get_sampling(image), float(components))
-    return math.ceil(width * height * sampled * _COEFFICIENT_BYTES)
+    return math.ceil(coefficients * sampled / components)
 
 
 def _is_one_scan(data: bytes, components: int) -> bool:
