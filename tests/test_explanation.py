@@ -118,10 +118,10 @@ def test_the_answer_says_what_preprocessing_did(service: Server) -> None:
     explanation = service.predict(digit_png(7), explain="true").json()["explanation"]
     assert explanation["steps"] == [
         "cut out and scaled to fit 20 x 20 pixels",
-        "centred by its mass in 28 x 28",
+        "centered by its mass in 28 x 28",
     ]
     again = service.predict(base64.b64decode(explanation["picture"]), explain="true").json()["explanation"]
-    assert again["steps"] == ["ink taken as it is: already cut out, scaled and centred"]
+    assert again["steps"] == ["ink taken as it is: already cut out, scaled and centered"]
 
 
 def test_every_answer_of_a_batch_is_explained_as_if_it_were_alone(service: Server) -> None:

@@ -103,7 +103,7 @@ def test_step_by_step_an_image_becomes_what_preprocess_makes_of_it(inference, cl
             steps: list[str] = []
             np.testing.assert_array_equal(each.picture, preprocess(image, geometry, steps=steps))
             assert each.steps == steps
-        assert told[-1] == ["ink taken as it is: already cut out, scaled and centred"]
+        assert told[-1] == ["ink taken as it is: already cut out, scaled and centered"]
 
 
 def test_an_error_stays_with_its_image(inference, classifiers):
