@@ -23,14 +23,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import threadpoolctl
 
-import trainer.step
+import trainer.training.step
 from service.preprocessing.normalization import MNIST_GEOMETRY
-from trainer.augmentation import Augmentation
-from trainer.batches import epoch_batches
-from trainer.config import TrainingConfig, load_config
-from trainer.data import Examples
-from trainer.losses import one_hot
-from trainer.train import Batch, Task, begin, train
+from trainer.data.augmentation import Augmentation
+from trainer.data.datasets import Examples
+from trainer.nn.losses import one_hot
+from trainer.training.batches import epoch_batches
+from trainer.training.config import TrainingConfig, load_config
+from trainer.training.loop import Batch, Task, begin, train
 
 NETWORKS = ((800,), (1000, 500))
 BATCHES = (128, 256)
@@ -201,7 +201,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.one_thread:
         CLOCK[0] = time.process_time
-        trainer.step.WORTH_A_THREAD = math.inf  # type: ignore[assignment]
+        trainer.training.step.WORTH_A_THREAD = math.inf  # type: ignore[assignment]
         threadpoolctl.threadpool_limits(1)
     examples = pictures(arguments.images)
     load = os.getloadavg()[0]

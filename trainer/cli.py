@@ -21,20 +21,16 @@ import threadpoolctl
 from service.model.artifact import ArtifactError, load, parse, save
 from service.model.classifier import Classifier
 from trainer import run
-from trainer.committee import load_committee
-from trainer.conditions import try_conditions
-from trainer.config import TrainingConfig, config_from, load_config
-from trainer.convolution import SUFFIX
-from trainer.data import load_dataset
+from trainer.data.datasets import load_dataset
+from trainer.data.fetch import MNIST_MIRRORS, fetch_mnist
+from trainer.data.tables import TABLES
+from trainer.distillation.committee import load_committee
+from trainer.distillation.convolution import SUFFIX
+from trainer.distillation.teach import teach
 from trainer.errors import RefusedError, TrainerError, UsageError
-from trainer.evaluate import evaluate, figures_of_twin, generated_refusals, picture_refusals
-from trainer.export import JUDGE_SETTINGS
-from trainer.fetch import MNIST_MIRRORS, fetch_mnist
-from trainer.parser import DATASETS, NON_DIGITS, build_parser
-from trainer.publish import Gate, Images, held_out_images, publish
-from trainer.tables import TABLES
-from trainer.teach import teach
-from trainer.text import (
+from trainer.evaluation.conditions import try_conditions
+from trainer.evaluation.metrics import evaluate, figures_of_twin, generated_refusals, picture_refusals
+from trainer.evaluation.text import (
     artifact_text,
     conditions_text,
     evaluation_text,
@@ -42,7 +38,11 @@ from trainer.text import (
     table_text,
     versions_text,
 )
-from trainer.versions import rollback, versions
+from trainer.parser import DATASETS, NON_DIGITS, build_parser
+from trainer.publishing.export import JUDGE_SETTINGS
+from trainer.publishing.gate import Gate, Images, held_out_images, publish
+from trainer.publishing.versions import rollback, versions
+from trainer.training.config import TrainingConfig, config_from, load_config
 
 
 def main(argv: list[str]) -> int:
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         # The order of a sum decides its last bits: with one BLAS thread it is the same on any machine,
-        # and both cores are kept busy at a higher level (trainer/step.py).
+        # and both cores are kept busy at a higher level (trainer/training/step.py).
         with threadpoolctl.threadpool_limits(1, "blas"):
             return COMMANDS[arguments.command](arguments)
     except (UsageError, RefusedError) as error:
@@ -87,7 +87,7 @@ def _train(arguments: argparse.Namespace) -> int:
     teachers = load_committee(folder, dataset.geometry) if folder else None
     trained = run.train_model(dataset, config, session, teachers)
     if arguments.report:
-        from trainer.report import write_report  # matplotlib is slow to import
+        from trainer.evaluation.report import write_report  # matplotlib is slow to import
 
         write_report(arguments.report, trained.measured, dataset, config, trained.state.history)
     if arguments.no_publish:
@@ -128,7 +128,7 @@ def _train_table(arguments: argparse.Namespace, config: TrainingConfig, session:
     """Train on rows of numbers; nothing is published, because the service answers digits."""
     figures, parameters, state = run.train_table(arguments.dataset, config, session)
     if arguments.report:
-        from trainer.report import write_table_report  # matplotlib is slow to import
+        from trainer.evaluation.report import write_table_report  # matplotlib is slow to import
 
         write_table_report(arguments.report, arguments.dataset, parameters, config, state.history)
     session.checkpoint.unlink(missing_ok=True)
@@ -155,7 +155,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     evaluation = evaluate(classifier, examples)
     _print(arguments, classifier, evaluation.as_json(), evaluation_text(evaluation, title))
     if arguments.pictures:
-        from trainer.pictures import write_pictures  # matplotlib is slow to import
+        from trainer.evaluation.plots import write_pictures  # matplotlib is slow to import
 
         write_pictures(arguments.pictures, classifier, examples, evaluation)
     return 0

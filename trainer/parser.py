@@ -7,12 +7,12 @@ import argparse
 import re
 from pathlib import Path
 
-from trainer.config import add_flags, recipe_names
-from trainer.export import JUDGE_SETTINGS
-from trainer.fetch import MNIST_MIRRORS
-from trainer.publish import DEFAULT_MAXIMUM_DROP, DEFAULT_MINIMUM_ACCURACY
-from trainer.tables import TABLES
-from trainer.teach import CHANNELS, TEACHER_SETTINGS
+from trainer.data.fetch import MNIST_MIRRORS
+from trainer.data.tables import TABLES
+from trainer.distillation.teach import CHANNELS, TEACHER_SETTINGS
+from trainer.publishing.export import JUDGE_SETTINGS
+from trainer.publishing.gate import DEFAULT_MAXIMUM_DROP, DEFAULT_MINIMUM_ACCURACY
+from trainer.training.config import add_flags, recipe_names
 
 DATASETS = ("digits", "mnist", "fashion", "folder")
 NON_DIGITS = "non-digits"

@@ -13,19 +13,19 @@ import numpy as np
 from tqdm import tqdm
 
 from service.model.artifact import Artifact, parse
-from trainer.batches import digits_task
-from trainer.checkpoint import read_checkpoint, write_checkpoint
-from trainer.committee import Committee
-from trainer.config import TrainingConfig
-from trainer.data import Dataset, Examples, hold_out, load_dataset
+from trainer.data.datasets import Dataset, Examples, hold_out, load_dataset
+from trainer.data.tables import Table, load_table, table_task
+from trainer.distillation.committee import Committee
 from trainer.errors import TrainerError, UsageError
-from trainer.export import export, export_again, export_refit
-from trainer.losses import activate, loss_and_gradient
-from trainer.parameters import Parameters
-from trainer.progress import Progress
-from trainer.strokes import draw_digits
-from trainer.tables import Table, load_table, table_task
-from trainer.train import Task, TrainingState, begin, correct, judge, logits, train
+from trainer.nn.losses import activate, loss_and_gradient
+from trainer.nn.parameters import Parameters
+from trainer.publishing.export import export, export_again, export_refit
+from trainer.synthetic.digits import draw_digits
+from trainer.training.batches import digits_task
+from trainer.training.checkpoint import read_checkpoint, write_checkpoint
+from trainer.training.config import TrainingConfig
+from trainer.training.loop import Task, TrainingState, begin, correct, judge, logits, train
+from trainer.training.progress import Progress
 
 DRAWN = 0x64726177  # sets the drawn digits' chance apart from that of epochs and thresholds
 RECIPE_OF = {"digits": "digits-8x8", "sqrt-mean": "sqrt-mean", "two-classes": "two-classes"}
