@@ -25,12 +25,11 @@ import threadpoolctl
 
 import trainer.training.step
 from service.preprocessing.normalization import MNIST_GEOMETRY
-from trainer.data.augmentation import Augmentation
-from trainer.data.datasets import Examples
-from trainer.nn.losses import one_hot
-from trainer.training.batches import epoch_batches
-from trainer.training.config import TrainingConfig, load_config
-from trainer.training.loop import Batch, Task, begin, train
+from trainer.data import Augmentation, Examples
+from trainer.nn import one_hot
+from trainer.recipes import load_config
+from trainer.training import Task, TrainingConfig, epoch_batches, initial_state, train
+from trainer.training.task import Batch
 
 NETWORKS = ((800,), (1000, 500))
 BATCHES = (128, 256)
@@ -71,7 +70,7 @@ def epoch_of(task: Task, config: TrainingConfig) -> Callable[[], float]:
     """Return a function that trains fresh weights for one epoch; drawing them is not timed."""
 
     def work() -> float:
-        state = begin(config, task.inputs, task.outputs)
+        state = initial_state(config, task.inputs, task.outputs)
         return seconds(lambda: train(state, task, config))
 
     return work

@@ -14,7 +14,7 @@ from service.preprocessing.handprint import (
 )
 from service.preprocessing.normalization import DIGITS_GEOMETRY, normalize
 from tests.drawing import draw_digit
-from trainer.data.datasets import load_dataset
+from trainer.data import load_dataset
 
 DIGITS = range(10)
 

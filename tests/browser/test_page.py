@@ -26,7 +26,7 @@ from tests.browser.hand import (
 from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import Server, free_port, running_service
 from trainer.cli import main
-from trainer.data.datasets import load_dataset
+from trainer.data import load_dataset
 
 PHONE = {
     "viewport": {"width": 390, "height": 844},

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.articles import result, rows, run
-from trainer.data.datasets import Dataset, load_dataset
+from trainer.data import Dataset, load_dataset
 
 
 @functools.cache
@@ -28,12 +28,12 @@ def small(command: str) -> list[str]:
     return [*words, "--quiet"]
 
 
-def test_the_table_has_a_row_for_each_article() -> None:
+def test_table_has_a_row_for_each_article() -> None:
     assert len(rows()) > 40
 
 
 @pytest.mark.parametrize(("command", "stated"), [pytest.param(*row[1:], id=row[0]) for row in rows()])
-def test_the_command_runs(command: str, stated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_runs(command: str, stated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("trainer.cli.load_dataset", load_once)
     found = result(run(command, *small(command)))

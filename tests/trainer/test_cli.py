@@ -34,8 +34,8 @@ from tests.training import (
     write_mnist,
 )
 from trainer.cli import main
-from trainer.distillation.convolution import SUFFIX, Kernel, serialize
-from trainer.training.config import TrainingConfig
+from trainer.distillation.convolution import Kernel, serialize
+from trainer.training import CONVOLUTION_SUFFIX, TrainingConfig
 
 Output = pytest.CaptureFixture[str]
 
@@ -63,7 +63,7 @@ def one_line(text: str) -> str:
     return text.removeprefix("trainer: ").strip()
 
 
-def test_training_publishes_and_says_so(tmp_path: Path, capsys: Output) -> None:
+def test_training_publishes_and_prints_a_summary(tmp_path: Path, capsys: Output) -> None:
     assert train() == 0
     out = capsys.readouterr().out
     artifact = load(tmp_path / "models" / "digits-8x8.npz")
@@ -83,7 +83,7 @@ def test_two_runs_with_one_seed_give_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "models" / "digits-8x8.npz").read_bytes() != files[0][1]
 
 
-def test_processes_with_other_thread_settings_give_the_same_bytes(tmp_path: Path) -> None:
+def test_thread_settings_keep_the_bytes(tmp_path: Path) -> None:
     contents = []
     for threads in ("1", "2"):
         done = run_trainer("train", "digits", *QUICK, cwd=tmp_path, OPENBLAS_NUM_THREADS=threads)
@@ -92,7 +92,7 @@ def test_processes_with_other_thread_settings_give_the_same_bytes(tmp_path: Path
     assert contents[0] == contents[1]
 
 
-def test_mnist_files_make_a_28x28_model_of_the_asked_name(tmp_path: Path, small_mnist: Path) -> None:
+def test_mnist_files_make_a_named_28x28_model(tmp_path: Path, small_mnist: Path) -> None:
     words = ["train", "mnist", "--data", str(small_mnist), *QUICK, "--name", "tiny", "--to", "out"]
     assert main(words) == 0
     artifact = load(tmp_path / "out" / "tiny.npz")
@@ -108,7 +108,7 @@ def test_mnist_files_make_a_28x28_model_of_the_asked_name(tmp_path: Path, small_
     ]
 
 
-def test_the_gate_keeps_a_bad_model_out_and_the_checkpoint(tmp_path: Path, capsys: Output) -> None:
+def test_gate_refuses_a_bad_model_and_keeps_its_checkpoint(tmp_path: Path, capsys: Output) -> None:
     assert train("--minimum-accuracy", "0.999") == 2
     assert "not published: test accuracy 0." in one_line(capsys.readouterr().err)
     assert not (tmp_path / "models").exists()
@@ -133,7 +133,7 @@ def test_the_gate_keeps_a_bad_model_out_and_the_checkpoint(tmp_path: Path, capsy
         (["fetch", "mnist", "--to", "data", "--mirror", "http://127.0.0.1:9"], 1, "could not be fetched"),
     ],
 )
-def test_a_failure_is_one_line_that_says_what_to_do(
+def test_failure_is_one_line_with_a_remedy(
     words: list[str], code: int, complaint: str, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trainer.data.fetch.ATTEMPTS", 1)
@@ -161,7 +161,7 @@ def label_eleven(content: bytes) -> bytes:
         ("train-labels-idx1-ubyte.gz", label_eleven, "a train label is 11; labels are 0 to 9"),
     ],
 )
-def test_broken_data_end_in_one_line_and_leave_nothing(
+def test_broken_data_are_one_line_and_leave_no_file(
     file: str, damage: Callable[[bytes], bytes], complaint: str, tmp_path: Path, capsys: Output
 ) -> None:
     path = write_mnist(tmp_path / "data", train=20, test=10) / file
@@ -171,16 +171,14 @@ def test_broken_data_end_in_one_line_and_leave_nothing(
     assert [one.name for one in tmp_path.iterdir()] == ["data"]
 
 
-def test_a_loss_that_is_no_number_ends_in_one_line_and_publishes_nothing(
-    tmp_path: Path, capsys: Output
-) -> None:
+def test_nan_loss_is_one_line_and_publishes_nothing(tmp_path: Path, capsys: Output) -> None:
     assert train("--learning-rate", "1e30", "--optimizer", "sgd") == 1
     assert re.search(r"the loss became (nan|inf) in epoch \d\. Lower", one_line(capsys.readouterr().err))
     assert not (tmp_path / "models").exists()
 
 
 @pytest.mark.parametrize("folder", ["checkpoints", "models", "report"])
-def test_a_full_disk_ends_in_one_line_and_leaves_nothing_half_written(
+def test_full_disk_is_one_line_and_leaves_no_partial_file(
     folder: str, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync = os.fsync
@@ -214,7 +212,7 @@ def test_a_full_disk_ends_in_one_line_and_leaves_nothing_half_written(
         ["rollback", "digits-8x8"],
     ],
 )
-def test_wrong_usage_is_code_2(words: list[str], capsys: Output) -> None:
+def test_wrong_usage_exits_with_2(words: list[str], capsys: Output) -> None:
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 2
@@ -263,9 +261,7 @@ def test_evaluate_draws_pictures(quick_model: Path, tmp_path: Path) -> None:
             assert len(image.convert("RGB").getcolors(1 << 24) or []) > 20  # something is on it
 
 
-def test_pictures_that_cannot_be_written_are_one_line(
-    quick_model: Path, tmp_path: Path, capsys: Output
-) -> None:
+def test_unwritable_pictures_are_one_line(quick_model: Path, tmp_path: Path, capsys: Output) -> None:
     (tmp_path / "file").write_text("")
     assert main(["evaluate", str(quick_model), "digits", "--pictures", "file/below"]) == 1
     assert "cannot be written" in one_line(capsys.readouterr().err)
@@ -289,9 +285,7 @@ def test_publish_measures_both_models_on_the_same_images(
     assert (tmp_path / "served" / "digits-8x8.npz").read_bytes() == before
 
 
-def test_publish_tells_a_file_that_is_missing_from_one_that_is_refused(
-    tmp_path: Path, capsys: Output
-) -> None:
+def test_publish_separates_missing_and_refused_files(tmp_path: Path, capsys: Output) -> None:
     assert main(["publish", "missing.npz", "--to", "served"]) == 1
     assert "No such file or directory" in one_line(capsys.readouterr().err)
     (tmp_path / "broken.npz").write_bytes(b"no model")
@@ -300,7 +294,7 @@ def test_publish_tells_a_file_that_is_missing_from_one_that_is_refused(
     assert not (tmp_path / "served").exists()
 
 
-def test_cross_validation_gives_an_error_for_each_split(capsys: Output) -> None:
+def test_cross_validation_returns_an_error_per_split(capsys: Output) -> None:
     words = ["cross-validate", "digits", "--splits", "2", "--epochs", "2", "--hidden", "8", "--json"]
     assert main(words) == 0
     errors = json.loads(capsys.readouterr().out)
@@ -325,14 +319,14 @@ def test_each_epoch_is_a_line_of_json(tmp_path: Path) -> None:
     assert entries[0]["images_per_second"] > 0
 
 
-def test_a_full_disk_under_the_log_is_one_line(capsys: Output) -> None:
+def test_full_disk_under_the_log_is_one_line(capsys: Output) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
     assert train("--log-json", "/dev/full") == 1
     assert "the log /dev/full cannot be written: No space left on device" in one_line(capsys.readouterr().err)
 
 
-def test_a_report_is_one_page_with_everything_in_it(tmp_path: Path) -> None:
+def test_report_is_one_self_contained_page(tmp_path: Path) -> None:
     assert train("--report", "report") == 0
     page = (tmp_path / "report" / "report.html").read_text()
     pictures = sorted(path.stem for path in (tmp_path / "report").glob("*.png"))
@@ -357,7 +351,7 @@ def test_tables_are_trained_tested_and_reported(
     assert not (tmp_path / "models").exists()
 
 
-def test_a_small_network_learns_from_three_teachers(tmp_path: Path, capsys: Output) -> None:
+def test_small_network_learns_from_three_teachers(tmp_path: Path, capsys: Output) -> None:
     for seed in range(3):
         words = ["--seed", str(seed), "--name", f"teacher-{seed}", "--to", "teachers"]
         assert train(*words) == 0
@@ -390,13 +384,13 @@ def test_teachers_of_another_size_are_refused(quick_model: Path, small_mnist: Pa
 
 
 @pytest.mark.parametrize("words", [["teach", "digits"], ["distill", "digits", "--teachers", "teachers"]])
-def test_convolutions_without_pytorch_say_what_to_install(
+def test_missing_pytorch_names_the_requirements_file(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     layers = [Kernel(np.zeros((10, 64), "f4"), np.zeros(10, "f4"))]
     (tmp_path / "teachers").mkdir()
     content = serialize(layers, {"input": DIGITS_GEOMETRY._asdict()})
-    (tmp_path / "teachers" / f"one{SUFFIX}").write_bytes(content)
+    (tmp_path / "teachers" / f"one{CONVOLUTION_SUFFIX}").write_bytes(content)
     monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
     assert main([*words, *(["--to", "teachers"] if words[0] == "teach" else []), "--quiet"]) == 2
     assert "pip install -r trainer/requirements-teachers.txt" in one_line(capsys.readouterr().err)
@@ -425,22 +419,20 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_leaves_a_checkpoint_to_resume_from(
-    number: int, tmp_path: Path, uninterrupted: bytes
-) -> None:
+def test_signal_leaves_a_checkpoint_to_resume_from(number: int, tmp_path: Path, uninterrupted: bytes) -> None:
     with running_trainer(*LONG, "--quiet", cwd=tmp_path) as process:
         wait_for_epochs(tmp_path, 3)
         process.send_signal(number)
         _, error = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert one_line(error) == "interrupted; the same command with --resume goes on."
+    assert one_line(error) == "interrupted; the same command with --resume continues."
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["digits-8x8.npz"]
     done = run_trainer(*LONG, "--resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "models" / "digits-8x8.npz").read_bytes() == uninterrupted
 
 
-def test_kill_9_at_random_moments_costs_nothing_but_time(tmp_path: Path, uninterrupted: bytes) -> None:
+def test_kill_9_at_random_moments_resumes_exactly(tmp_path: Path, uninterrupted: bytes) -> None:
     seed = random.randrange(1 << 30)
     moments = random.Random(seed)
     for epochs in (1, 1, 26):  # the last one falls into the training on all images, or later
@@ -460,7 +452,7 @@ def test_without_a_terminal_progress_is_plain_lines(tmp_path: Path) -> None:
     assert "\r" not in done.stderr
 
 
-def test_on_a_terminal_progress_is_a_bar_with_time_left(tmp_path: Path) -> None:
+def test_terminal_progress_is_a_bar_with_time_left(tmp_path: Path) -> None:
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("4H", 24, 160, 0, 0))  # rows and columns
     command = trainer_command("train", "sqrt-mean", "--epochs", "3")

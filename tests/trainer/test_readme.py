@@ -13,8 +13,9 @@ from tests.articles import README
 from tests.articles import rows as article_rows
 from tests.serving import PROJECT
 from tests.training import drawn_pictures, write_mnist
-from trainer.cli import build_parser, main
-from trainer.training.config import recipe_names
+from trainer.cli import main
+from trainer.parser import build_parser
+from trainer.recipes import recipe_names
 
 TEXT = README.read_text()
 PYTORCH = find_spec("torch") is not None
@@ -37,7 +38,7 @@ def commands() -> list[str]:
 
 
 @pytest.mark.parametrize("command", [one for one in commands() if "--help" not in one and "$seed" not in one])
-def test_every_command_is_understood(command: str) -> None:
+def test_every_command_parses(command: str) -> None:
     build_parser().parse_args(shlex.split(command)[3:])  # exits with 2 for a wrong word
 
 
@@ -47,7 +48,7 @@ def test_every_recipe_is_in_the_table() -> None:
         assert name in table, name
 
 
-def test_every_file_named_is_there() -> None:
+def test_every_named_file_exists() -> None:
     for target in re.findall(r"`((?:service|trainer|tests|models)/[\w./-]+)`", TEXT):
         assert (PROJECT / target).exists() or "NAME" in target, target
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", TEXT):
@@ -64,12 +65,10 @@ def picture_folder(folder: Path) -> Path:
     return folder
 
 
-def test_the_commands_run_one_after_the_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_model: Path
-) -> None:
+def test_commands_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_model: Path) -> None:
     """As a reader would: each finds what those above it made. DIR is what fits the data set."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("trainer.evaluation.metrics.EACH", 3)
+    monkeypatch.setattr("trainer.evaluation.refusals.EACH", 3)
     shutil.copytree(quick_model.parent, tmp_path / "candidate")
     mnist, own = write_mnist(tmp_path / "data" / "mnist"), picture_folder(tmp_path / "own")
     articles = {command for _, command, _ in article_rows()}

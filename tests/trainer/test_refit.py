@@ -1,4 +1,4 @@
-"""A network trained on all images ships with the figures of its twin, and says that they are the twin's."""
+"""A network trained on all images has the figures of its twin, and its card says so."""
 
 import argparse
 from pathlib import Path
@@ -8,14 +8,16 @@ import pytest
 
 from service.model.artifact import Artifact, load
 from tests.training import QUICK, write_mnist
-from trainer import run
 from trainer.cli import main
-from trainer.data.datasets import Examples, load_dataset
-from trainer.distillation.committee import Committee, Perceptron
+from trainer.data import Examples, load_dataset
+from trainer.distillation import Committee
+from trainer.distillation.committee import Perceptron
 from trainer.errors import UsageError
-from trainer.publishing.gate import Gate, held_out_images
-from trainer.training.config import TrainingConfig, add_flags, load_config
-from trainer.training.loop import Task
+from trainer.evaluation import cross_validation
+from trainer.parser import add_flags
+from trainer.publishing import Gate, held_out_images
+from trainer.recipes import load_config
+from trainer.training import Task, TrainingConfig
 
 Output = pytest.CaptureFixture[str]
 
@@ -38,9 +40,7 @@ def error_on_all(artifact: Artifact) -> float:
     return float(np.mean(answers != examples.labels))
 
 
-def test_weights_and_judge_are_its_own_and_all_that_was_measured_is_the_twins(
-    refit: Path, quick_model: Path
-) -> None:
+def test_refit_takes_every_measured_figure_from_its_twin(refit: Path, quick_model: Path) -> None:
     model, twin = load(refit), load(quick_model)
     assert not np.array_equal(model.layers[0].weights, twin.layers[0].weights)
     assert not np.array_equal(model.judge[0].weights, twin.judge[0].weights)
@@ -51,44 +51,44 @@ def test_weights_and_judge_are_its_own_and_all_that_was_measured_is_the_twins(
     assert error_on_all(model) < error_on_all(twin)
 
 
-def test_card_and_summary_say_whose_figures_they_are(refit: Path, capsys: Output) -> None:
+def test_card_and_summary_name_the_twin(refit: Path, capsys: Output) -> None:
     card = refit.with_suffix(".md").read_text()
     assert "on 1,797 images of `digits`" in card
     assert "figures for test and validation are those of its twin" in card
-    assert "1,294 images only" in card
+    assert "only on\n1,294 images" in card
     assert main(["publish", str(refit), "--to", "elsewhere", "--minimum-accuracy", "0"]) == 0
     assert "of 359 images, its twin's" in capsys.readouterr().out
 
 
-def test_evaluate_says_that_the_images_were_learnt(refit: Path, quick_model: Path, capsys: Output) -> None:
+def test_evaluate_marks_learned_images(refit: Path, quick_model: Path, capsys: Output) -> None:
     assert main(["evaluate", str(refit), "digits"]) == 0
-    assert "(learnt in training: how good it is on others, its card says)" in capsys.readouterr().out
+    assert "(learned in training; see its card for the error on new images)" in capsys.readouterr().out
     assert main(["evaluate", str(quick_model), "digits"]) == 0
-    assert "learnt" not in capsys.readouterr().out
+    assert "learned" not in capsys.readouterr().out
 
 
-def test_the_gate_does_not_measure_a_network_on_what_it_has_learnt(refit: Path, quick_model: Path) -> None:
+def test_gate_measures_only_on_unlearned_images(refit: Path, quick_model: Path) -> None:
     model = load(refit)
-    gate = Gate(test_images=held_out_images("digits", None, 0))
+    gate = Gate(0.95, 0.005, held_out_images("digits", None, 0))
     assert gate.accuracy(model) == model.metadata["metrics"]["test"]["accuracy"]
     assert gate.measures(load(quick_model))
 
 
-def test_either_kind_may_follow_the_other(refit: Path, quick_model: Path) -> None:
+def test_refit_and_plain_models_replace_each_other(refit: Path, quick_model: Path) -> None:
     for file in (quick_model, refit, quick_model):
         assert main(["publish", str(file), "--to", "served", "--minimum-accuracy", "0"]) == 0
         assert load(Path("served/digits-8x8.npz")).sha256 == load(file).sha256
 
 
-def test_the_judge_is_fitted_anew_with_the_limit_of_the_twin(refit: Path, capsys: Output) -> None:
-    words = ["judge", str(refit), "digits", "--to", "judged", "--minimum-accuracy", "0"]
+def test_refitted_rejector_keeps_the_twins_limit(refit: Path, capsys: Output) -> None:
+    words = ["judge", str(refit), "digits", "--to", "refitted", "--minimum-accuracy", "0"]
     assert main(words) == 0
-    assert Path("judged/digits-8x8.npz").read_bytes() == refit.read_bytes()
+    assert Path("refitted/digits-8x8.npz").read_bytes() == refit.read_bytes()
     assert main([*words, "--outliers", "50"]) == 2
     assert "Train it again: python -m trainer train digits" in capsys.readouterr().err
 
 
-def test_test_images_that_come_with_a_data_set_are_never_learnt(tmp_path: Path) -> None:
+def test_official_test_images_are_never_learned(tmp_path: Path) -> None:
     data = write_mnist(tmp_path / "mnist")
     assert len(load_dataset("mnist", data).everything) == 120
     words = ["train", "mnist", "--data", str(data), *QUICK, "--hidden", "8", "--epochs", "1", "--name", "x"]
@@ -101,22 +101,22 @@ def test_test_images_that_come_with_a_data_set_are_never_learnt(tmp_path: Path) 
     assert "The\nfigures for validation are" in Path("models/x.md").read_text()
 
 
-def test_teachers_are_asked_anew_about_all_images(tmp_path: Path, quick_model: Path) -> None:
+def test_teachers_answer_again_for_the_refit(tmp_path: Path, quick_model: Path) -> None:
     words = ["distill", "digits", "--teachers", str(quick_model.parent), *QUICK, "--views", "1", "--refit"]
     assert main([*words, "--epochs", "1"]) == 0
     committee = Committee({"teacher": Perceptron(load(quick_model))})
     two = load_dataset("digits", None).test.pixels[:2]
-    before = committee.remembered((0, 0), two[:1], 1)
-    committee.forget()
-    assert not np.array_equal(committee.remembered((0, 0), two[1:], 1), before)
+    before = committee.cached_answers((0, 0), two[:1], 1)
+    committee.clear_cache()
+    assert not np.array_equal(committee.cached_answers((0, 0), two[1:], 1), before)
 
 
-def test_patience_has_nothing_to_judge_by(capsys: Output) -> None:
+def test_patience_with_refit_is_refused(capsys: Output) -> None:
     assert main(["train", "digits", *QUICK, "--refit", "--patience", "3"]) == 2
     assert "set --patience 0" in capsys.readouterr().err
 
 
-def test_the_recipe_of_the_shipped_model_refits_unless_told_otherwise(tmp_path: Path) -> None:
+def test_shipped_digits_recipe_refits_by_default(tmp_path: Path) -> None:
     parser = argparse.ArgumentParser()
     add_flags(parser)
     assert load_config("digits-8x8", parser.parse_args([])).refit is True
@@ -126,17 +126,17 @@ def test_the_recipe_of_the_shipped_model_refits_unless_told_otherwise(tmp_path: 
         load_config(str(tmp_path / "some.toml"), parser.parse_args([]))
 
 
-def test_cross_validation_learns_four_fifths_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    learnt = []
+def test_cross_validation_trains_on_four_fifths(monkeypatch: pytest.MonkeyPatch) -> None:
+    learned = []
 
     def digits_task(dataset: object, examples: Examples, *others: object) -> Task:
-        learnt.append(len(examples))
+        learned.append(len(examples))
         return original(dataset, examples, *others)  # type: ignore[arg-type]
 
-    original = run.digits_task
-    monkeypatch.setattr(run, "digits_task", digits_task)
-    run.cross_validate(TrainingConfig(hidden=(4,), epochs=1), 2)
-    assert set(learnt) == {1797 - 359}
+    original = cross_validation.digits_task
+    monkeypatch.setattr(cross_validation, "digits_task", digits_task)
+    cross_validation.cross_validate(TrainingConfig(hidden=(4,), epochs=1), 2)
+    assert set(learned) == {1797 - 359}
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,10 @@
-"""Distorted copies of training pictures: what other hands, pens and cameras would have made.
+"""Distorted copies of training pictures, as other hands, pens and cameras would have made them.
 
     pictures -> affine + elastic warp -> stroke width -> blur -> fading -> contrast -> noise -> JPEG
              -> pictures
 
-Everything is computed for a whole batch at once in NumPy and works on ink (background 0). The
-result still has to walk the serving road (`service.preprocessing.normalization.normalize`), like any picture.
+Every step works on a whole batch of ink (background 0) in NumPy. Like any picture, the result still has to
+be normalized as in serving (`service.preprocessing.normalization.normalize`).
 """
 
 import math
@@ -13,10 +13,10 @@ from functools import lru_cache
 
 import numpy as np
 
-# A rotated 1 or 7 is soon another digit; they turn half as far (Ciresan et al. 2010, section 2).
-HALF_TURN_LABELS = (1, 7)
-STRIDE = 2  # pixels between the random numbers of the elastic field, which is smooth over five
-BLOCK = 8  # pixels a side of the squares that JPEG compresses by themselves
+# A rotated 1 or 7 soon looks like another digit: they rotate half as far (Ciresan et al. 2010, section 2).
+HALF_ROTATION_LABELS = (1, 7)
+STRIDE = 2  # pixels between the random numbers of the elastic field, which is smooth over five pixels
+BLOCK = 8  # side in pixels of the squares that JPEG compresses one by one
 FAINT = 0.15  # share of full ink below which serving sees paper (service/preprocessing/ink.py)
 
 
@@ -26,15 +26,15 @@ def _range(default: float, help: str, highest: float = float("inf")) -> float:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far pictures are distorted; each range is drawn from uniformly, for each picture anew.
+    """How far pictures are distorted; each picture draws uniformly from each range.
 
     Affine ranges as in Ciresan et al. 2010, "Deep, Big, Simple Neural Nets"; the elastic field is
     that of Simard et al. 2003, "Best Practices for Convolutional Neural Networks".
     """
 
-    share: float = _range(0.9, "share of the pictures that are distorted at all", 1)
+    share: float = _range(0.9, "share of the pictures that are distorted", 1)
     rotation: float = _range(15.0, "degrees either way", 180)
-    scale: float = _range(0.15, "relative change of width and of height, each by itself", 0.9)
+    scale: float = _range(0.15, "relative change of width and of height, independently", 0.9)
     shear: float = _range(0.12, "horizontal displacement per row, in pixels per pixel", 1)
     shift: float = _range(1.0, "pixels either way on each axis")
     elastic_alpha: float = _range(37.0, "strength of the random displacement field, in pixels")
@@ -47,13 +47,13 @@ class Augmentation:
     fading_share: float = _range(0.1, "share of the pictures that lose ink in patches", 1)
     fading: float = _range(0.5, "largest share of the ink lost", 1)
     contrast_share: float = _range(0.0, "share of the pictures that become paler as a whole", 1)
-    contrast: float = _range(0.5, "largest share of the ink taken from every pixel alike", 1)
+    contrast: float = _range(0.5, "largest share of the ink taken from every pixel equally", 1)
     noise_share: float = _range(0.0, "share of the pictures whose ink becomes grainy", 1)
     noise: float = _range(0.15, "largest standard deviation of the grain; the background stays clean", 1)
-    jpeg_share: float = _range(0.0, "share of the pictures with the damage that JPEG compression does", 1)
-    jpeg: float = _range(60.0, "largest step to which JPEG rounds the coefficients, of 255", 255)
+    jpeg_share: float = _range(0.0, "share of the pictures with JPEG artifacts", 1)
+    jpeg: float = _range(60.0, "largest quantization step of the JPEG coefficients, of 255", 255)
     normalized_share: float = _range(
-        0.5, "share of the pictures that are cut out and centred again after distortion, as uploads are", 1
+        0.5, "share of the pictures that are cut out and centered again after distortion, like uploads", 1
     )
 
 
@@ -62,9 +62,9 @@ def augment(
 ) -> np.ndarray:
     """Return distorted copies, (n, side, side) float32 in [0, 1], background 0.
 
-    pictures: (n, side, side) float32 ink in [0, 1]; labels: (n,) integers, because some digits
-    may turn less far than others. A picture from which distortion took nearly all ink is handed
-    back undistorted, so none comes out blank.
+    pictures: (n, side, side) float32 ink in [0, 1]. labels: (n,) integers, because some digits rotate
+    less far than others. A picture that would lose nearly all its ink is returned undistorted, so none
+    becomes blank.
     """
     chosen = rng.random(len(pictures)) < settings.share
     distorted = pictures.copy()
@@ -85,7 +85,10 @@ def augment(
 def warp(
     pictures: np.ndarray, labels: np.ndarray, settings: Augmentation, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the pictures after one affine and elastic displacement, sampled bilinearly once."""
+    """Return the pictures after an affine and an elastic displacement, (n, side, side) float32.
+
+    Both displacements are added up first, so that the pictures are interpolated only once.
+    """
     n, side, _ = pictures.shape
     rows, columns = _affine_coordinates(labels, side, settings, rng)
     if settings.elastic_alpha > 0:
@@ -98,15 +101,15 @@ def warp(
 def _elastic_field(n: int, side: int, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
     """Return displacements along rows and columns, (2, n, side, side) float32, in pixels.
 
-    Uniform noise in (-1, 1), smoothed and scaled. A number for each second pixel either way, and a
-    byte of chance for each number, are plenty, because the smoothing averages over hundreds; with
-    the square root of the stride the field has the spread that one number a pixel would give.
+    Uniform noise in (-1, 1), smoothed and scaled. One random byte for every second row and column is
+    enough, because the smoothing averages over hundreds. The square root of the stride gives the field
+    the spread that one number per pixel would have.
     """
     count = side // STRIDE
     noise = np.frombuffer(rng.bytes(2 * n * count * count), np.int8).astype(np.float32)
-    noise += 0.5  # -128 ... 127 has its middle at -0.5
+    noise += 0.5  # -128 ... 127 is centered on -0.5
     smooth = _gaussian_matrix(side, settings.elastic_sigma, STRIDE) * np.float32(math.sqrt(STRIDE))
-    # The first product as a single one over all rows: one large is faster than n small.
+    # The first product runs over all rows at once: one large product is faster than n small ones.
     across = noise.reshape(-1, count) @ smooth.T * np.float32(settings.elastic_alpha / 128)
     return (smooth @ across.reshape(-1, count, side)).reshape(2, n, side, side)
 
@@ -114,13 +117,13 @@ def _elastic_field(n: int, side: int, settings: Augmentation, rng: np.random.Gen
 def _affine_coordinates(
     labels: np.ndarray, side: int, settings: Augmentation, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for each output pixel, the row and column to read, both (n, side, side) float32."""
+    """Return the row and the column to read for each output pixel, both (n, side, side) float32."""
     n = len(labels)
 
     def uniform(limit: float) -> np.ndarray:
         return rng.uniform(-limit, limit, (n, 1, 1)).astype(np.float32)
 
-    limits = np.where(np.isin(labels, HALF_TURN_LABELS), 0.5, 1.0).astype(np.float32)
+    limits = np.where(np.isin(labels, HALF_ROTATION_LABELS), 0.5, 1.0).astype(np.float32)
     angles = np.radians(uniform(settings.rotation)) * limits[:, None, None]
     row_scale, column_scale = 1 + uniform(settings.scale), 1 + uniform(settings.scale)
     shear = uniform(settings.shear)
@@ -136,8 +139,8 @@ def _affine_coordinates(
 def _sample(pictures: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Return `pictures` read at fractional (rows, columns) by bilinear interpolation, 0 outside.
 
-    `rows` and `columns` are overwritten: this is where most of the time goes, and every array saved
-    is a trip to memory.
+    `rows` and `columns` are overwritten: this is the slowest step, and each temporary array would
+    cost another pass over memory.
     """
     n, side, _ = pictures.shape
     wide = side + 2  # one pixel of background around, so that reading outside gives 0
@@ -148,7 +151,7 @@ def _sample(pictures: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.n
         np.add(coordinates, 1, out=coordinates)
         np.clip(coordinates, 0, side + 0.999, out=coordinates)
     top, left = np.floor(rows), np.floor(columns)
-    rows -= top  # now the share of the lower row, and of the right column
+    rows -= top  # now the share of the lower row; likewise the share of the right column
     columns -= left
     top *= wide
     top += left
@@ -183,19 +186,19 @@ def _pick(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def _change_strokes(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """Mix a dilation (thicker strokes) or an erosion (thinner) into some of the pictures."""
+    """Mix a dilation (thicker strokes) or an erosion (thinner strokes) into some of the pictures."""
     picked = _pick(len(pictures), settings.stroke_share, rng)
     for some, limit, extreme in (
         (picked[::2], settings.thicken, np.maximum),
         (picked[1::2], settings.thin, np.minimum),
     ):
         strength = rng.uniform(0, limit, (len(some), 1, 1)).astype(np.float32)
-        pictures[some] += strength * (_neighbourhood(pictures[some], extreme) - pictures[some])
+        pictures[some] += strength * (_neighborhood(pictures[some], extreme) - pictures[some])
     return pictures
 
 
-def _neighbourhood(pictures: np.ndarray, extreme: np.ufunc) -> np.ndarray:
-    """Return the extreme over each pixel and its four neighbours; outside is background."""
+def _neighborhood(pictures: np.ndarray, extreme: np.ufunc) -> np.ndarray:
+    """Return the extreme over each pixel and its four neighbors; outside is background."""
     padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1)))
     vertical = extreme(padded[:, :-2, 1:-1], padded[:, 2:, 1:-1])
     horizontal = extreme(padded[:, 1:-1, :-2], padded[:, 1:-1, 2:])
@@ -203,16 +206,16 @@ def _neighbourhood(pictures: np.ndarray, extreme: np.ufunc) -> np.ndarray:
 
 
 def _blur(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """Blur some of the pictures, all of a batch equally far."""
+    """Blur some of the pictures, all in a batch by the same amount."""
     picked = _pick(len(pictures), settings.blur_share, rng)
     smooth = _gaussian_matrix(pictures.shape[1], rng.uniform(0.3, max(settings.blur, 0.3)))
     blurred = smooth @ pictures[picked] @ smooth.T
-    pictures[picked] = np.where(blurred > 0.02, blurred, 0)  # the blur's tail is no ink
+    pictures[picked] = np.where(blurred > 0.02, blurred, 0)  # the tail of the blur does not count as ink
     return pictures
 
 
 def _fade(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """Take ink away in soft patches, as a dry pen or a glossy photograph does."""
+    """Remove ink in soft patches, as a dry pen or a glossy photograph does."""
     picked = _pick(len(pictures), settings.fading_share, rng)
     side = pictures.shape[1]
     smooth = _gaussian_matrix(side, side / 10)
@@ -225,7 +228,7 @@ def _fade(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator
 
 
 def _pale(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """Scale the ink of some of the pictures down, as a pencil would."""
+    """Scale down the ink of some of the pictures, as a pencil would."""
     picked = _pick(len(pictures), settings.contrast_share, rng)
     strength = rng.uniform(0, settings.contrast, (len(picked), 1, 1)).astype(np.float32)
     pictures[picked] *= 1 - strength
@@ -245,8 +248,8 @@ def _grain(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generato
 def _compress(pictures: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
     """Round the cosine coefficients of 8 x 8 blocks, as JPEG does (ITU-T T.81, annex A).
 
-    One step for all frequencies; the real tables are coarser for the high ones. What that adds to
-    the background is below the level at which serving takes it for ink.
+    All frequencies share one step, while real tables are coarser for the high ones. Serving does not
+    take what this adds to the background for ink.
     """
     picked = _pick(len(pictures), settings.jpeg_share, rng)
     some, side = pictures[picked], pictures.shape[1]

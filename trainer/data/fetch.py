@@ -1,4 +1,4 @@
-"""Download of MNIST: four files, checked, resumed, tried again.
+"""The MNIST download: four files, verified, resumed and retried.
 
 mirrors -> NAME.gz.part -> SHA-256 of the uncompressed content -> NAME.gz
 """
@@ -29,9 +29,9 @@ MNIST_SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 ATTEMPTS = 3
-TIMEOUT_SECONDS = (10, 30)  # to connect; between two pieces of the body
+TIMEOUT_SECONDS = (10, 30)  # to connect; between two reads of the body
 PAUSE_SECONDS = 1.0
-MAX_BYTES = 64 * 1024 * 1024  # six times the largest file: a mirror that never ends is left
+MAX_BYTES = 64 * 1024 * 1024  # six times the largest file: guards against an endless response
 
 
 def fetch_mnist(
@@ -41,10 +41,12 @@ def fetch_mnist(
     pause_seconds: float = PAUSE_SECONDS,
     timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS,
 ) -> None:
-    """Make `folder` hold the four files; what is there and right is not fetched again.
+    """Download the four files into `folder`, skipping those that are there and correct.
 
-    Each mirror is tried several times, and a broken download continued where it stopped. Raises
-    TrainerError if a file cannot be had.
+    mirrors: base URLs, each tried ATTEMPTS times; a broken download resumes where it stopped. sha256:
+    file name -> digest of the uncompressed content. pause_seconds: before the second attempt, doubled
+    before the third. timeout_seconds: to connect, and between two reads. Raises TrainerError if a file
+    cannot be fetched or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +78,7 @@ def _fetch(
             if _digest(part) == digest:
                 os.replace(part, target)
                 return
-            part.unlink()  # complete but wrong: to continue it would never help
+            part.unlink()  # complete but wrong: resuming it would not help
             reasons.append(f"{url}: the content's SHA-256 is not the expected one")
     raise TrainerError(
         f"{target.name} could not be fetched ({reasons[-1]}). Check the network or name a --mirror URL"
@@ -84,12 +86,12 @@ def _fetch(
 
 
 def _download(url: str, target: Path, timeout_seconds: tuple[float, float]) -> Path:
-    """Return the complete part file; what an earlier attempt left is continued."""
+    """Return the complete part file, resuming what an earlier attempt left."""
     part = target.with_name(f"{target.name}.part")
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=timeout_seconds) as response:
-        if response.status_code == 416:  # nothing after what we have: complete, or of another file
+        if response.status_code == 416:  # no bytes after ours: the part is complete, or of another file
             return part
         response.raise_for_status()
         continued = response.status_code == 206
@@ -104,27 +106,27 @@ def _download(url: str, target: Path, timeout_seconds: tuple[float, float]) -> P
                 unit_scale=True,
             ) as bar,
         ):
-            # As the bytes come: some mirrors call a .gz a Content-Encoding, and would have it unpacked.
+            # Not decoded: some mirrors declare a .gz as Content-Encoding, and it would be unpacked.
             for piece in response.raw.stream(64 * 1024, decode_content=False):
                 file.write(piece)
                 bar.update(len(piece))
                 if file.tell() > MAX_BYTES:
-                    raise requests.RequestException(f"more than {MAX_BYTES} bytes came")
+                    raise requests.RequestException(f"more than {MAX_BYTES} bytes received")
             written = file.tell()
     if total and written != total:
-        raise requests.RequestException(f"{written} of {total} bytes came")
+        raise requests.RequestException(f"{written} of {total} bytes received")
     return part
 
 
 def _short(error: Exception) -> str:
-    """Return the innermost reason of a chain of network errors, in a few words."""
+    """Return the innermost cause of a chain of network errors, in a few words."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
     return str(error) or type(error).__name__
 
 
 def _digest(path: Path) -> str:
-    """Return the SHA-256 of a gzip file's uncompressed content, or of nothing if it is broken."""
+    """Return the SHA-256 of a gzip file's uncompressed content, or "" if the file is broken."""
     digest = hashlib.sha256()
     try:
         with gzip.open(path) as file:

@@ -1,10 +1,10 @@
-"""Convolutional networks that teach: their file and their answers. They are never served.
+"""Convolutional networks that teach: their file format and their forward pass.
 
     pixels -> (3x3 convolution -> relu, twice -> halve) ... -> (dense -> relu) ... -> logits
     NAME.convolution.npz: weights_0, biases_0, ..., metadata -> Convolution -> logits
 
-The file holds plain arrays and a JSON string, so reading it runs no code. Batch normalisation is folded
-into the weights. PyTorch is imported only when a network answers: all else works without it.
+The file holds plain arrays and a JSON string, so reading it runs no code. Batch normalization is folded
+into the weights. PyTorch is imported only when a network is used: everything else works without it.
 """
 
 import hashlib
@@ -19,27 +19,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from service.model.artifact import ArtifactError
-from service.preprocessing.normalization import Geometry
-from trainer.data.datasets import CLASSES
+from service.preprocessing import Geometry
+from trainer.data import CLASSES
 from trainer.errors import UsageError
 
-SUFFIX = ".convolution.npz"
 FORMAT_VERSION = 1
-PAIR = 2  # convolutions between two halvings of the picture
+PAIR = 2  # convolutions before each halving of the picture
 KERNEL = 3
-THREADS = 1  # several teachers are trained beside each other; and the order of a sum decides its last bits
-ANSWERED_AT_ONCE = 512  # images: what flows between layers stays in the cache
+THREADS = 1  # teachers train in parallel processes; and the order of a sum decides its last bits
+FORWARD_IMAGES = 512  # images at a time, so that activations stay in the cache
 
 
 class Kernel(NamedTuple):
-    """One layer: weights (out, in, 3, 3) of a convolution or (out, in) of a dense one; biases (out,)."""
+    """One layer, float32: weights (out, in, 3, 3) if convolutional, (out, in) if dense; biases (out,)."""
 
     weights: np.ndarray
     biases: np.ndarray
 
 
 def torch_module() -> ModuleType:
-    """Return PyTorch, set to one thread; raise UsageError where it is not installed."""
+    """Return PyTorch, set to one thread; raise UsageError if it is not installed."""
     try:
         import torch
     except ImportError as error:
@@ -69,22 +68,22 @@ class Convolution:
         ]
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
-        """Return (n, 10) float32; pixels: (n, side * side) float32 ink in [0, 1].
+        """Return logits, (n, 10) float32; pixels: (n, side * side) float32 ink in [0, 1].
 
-        Convolutions count in bfloat16, as in training, which is three times as fast; dense layers do
-        not, so that logits differ by less than a hundredth of their size.
+        Convolutions use bfloat16, as in training, which is three times as fast. Dense layers use float32,
+        so that logits are off by less than a hundredth of their size.
         """
         torch = torch_module()
         side = self.geometry.side
         parts = []
         with torch.inference_mode():
-            for start in range(0, len(pixels), ANSWERED_AT_ONCE):
-                part = torch.tensor(pixels[start : start + ANSWERED_AT_ONCE], dtype=torch.bfloat16)
+            for start in range(0, len(pixels), FORWARD_IMAGES):
+                part = torch.tensor(pixels[start : start + FORWARD_IMAGES], dtype=torch.bfloat16)
                 pictures = part.reshape(-1, 1, side, side).to(memory_format=torch.channels_last)
-                parts.append(self._answer(torch.nn.functional, pictures).numpy())
+                parts.append(self._forward(torch.nn.functional, pictures).numpy())
         return np.concatenate(parts) if parts else np.empty((0, len(self.layers[-1].biases)), np.float32)
 
-    def _answer(self, functional: Any, pictures: Any) -> Any:
+    def _forward(self, functional: Any, pictures: Any) -> Any:
         """Return the logits, a tensor (n, 10), of pictures, a tensor (n, 1, side, side)."""
         signal = pictures
         for index, (weights, biases) in enumerate(self._convolutions):
@@ -98,7 +97,10 @@ class Convolution:
 
 
 def serialize(layers: Sequence[Kernel], metadata: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a teacher's file. metadata: "input", the geometry; the rest is told to people."""
+    """Return the bytes of a teacher's file.
+
+    metadata: its "input" is the geometry; everything else is for the reader.
+    """
     members: dict[str, np.ndarray] = {}
     for index, layer in enumerate(layers):
         members[f"weights_{index}"] = np.asarray(layer.weights, "<f4")
@@ -110,7 +112,7 @@ def serialize(layers: Sequence[Kernel], metadata: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def load(path: Path) -> Convolution:
+def load_convolution(path: Path) -> Convolution:
     """Return the teacher in a file; raise ArtifactError if it cannot be used."""
     content = path.read_bytes()
     try:
@@ -119,16 +121,16 @@ def load(path: Path) -> Convolution:
             count = sum(name.startswith("weights_") for name in file.files)
             layers = [Kernel(file[f"weights_{index}"], file[f"biases_{index}"]) for index in range(count)]
         if metadata["kind"] != "convolution" or metadata["format_version"] != FORMAT_VERSION:
-            raise ArtifactError(f"it is no convolutional teacher of format {FORMAT_VERSION}")
+            raise ArtifactError(f"it is not a convolutional teacher of format {FORMAT_VERSION}")
         geometry = Geometry(**metadata["input"])
     except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ArtifactError(f"it is truncated or no convolutional teacher: {error}") from error
+        raise ArtifactError(f"it is truncated or not a convolutional teacher: {error}") from error
     _check(layers, geometry.side)
     return Convolution(layers, geometry, hashlib.sha256(content).hexdigest())
 
 
 def _check(layers: Sequence[Kernel], side: int) -> None:
-    """Raise ArtifactError unless each layer takes what the one before gives."""
+    """Raise ArtifactError unless each layer fits the one before and all numbers are finite."""
     width, convolutions, dense = 1, 0, False
     for index, (weights, biases) in enumerate(layers):
         if not dense and weights.ndim == 2:

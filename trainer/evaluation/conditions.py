@@ -1,8 +1,8 @@
-"""The same digits under other conditions: how much is lost to polarity, size, light, pen and camera?
+"""The same digits under other conditions: the cost of polarity, size, light, pen and camera.
 
-    test pictures -> one condition -> the whole serving road -> error and refusals
+    test pictures -> one condition -> encoded image -> preprocess -> classifier -> error and refusals
 
-Nothing is trained on these; they show what preprocessing and network bear.
+Nothing is trained on these pictures: they show what preprocessing and network tolerate.
 """
 
 import io
@@ -14,20 +14,20 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from service.model.classifier import Classifier
-from service.preprocessing.decoding import ImageError
-from service.preprocessing.pipeline import preprocess
-from trainer.data.datasets import Examples
+from service.preprocessing import ImageError, preprocess
+from trainer.data import Examples
+from trainer.synthetic import on_paper
 
-SHEET = 224  # pixels a side of the paper on which digits of half that size are put
+SHEET = 224  # side of the paper in pixels; digits are half as large
 DIGIT = SHEET // 2
-PART = 500  # pictures under way at a time
+PART = 500  # pictures classified at a time
 Condition = Callable[[Image.Image, np.random.Generator], Image.Image]
 
 
 class Outcome(NamedTuple):
-    """What came out under one condition: shares in [0, 1] of `images` pictures.
+    """The result of one condition: shares of `images` pictures, in [0, 1].
 
-    wrong: answered with another digit, or not at all. refused: not accepted as a digit.
+    wrong: answered with another digit or not at all. refused: not accepted as a digit.
     """
 
     images: int
@@ -54,13 +54,17 @@ def _on_paper(
     contrast: float = 0.8,
     grain: float = 0.0,
 ) -> Image.Image:
-    """Put a digit off centre on a sheet: dark ink, paper of 220 in some light, grainy."""
+    """Put a digit in dark ink off center on paper.
+
+    light: share of the brightness 220, in [0, 1], a number or (SHEET, 1) or (SHEET, SHEET). contrast: share
+    of the light that ink absorbs. grain: standard deviation of the noise, of 255.
+    """
     ink = np.zeros((SHEET, SHEET))
     top, left = rng.integers(4, SHEET - DIGIT - 4, 2)
     enlarged = picture.resize((DIGIT, DIGIT), Image.Resampling.BICUBIC)
     ink[top : top + DIGIT, left : left + DIGIT] = np.asarray(enlarged) / 255
-    grey = 220 * light * (1 - contrast * ink) + rng.normal(0, grain, ink.shape) * (grain > 0)
-    return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))
+    gray = on_paper(ink, 220 * light, contrast) + rng.normal(0, grain, ink.shape) * (grain > 0)
+    return Image.fromarray(np.clip(gray, 0, 255).astype(np.uint8))
 
 
 def _gradient(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -99,7 +103,7 @@ CONDITIONS: dict[str, Condition] = {
     "as it is": _unchanged,
     "inverted": _inverted,
     "enlarged to 400 px": _large,
-    "off centre on a grey gradient": _gradient,
+    "off center on a gray gradient": _gradient,
     "saved as JPEG": _unchanged,
     "reduced to 16 px": _small,
     "in a shadow's edge": _shadow,
@@ -111,7 +115,7 @@ CONDITIONS: dict[str, Condition] = {
 
 
 def try_conditions(classifier: Classifier, examples: Examples, seed: int = 0) -> dict[str, Outcome]:
-    """Return the outcome of each condition on prepared examples, the same for the same seed."""
+    """Return the outcome of each of CONDITIONS on prepared examples; seed: of all random numbers."""
     return {
         name: try_condition(classifier, examples, name, np.random.SeedSequence((seed, number)))
         for number, name in enumerate(CONDITIONS)
@@ -121,7 +125,10 @@ def try_conditions(classifier: Classifier, examples: Examples, seed: int = 0) ->
 def try_condition(
     classifier: Classifier, examples: Examples, name: str, seed: np.random.SeedSequence
 ) -> Outcome:
-    """Return the outcome of one condition; a picture that cannot be read counts as wrong and refused."""
+    """Return the outcome of the condition called `name`.
+
+    A picture that the service cannot read counts as wrong and refused.
+    """
     geometry = classifier.artifact.geometry
 
     def seen(index: int) -> np.ndarray | None:

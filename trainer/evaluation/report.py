@@ -1,4 +1,4 @@
-"""The report of a training: one HTML file that needs nothing else, and its pictures as PNG files.
+"""The report of a training: one self-contained HTML file, and its plots as PNG files.
 
 data, history, model -> figures -> DIR/NAME.png, DIR/report.html
 """
@@ -13,16 +13,14 @@ import numpy as np
 
 from service.model.artifact import Artifact, parse, save
 from service.model.classifier import Classifier
-from trainer.data.datasets import Dataset
-from trainer.data.tables import load_table
+from trainer.data import Dataset, load_table
 from trainer.errors import TrainerError
-from trainer.evaluation import plots as pictures
+from trainer.evaluation import answer_plots, training_plots
 from trainer.evaluation.metrics import Evaluation, summarize
+from trainer.evaluation.plotting import save_figures
 from trainer.evaluation.text import evaluation_text
-from trainer.nn.losses import activate
-from trainer.nn.parameters import Parameters
-from trainer.training.config import TrainingConfig
-from trainer.training.loop import logits
+from trainer.nn import Parameters, activate
+from trainer.training import TrainingConfig, logits
 
 STYLE = """
 :root { color-scheme: light; }
@@ -39,7 +37,7 @@ dt { font-size: .82rem; color: #5b6670; } dd { margin: 0; font-size: 1.25rem; fo
 
 
 class Section(NamedTuple):
-    """A figure with a heading and what to look at in it; `name` is its file."""
+    """A figure with a heading and an explanation; its file is NAME.png."""
 
     name: str
     heading: str
@@ -48,35 +46,34 @@ class Section(NamedTuple):
 
 DATA = [
     Section("balance", "The data: how many of each digit", "Every digit should have its share."),
-    Section("samples", "The data: mean and samples", "A wrong label or a spoilt picture is seen here first."),
+    Section("samples", "The data: mean and samples", "A wrong label or a broken picture shows here first."),
     Section(
         "augmented",
         "What training sees",
-        "Each copy should still be the same digit to you. If not, the ranges are too wide.",
+        "You should still recognize the digit in each copy. If not, the ranges are too wide.",
     ),
 ]
 CURVES = Section(
     "curves",
     "How training went",
-    "Training figures are those of distorted pictures, with dropout where there is some, and against the "
-    "teachers' answers where there are some: they may well be worse than validation. Validation that rises "
-    "again while training falls is overfitting.",
+    "Training figures come from distorted pictures, with dropout and the teachers' answers if there are any: "
+    "they may be worse than validation. A validation curve that rises while training falls is overfitting.",
 )
 ANSWERS = [
-    Section("confusion", "What is taken for what", "Test pictures. Only mistakes are coloured."),
+    Section("confusion", "What is taken for what", "Test pictures. Only mistakes are colored."),
     Section("digits", "Digit by digit", "Test pictures. The axis does not begin at 0."),
     Section(
         "mistakes",
         "The worst mistakes",
-        "First those that find the truth least likely. Some are hard for people too.",
+        "Least likely truth first. Some are hard for people too.",
     ),
     Section(
-        "reliability", "Can its confidence be believed?", "On the line, 80 % sure means right in 80 of 100."
+        "reliability", "How reliable its confidence is", "On the line, 80 % sure means right in 80 of 100."
     ),
     Section(
         "coverage",
-        "What is gained by asking a person about the least certain answers",
-        "Read from the right: the more of them are set aside, the fewer of the others are wrong.",
+        "The gain from checking the least certain answers by hand",
+        "Read from the right: the more are set aside, the fewer of the others are wrong.",
     ),
     Section("weights", "What the first layer looks for", "Blue: ink wanted; orange: ink unwanted."),
 ]
@@ -89,9 +86,10 @@ def write_report(
     config: TrainingConfig,
     history: Sequence[Mapping[str, Any]],
 ) -> Path:
-    """Write the report on a trained model, `content` being its file, and return the page's path.
+    """Write the report of a trained model and return the path of the page.
 
-    Raises TrainerError if the folder cannot be written.
+    content: the bytes of the model file. history: one entry per epoch. Raises TrainerError if the folder
+    cannot be written.
     """
     artifact = parse(content)
     predictions = Classifier(artifact).classify(dataset.test.pixels)
@@ -99,14 +97,14 @@ def write_report(
     accepted = float(np.mean([one.accepted for one in predictions]))
     evaluation = summarize(dataset.test.labels, probabilities, accepted)
     figures = {
-        "balance": pictures.balance_figure(dataset.train, dataset.test),
-        "samples": pictures.samples_figure(dataset.train),
-        "augmented": pictures.augmented_figure(dataset.train, dataset.geometry, config),
-        "curves": pictures.curves_figure(history),
-        **pictures.evaluation_figures(dataset.test, probabilities, evaluation),
-        "weights": pictures.weights_figure(artifact.layers[0], dataset.geometry.side),
+        "balance": training_plots.balance_figure(dataset.train, dataset.test),
+        "samples": training_plots.samples_figure(dataset.train),
+        "augmented": training_plots.augmented_figure(dataset.train, dataset.geometry, config),
+        "curves": training_plots.curves_figure(history),
+        **answer_plots.evaluation_figures(dataset.test, probabilities, evaluation),
+        "weights": training_plots.weights_figure(artifact.layers[0], dataset.geometry.side),
     }
-    pictures.save_figures(folder, figures)
+    save_figures(folder, figures)
     command = str(artifact.metadata["training"]["command"])
     details = evaluation_text(evaluation, "test pictures")
     sections = [*DATA, CURVES, *ANSWERS]
@@ -120,8 +118,11 @@ def write_table_report(
     config: TrainingConfig,
     history: Sequence[Mapping[str, Any]],
 ) -> Path:
-    """Write the report on a training with rows of numbers and return the page's path."""
-    _, _, test = load_table(name, config)
+    """Write the report of a training on the table called `name` and return the path of the page.
+
+    history: one entry per epoch. Raises TrainerError if the folder cannot be written.
+    """
+    _, _, test = load_table(name, config.validation, config.split_seed)
 
     def outputs(inputs: np.ndarray) -> np.ndarray:
         return activate(config.output, logits(parameters, inputs.astype(np.float32)))
@@ -130,17 +131,17 @@ def write_table_report(
         low, high = test.inputs.min(axis=0) - 0.3, test.inputs.max(axis=0) + 0.3
         places = np.stack(np.meshgrid(*np.linspace(low, high, 80).T), axis=-1)  # (80, 80, 2)
         field = outputs(places.reshape(-1, 2)).reshape(80, 80)
-        figure = pictures.plane_figure(test.inputs, test.targets, places, field, config.threshold)
+        figure = training_plots.plane_figure(test.inputs, test.targets, places, field, config.threshold)
     else:
-        figure = pictures.quantities_figure(test.targets, outputs(test.inputs))
-    pictures.save_figures(folder, {"curves": pictures.curves_figure(history), "answers": figure})
-    sections = [CURVES, Section("answers", "What it answers", "Test rows, never seen in training.")]
+        figure = training_plots.quantities_figure(test.targets, outputs(test.inputs))
+    save_figures(folder, {"curves": training_plots.curves_figure(history), "answers": figure})
+    sections = [CURVES, Section("answers", "What it answers", "Test rows, held out from training.")]
     latest = {key: f"{value:.4g}" for key, value in history[-1].items()}
     return _write_page(folder, f"python -m trainer train {name}", latest, sections, "")
 
 
 def _headline(artifact: Artifact, evaluation: Evaluation) -> dict[str, str]:
-    """Return the figures that stand on top of the page."""
+    """Return the figures at the top of the page."""
     return {
         "test error": f"{100 * (1 - evaluation.accuracy):.2f} %",
         "test pictures": f"{evaluation.images:,}",
@@ -154,7 +155,7 @@ def _headline(artifact: Artifact, evaluation: Evaluation) -> dict[str, str]:
 def _write_page(
     folder: Path, command: str, headline: Mapping[str, str], sections: Sequence[Section], details: str
 ) -> Path:
-    """Write report.html with the pictures that lie in `folder` inside it."""
+    """Write report.html with the plots of `folder` embedded."""
     figures = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in headline.items())
     pairs = figures.replace("<dt>", "<div><dt>").replace("</dd>", "</dd></div>")
     body = "".join(_section_html(folder, section) for section in sections)

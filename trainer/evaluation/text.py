@@ -1,15 +1,14 @@
-"""What the commands print: figures as tables that line up.
+"""What `evaluate` and trainings on tables print: figures in aligned columns.
 
-Evaluation, Artifact, versions -> lines of text
+Evaluation, Refusal, Outcome, figures -> lines of text
 """
 
 from collections.abc import Mapping
 
-from service.model.artifact import Artifact
-from trainer.data.datasets import CLASSES
+from trainer.data import CLASSES
 from trainer.evaluation.conditions import Outcome
-from trainer.evaluation.metrics import Evaluation, Refusal, figures_of_twin
-from trainer.publishing.versions import Version
+from trainer.evaluation.metrics import Evaluation
+from trainer.evaluation.refusals import Refusal
 
 
 def evaluation_text(evaluation: Evaluation, title: str) -> str:
@@ -41,8 +40,8 @@ def evaluation_text(evaluation: Evaluation, title: str) -> str:
 
 
 def refusals_text(refusals: Mapping[str, Refusal], title: str) -> str:
-    """Return a table of non-digits: how many of each kind, and how many of them are refused."""
-    lines = [title, "", f"  {'no digits':<24}{'images':>8}{'refused':>12}"]
+    """Return a table of non-digits: how many of each kind, and the share that is refused."""
+    lines = [title, "", f"  {'non-digits':<24}{'images':>8}{'refused':>12}"]
     lines += [f"  {kind:<24}{one.images:>8}{100 * one.refused:>10.2f} %" for kind, one in refusals.items()]
     total = sum(one.images for one in refusals.values())
     share = sum(one.images * one.refused for one in refusals.values()) / total
@@ -50,7 +49,7 @@ def refusals_text(refusals: Mapping[str, Refusal], title: str) -> str:
 
 
 def conditions_text(outcomes: Mapping[str, Outcome], title: str) -> str:
-    """Return a table of the same pictures under several conditions."""
+    """Return a table of the same pictures under several conditions; the first is the reference."""
     first = next(iter(outcomes.values()))
     lines = [title, "", f"  {f'each of {first.images} pictures':<32}{'wrong':>8}{'more':>13}{'refused':>12}"]
     for name, one in outcomes.items():
@@ -59,33 +58,8 @@ def conditions_text(outcomes: Mapping[str, Outcome], title: str) -> str:
     return "\n".join(lines)
 
 
-def artifact_text(artifact: Artifact, title: str) -> str:
-    """Return the summary at the end of a training or a publication."""
-    metrics = artifact.metadata["metrics"]
-    lines = [
-        title,
-        f"  version            {artifact.version}",
-        f"  parameters         {artifact.parameters:,}",
-    ]
-    for name in ("validation", "test"):
-        if name in metrics:
-            error, images = 100 * (1 - metrics[name]["accuracy"]), metrics[name]["images"]
-            whose = ", its twin's" if name in figures_of_twin(artifact) else ""
-            lines.append(f"  {name + ' error':<18} {error:.2f} % of {images:,} images{whose}")
-    return "\n".join(lines)
-
-
 def table_text(name: str, figures: dict[str, float], epochs: int) -> str:
-    """Return the summary at the end of a training on rows of numbers."""
-    lines = [f"{name}: trained for {epochs} epochs, on test rows never seen:"]
+    """Return the summary of a training on the table called `name`."""
+    lines = [f"{name}: trained for {epochs} epochs; on held-out test rows:"]
     lines += [f"  {title:<24}{value:>10.5g}" for title, value in figures.items()]
     return "\n".join(lines)
-
-
-def versions_text(versions: list[Version]) -> str:
-    """Return the versions that a folder keeps, one a line, the one published last first."""
-    lines = ["  kept           published (UTC)"]
-    for one in versions:
-        mark = "  serves" if one.current else "  served before" if one.previous else ""
-        lines.append(f"  {one.version:<14} {one.published:%Y-%m-%d %H:%M:%S}{mark}")
-    return "\n".join(lines if versions else ["  no version is kept here"])

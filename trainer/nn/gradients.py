@@ -1,11 +1,11 @@
-"""Backpropagation through any stack of fully connected layers, into buffers made once.
+"""Backpropagation through a stack of fully connected layers, into buffers allocated once.
 
     examples:  pixels -> forward -> logits -> loss -> slopes (d loss / d inputs of each activation)
     weights:   activations, slopes -> d loss / d weights, d loss / d biases
 
-The first half can be split by examples and the second by weights, without any sum over threads:
-that is how `trainer.training.step` keeps two cores busy. Rumelhart, Hinton and Williams 1986. Checked
-against central differences in float64 for every parameter (tests/trainer/nn/test_gradients.py).
+The first half can be split by examples and the second by weights, with no sum over threads: that is how
+`trainer.training.step` keeps two cores busy (Rumelhart, Hinton and Williams 1986). Every parameter is checked
+against central differences in float64 (tests/trainer/nn/test_gradients.py).
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from trainer.nn.parameters import Parameters
 
 
 class Buffers:
-    """Room for a batch: activations and slopes, (rows, fan_out) for each layer, pixels apart."""
+    """Memory for a batch: activations and slopes, each (rows, fan_out) for every layer."""
 
     def __init__(self, layers: Sequence[Layer], rows: int) -> None:
         dtype = layers[0].weights.dtype
@@ -28,7 +28,7 @@ class Buffers:
 
 
 def activate_in_place(activation: str, values: np.ndarray) -> None:
-    """Do what `service.model.network.ACTIVATIONS` does, without another array of the size of `values`."""
+    """Apply an activation of `service.model.network.ACTIVATIONS` to `values` without another array."""
     if activation == "relu":
         np.maximum(values, 0, out=values)
     elif activation == "tanh":
@@ -51,10 +51,11 @@ def forward_rows(
     dropout: float = 0.0,
     rng: np.random.Generator | None = None,
 ) -> np.ndarray:
-    """Fill rows `part` of the activations and return their logits.
+    """Fill rows `part` of the activations and return their logits, (rows of part, outputs).
 
-    Without dropout this is `service.model.network.forward` to the last bit. With it, each hidden unit is
-    0 with that probability and the others are scaled up (Srivastava et al. 2014, "inverted").
+    pixels: (n, fan_in). Without dropout the result equals `service.model.network.forward` to the last
+    bit. With it, each hidden unit is 0 with that probability and the others are scaled up ("inverted
+    dropout", Srivastava et al. 2014).
     """
     signal = pixels[part]
     last = len(layers) - 1
@@ -70,12 +71,12 @@ def forward_rows(
 
 
 def backward_rows(layers: Sequence[Layer], buffers: Buffers, part: slice, dropout: float = 0.0) -> None:
-    """Fill rows `part` of all slopes; those of the last layer are there already."""
+    """Fill rows `part` of the slopes of all layers except the last, which the caller has filled."""
     for index in range(len(layers) - 1, 0, -1):
         values, slope = buffers.activations[index - 1][part], buffers.slopes[index - 1][part]
         np.matmul(buffers.slopes[index][part], layers[index].weights.T, out=slope)
         activation = layers[index - 1].activation
-        if dropout:  # a dropped unit's value is 0, and no slope passes it
+        if dropout:  # a dropped unit has the value 0 and passes no slope
             scale = values.dtype.type(1 - dropout)
             slope *= DERIVATIVES[activation](values * scale) * (values != 0) / scale
         elif activation == "relu":
@@ -85,9 +86,9 @@ def backward_rows(layers: Sequence[Layer], buffers: Buffers, part: slice, dropou
 
 
 def weight_gradient(inputs: np.ndarray, slope: np.ndarray, part: slice, into: np.ndarray) -> None:
-    """Write rows `part` of d loss / d weights, (fan_in, fan_out), into `into`.
+    """Write rows `part` of d loss / d weights into `into`, (fan_in, fan_out).
 
-    inputs: (n, fan_in), slope: (n, fan_out), of the whole batch.
+    inputs: (n, fan_in) and slope: (n, fan_out), both of the whole batch.
     """
     np.matmul(inputs[:, part].T, slope, out=into[part])
 
@@ -95,9 +96,9 @@ def weight_gradient(inputs: np.ndarray, slope: np.ndarray, part: slice, into: np
 def gradients(
     parameters: Parameters, pixels: np.ndarray, targets: np.ndarray, loss: str, output: str
 ) -> tuple[float, Parameters]:
-    """Return the mean loss of a batch and its gradient by every parameter, in the simplest way.
+    """Return the mean loss of a batch and its gradient with respect to every parameter, in one thread.
 
-    pixels: (n, fan_in); targets: (n, k). Training takes the same steps in two threads.
+    pixels: (n, fan_in). targets: (n, k). `trainer.training.step` does the same in two threads.
     """
     layers = parameters.layers
     buffers, everything = Buffers(layers, len(pixels)), slice(None)

@@ -1,8 +1,8 @@
-"""Losses and output activations: how wrong the network's answers are, and which way is better.
+"""Losses and output activations: how wrong the outputs are, and in which direction they improve.
 
     logits -> output activation -> outputs, targets -> loss of each row, d loss / d logits
 
-Every pair that makes sense is checked against central differences in float64 and against PyTorch
+Every supported pair is checked against central differences in float64 and against PyTorch
 (tests/trainer/nn/test_losses.py).
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from service.model.network import ACTIVATIONS, DERIVATIVES, softmax
 
 ANY_OUTPUT = (*ACTIVATIONS, "softmax")
-# Which output activations a loss can judge: logarithms need probabilities.
+# The output activations that a loss accepts: logarithms need probabilities.
 OUTPUTS_OF: dict[str, tuple[str, ...]] = {
     "cross_entropy": ("softmax",),
     "kullback_leibler": ("softmax",),
@@ -24,18 +24,22 @@ OUTPUTS_OF: dict[str, tuple[str, ...]] = {
 
 
 def activate(output: str, logits: np.ndarray) -> np.ndarray:
-    """Return the outputs, (n, k), of an output activation: any of the hidden ones, or softmax."""
+    """Return the outputs, (n, k), of logits, (n, k).
+
+    output: one of ANY_OUTPUT, the activations of hidden layers and softmax.
+    """
     return softmax(logits) if output == "softmax" else ACTIVATIONS[output](logits)
 
 
 def loss_and_gradient(
     loss: str, output: str, logits: np.ndarray, targets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the loss of each row, (n,), and its gradient by that row's logits, (n, k).
+    """Return the loss of each row, (n,), and its gradient with respect to that row's logits, (n, k).
 
-    logits, targets: (n, k). Softmax with cross-entropy and sigmoid with binary cross-entropy are
-    joined, because their gradient is then simply outputs - targets and no logarithm of 0 is met
-    (Bishop 2006, "Pattern Recognition", eq. 4.91 and 4.109).
+    loss: a key of OUTPUTS_OF. output: an output activation that it lists. logits, targets: (n, k).
+    Softmax with cross-entropy and sigmoid with binary cross-entropy are computed together: their
+    gradient is then outputs - targets, and no logarithm of 0 occurs (Bishop 2006, "Pattern
+    Recognition", eq. 4.91 and 4.109).
     """
     if output == "softmax" and loss in ("cross_entropy", "kullback_leibler"):
         return _softmax_cross_entropy(logits, targets, relative=loss == "kullback_leibler")
@@ -53,9 +57,10 @@ def loss_and_gradient(
 def _softmax_cross_entropy(
     logits: np.ndarray, targets: np.ndarray, relative: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return -sum(t log p), less the targets' own entropy if `relative`: Kullback-Leibler divergence.
+    """Return -sum(t log p) and its gradient; `relative` subtracts the targets' own entropy.
 
-    The targets' entropy does not depend on the logits: the gradient is the same.
+    The difference is the Kullback-Leibler divergence. The targets' entropy does not depend on the logits,
+    so the gradient is the same.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)  # so that exp cannot overflow
     probabilities = np.exp(shifted)
@@ -78,21 +83,21 @@ def _sigmoid_cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.
 
 
 def _mean_squared_error(outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean((y - t)^2) of each row, and its gradient by y."""
+    """Return mean((y - t)^2) of each row, and its gradient with respect to y."""
     error = outputs - targets
     return np.mean(error * error, axis=1), error * outputs.dtype.type(2 / outputs.shape[1])
 
 
 def _binary_cross_entropy(outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return -mean(t log y + (1 - t) log(1 - y)) of each row, and its gradient by y."""
-    edge = np.finfo(outputs.dtype).eps  # log(0) and division by 0 stay away
+    """Return -mean(t log y + (1 - t) log(1 - y)) of each row, and its gradient with respect to y."""
+    edge = np.finfo(outputs.dtype).eps  # avoids log(0) and division by 0
     outputs = np.clip(outputs, edge, 1 - edge)
     rows = -np.mean(targets * np.log(outputs) + (1 - targets) * np.log1p(-outputs), axis=1)
     return rows, (outputs - targets) / (outputs * (1 - outputs) * outputs.shape[1])
 
 
 def _cosine_distance(outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return 1 - y t / (|y| |t|) of each row, and its gradient by y."""
+    """Return 1 - y t / (|y| |t|) of each row, and its gradient with respect to y."""
     tiny = np.finfo(outputs.dtype).eps
     length = np.maximum(np.linalg.norm(outputs, axis=1, keepdims=True), tiny)
     direction = targets / np.maximum(np.linalg.norm(targets, axis=1, keepdims=True), tiny)
@@ -108,5 +113,5 @@ LOSSES: dict[str, Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarra
 
 
 def one_hot(labels: np.ndarray, classes: int = 10, dtype: type = np.float32) -> np.ndarray:
-    """Return targets, (n, classes): 1 at the label, 0 elsewhere."""
+    """Return targets, (n, classes), of labels, (n,) integers: 1 at the label, 0 elsewhere."""
     return np.eye(classes, dtype=dtype)[labels]

@@ -1,10 +1,9 @@
-"""Optimisers: how a gradient changes the parameters.
+"""Optimizers: how a gradient changes the parameters.
 
     parameters, gradient, learning rate -> parameters (in place)
 
-All work on one flat vector, a part at a time and in blocks that stay in the processor's cache,
-because an update reads and writes several arrays as large as the network. Parts are independent:
-two threads may each update their own.
+An update reads and writes several arrays as large as the network. It therefore works on one flat vector in
+blocks that stay in the processor's cache. Parts are independent: two threads can each update their own.
 """
 
 import math
@@ -22,7 +21,10 @@ def blocks(part: slice) -> Iterator[slice]:
 
 
 class Optimizer:
-    """What all optimisers share: `steps` taken so far and `state`, arrays as long as the parameters."""
+    """The base of all optimizers.
+
+    steps: how many were taken. state: name -> array as long as the parameters.
+    """
 
     names: tuple[str, ...] = ()
 
@@ -31,19 +33,19 @@ class Optimizer:
         self.state: dict[str, np.ndarray] = {name: np.zeros(length, dtype) for name in self.names}
 
     def begin_step(self, learning_rate: float) -> None:
-        """Take the step's learning rate; the parts of the step follow."""
+        """Begin a step with its learning rate; `change` is then called for each part."""
         self.steps += 1
         self.rate = learning_rate
 
     def change(self, parameters: np.ndarray, gradient: np.ndarray, part: slice) -> None:
-        """Change `parameters[part]` in place; `gradient[part]` may be overwritten."""
+        """Update `parameters[part]` in place, both (parameters,); `gradient[part]` may be overwritten."""
         scratch = np.empty(min(BLOCK, part.stop - part.start), parameters.dtype)
         for block in blocks(part):
             state = [values[block] for values in self.state.values()]
             self._change(parameters[block], gradient[block], scratch[: block.stop - block.start], *state)
 
     def update(self, parameters: np.ndarray, gradient: np.ndarray, learning_rate: float) -> None:
-        """Take a whole step at once."""
+        """Take a whole step: both arrays are (parameters,) and `parameters` is updated in place."""
         self.begin_step(learning_rate)
         self.change(parameters, gradient, slice(0, len(parameters)))
 
@@ -56,8 +58,8 @@ class Optimizer:
 class MomentumSGD(Optimizer):
     """Gradient descent with Polyak's momentum: v = momentum v + g; p -= rate v.
 
-    Momentum 0 is plain gradient descent. Nesterov's variant looks one step ahead, p -= rate
-    (g + momentum v), as written by Sutskever et al. 2013, "On the importance of initialization".
+    Momentum 0 is plain gradient descent. Nesterov's variant looks one step ahead: p -= rate
+    (g + momentum v), in the form of Sutskever et al. 2013, "On the importance of initialization".
     """
 
     names = ("velocity",)
@@ -84,7 +86,7 @@ class MomentumSGD(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """RMSprop: each step divided by the root of a running mean square (Tieleman and Hinton 2012)."""
+    """RMSprop: divides each step by the root of a running mean square (Tieleman and Hinton 2012)."""
 
     names = ("square",)
 
@@ -110,8 +112,8 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     """Adam with bias correction (Kingma and Ba 2015, algorithm 1).
 
-    The running means are kept as sums, m / (1 - beta1) and v / (1 - beta2): the missing factors and
-    both bias corrections are scalars of the step, which saves a quarter of the passes over memory.
+    The running means are kept as sums, m / (1 - beta1) and v / (1 - beta2). The missing factors and both
+    bias corrections become scalars of the step, which saves a quarter of the passes over memory.
     """
 
     names = ("mean", "square")
@@ -123,7 +125,7 @@ class Adam(Optimizer):
         self.beta1, self.beta2, self.epsilon = beta1, beta2, 1e-8
 
     def begin_step(self, learning_rate: float) -> None:
-        """Take the step's learning rate and work out its corrections."""
+        """Begin a step with its learning rate and compute its corrections."""
         super().begin_step(learning_rate)
         root = math.sqrt((1 - self.beta2) / (1 - self.beta2**self.steps))
         self.factor = learning_rate * (1 - self.beta1) / (1 - self.beta1**self.steps) / root
@@ -146,10 +148,10 @@ class Adam(Optimizer):
 
 
 def make_optimizer(name: str, length: int, momentum: float) -> Optimizer:
-    """Return the optimiser called sgd, nesterov, rmsprop, adam or adamw.
+    """Return the optimizer called sgd, nesterov, rmsprop, adam or adamw for a vector of that length.
 
-    AdamW is Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019), which is
-    how `weight_decay` works for every optimiser here.
+    AdamW is Adam with weight decay that bypasses the gradient (Loshchilov and Hutter 2019), which is how
+    `weight_decay` works for every optimizer here.
     """
     if name in ("sgd", "nesterov"):
         return MomentumSGD(length, momentum, nesterov=name == "nesterov")
@@ -157,7 +159,7 @@ def make_optimizer(name: str, length: int, momentum: float) -> Optimizer:
 
 
 class WeightAverage:
-    """Exponential moving average of the parameters; warms up so that early steps do not linger.
+    """Exponential moving average of the parameters; its warm-up forgets early steps quickly.
 
     Polyak and Juditsky 1992; the warm-up min(decay, (1 + t) / (10 + t)) is TensorFlow's.
     """
@@ -168,12 +170,12 @@ class WeightAverage:
         self.vector = parameters.copy()
 
     def begin_step(self) -> None:
-        """Count a step; its parts follow."""
+        """Begin a step; `change` is then called for each part."""
         self.steps += 1
         self.share = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
 
     def change(self, parameters: np.ndarray, part: slice) -> None:
-        """Move `part` of the average a little towards `parameters`."""
+        """Move `part` of the average towards `parameters`, (parameters,)."""
         scratch = np.empty(min(BLOCK, part.stop - part.start), parameters.dtype)
         for block in blocks(part):
             work = scratch[: block.stop - block.start]

@@ -2,7 +2,7 @@
 
     sizes, activations, seed -> vector -> [Layer, Layer, ...]
 
-An optimiser step, a weight average or a checkpoint is then one operation on one array.
+An optimizer step, a weight average and a checkpoint are then one operation on one array.
 """
 
 import itertools
@@ -23,7 +23,7 @@ class Parameters:
         self.activations = tuple(activations)
         self.vector = vector
         self.layers = []
-        self.starts = []  # of each layer's weights in the vector; its biases follow them
+        self.starts = []  # where each layer's weights start in the vector; its biases follow
         start = 0
         for fan_in, fan_out, activation in zip(sizes, sizes[1:], activations, strict=False):
             self.starts.append(start)
@@ -34,7 +34,7 @@ class Parameters:
             start = middle + fan_out
 
     def like(self, vector: np.ndarray) -> "Parameters":
-        """Return the same architecture over another vector, such as a gradient or an average."""
+        """Return the same architecture over another vector, (parameters,), such as a gradient."""
         return Parameters(self.sizes, self.activations, vector)
 
 
@@ -44,11 +44,11 @@ def parameter_count(sizes: Sequence[int]) -> int:
 
 
 def deviation_of(initialization: str, fan_in: int, fan_out: int) -> float:
-    """Return the standard deviation of the first weights.
+    """Return the standard deviation of the initial weights.
 
-    he: sqrt(2 / fan_in), which keeps the signal's size through ReLUs (He et al. 2015, "Delving Deep
-    into Rectifiers"); glorot: sqrt(2 / (fan_in + fan_out)), for activations that are linear around 0
-    (Glorot and Bengio 2010); plain: 0.05, whatever the layer, as it was done before.
+    he: sqrt(2 / fan_in), which preserves the signal's size through ReLUs (He et al. 2015, "Delving Deep
+    into Rectifiers"). glorot: sqrt(2 / (fan_in + fan_out)), for activations that are linear around 0
+    (Glorot and Bengio 2010). plain: 0.05 for every layer, as in older texts.
     """
     if initialization == "plain":
         return PLAIN_DEVIATION
@@ -63,11 +63,11 @@ def initialize(
     *,
     initialization: str = "auto",
 ) -> Parameters:
-    """Return fresh parameters, normally distributed weights and biases of 0.
+    """Return initial parameters: normally distributed weights, biases of 0.
 
-    sizes: inputs, hidden units ..., outputs. initialization: he, glorot, plain, or auto, which is he
-    for the ReLU family and glorot for the others. The output layer is linear and starts a tenth as
-    large, so that the first answers are undecided rather than confidently wrong.
+    sizes: inputs, hidden units ..., outputs. initialization: he, glorot, plain, or auto, which is he for
+    the ReLU family and glorot for the others. The output layer is linear and starts a tenth as large, so
+    that the first outputs are undecided rather than confidently wrong.
     """
     activations = [activation] * (len(sizes) - 2) + ["linear"]
     parameters = Parameters(sizes, activations, np.zeros(parameter_count(sizes), dtype))

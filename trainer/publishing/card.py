@@ -1,34 +1,38 @@
-"""The model card: the page beside a model file that tells a person what it is and how good.
+"""The model card: the page beside a model file that says what it is and how good it is.
 
-    Artifact -> NAME.md
+    Artifact, notes -> NAME.md
 
-All figures come from the file's metadata; tests/test_model.py compares them. What people add about one
-model, in NAME.notes.md beside it, is taken into its card.
+All figures come from the file's metadata; tests/test_model.py compares them. Notes about one model, in
+NAME.notes.md beside it, become part of its card.
 """
 
 from typing import Any
 
 from service.model.artifact import Artifact
-from trainer.data.datasets import CLASSES
-from trainer.distillation.convolution import SUFFIX
-from trainer.evaluation.metrics import figures_of_twin
+from trainer.data import CLASSES
+from trainer.training import CONVOLUTION_SUFFIX, figures_of_twin, teacher_files
 
-UNTIL_IT_WAS_SET = 0.025  # the refused_share of files that do not say theirs
+OLD_REFUSED_SHARE = 0.025  # of files whose configuration lacks refused_share
 
 
 def model_card(artifact: Artifact, name: str, size: int, notes: str = "") -> str:
-    """Return the page for a model file of `size` bytes, in Markdown; notes: more sections for it."""
+    """Return the page for a model file, in Markdown.
+
+    size: of the file, in bytes. notes: more sections, in Markdown. Raises LookupError, TypeError, ValueError
+    or AttributeError if the metadata lacks something that the page shows.
+    """
     training = artifact.metadata["training"]
     metrics = artifact.metadata["metrics"]
     config = training["config"]
     side = artifact.geometry.side
     shape = " - ".join(str(length) for length in (side**2, *(layer.biases.size for layer in artifact.layers)))
     examples = training["examples"]
-    whose = "its twin " if "test" in figures_of_twin(artifact) else ""
+    tested = "its twin tested on" if "test" in figures_of_twin(training) else "tested on"
+    chosen = "its twin validated on" if "test" in figures_of_twin(training) else "validated on"
     libraries = ", ".join(f"{library} {version}" for library, version in training["libraries"].items())
     return f"""# {name}
 
-A multilayer perceptron that names the handwritten digit in a {side} x {side} picture: {shape},
+A multilayer perceptron that classifies a picture of one handwritten digit, {side} x {side} pixels: {shape},
 {artifact.parameters:,} weights and biases, hidden activation {config["activation"]}.{_taught(training)}
 
 | | |
@@ -36,8 +40,8 @@ A multilayer perceptron that names the handwritten digit in a {side} x {side} pi
 | version | `{artifact.version}` (first 12 digits of the file's SHA-256) |
 | file | `{name}.npz`, {size:,} bytes |
 | trained | {training["trained_on"]}, on {_fitted(training)} |
-| {whose}chosen by | {examples["validation"]:,} held-out training images |
-| {whose}tested on | {examples["test"]:,} images that took no part in any choice |
+| {chosen} | {examples["validation"]:,} held-out training images |
+| {tested} | {examples["test"]:,} images that took no part in any choice |
 
 ## How good it is
 
@@ -47,19 +51,19 @@ A multilayer perceptron that names the handwritten digit in a {side} x {side} pi
 |---|{"---|" * CLASSES}
 | F1 on test, % | {" | ".join(f"{100 * value:.2f}" for value in metrics["test"]["f1"])} |
 
-## What it is for, and what not
+## Intended use
 
-Single handwritten digits, dark on light or light on dark, as `service/preprocessing/pipeline.py` hands them
-over. Several digits in one picture, letters and printed numbers are outside of what it has learnt.
+Single handwritten digits, dark on light or light on dark, preprocessed by `service/preprocessing`. The model
+has not learned several digits in one picture, letters or printed numbers.
 
 Probabilities are softmax(logits / {artifact.temperature:g}); the temperature was fitted on held-out images.
 {_refusal(artifact)}
 
-{notes and notes.strip() + chr(10) * 2}## How to make it again
+{notes and notes.strip() + chr(10) * 2}## How to reproduce it
 
     {training["command"]}
 
-Set `SOURCE_DATE_EPOCH` to a moment on {training["trained_on"]} to get the same date into the file. Made with
+Set `SOURCE_DATE_EPOCH` to a time on {training["trained_on"]} to get the same date in the file. Made with
 {libraries}; other versions and processors may round differently.
 
 | hyper-parameter | value |
@@ -77,7 +81,7 @@ Set `SOURCE_DATE_EPOCH` to a moment on {training["trained_on"]} to get the same 
 
 
 def _fitted(training: dict[str, Any]) -> str:
-    """Return what the network was fitted on, in words."""
+    """Return what the network was fitted on, as a phrase."""
     images = training["examples"].get("refit", training["examples"]["train"])
     text = f"{images:,} images of `{training['dataset']}`"
     drawn = training["examples"].get("drawn", 0)
@@ -85,48 +89,50 @@ def _fitted(training: dict[str, Any]) -> str:
 
 
 def _taught(training: dict[str, Any]) -> str:
-    """Return the sentence that says which convolutional networks taught, if some did."""
-    teachers = [name for name in training["sources"] if name.startswith("teacher ")]
-    convolutional = sum(name.endswith(SUFFIX) for name in teachers)
+    """Return the sentence about convolutional teachers; "" if there were none."""
+    teachers = teacher_files(training["sources"])
+    convolutional = sum(name.endswith(CONVOLUTION_SUFFIX) for name in teachers)
     if not convolutional:
         return ""
     others = len(teachers) - convolutional
     both = f" and {others} fully connected" if others else ""
     return f"""
-It was taught: its targets were the labels and the mean answer of {convolutional} convolutional{both} networks
+Its targets were the labels and the mean answer of {convolutional} convolutional{both} networks
 (`trainer/distillation`), which saw the same training images and are not served."""
 
 
 def _whose(artifact: Artifact) -> str:
-    """Return the paragraph that says that figures, temperature and thresholds are those of a twin."""
-    twins = figures_of_twin(artifact)
+    """Return the paragraph about the twin that was measured; "" if the network itself was."""
+    twins = figures_of_twin(artifact.metadata["training"])
     if not twins:
         return ""
     examples = artifact.metadata["training"]["examples"]
-    return f"""This network has learnt the held-out images as well, so they cannot tell how good it is. The
-figures for {" and ".join(twins)} are those of its twin, which was trained in the same way, but on
-{examples["train"]:,} images only. Temperature and thresholds were chosen with the twin too.
+    return f"""This network has learned the held-out images too, so they cannot measure it. The
+figures for {" and ".join(twins)} are those of its twin, which was trained in the same way, but only on
+{examples["train"]:,} images. Temperature and thresholds also come from the twin.
 
 """
 
 
 def _refusal(artifact: Artifact) -> str:
-    """Return the paragraph that says when a picture is not accepted."""
-    unsure = f"An answer less sure than {artifact.min_confidence:g} is not accepted."
+    """Return the paragraph about pictures that are not accepted."""
+    unsure = f"An answer with a confidence below {artifact.min_confidence:g} is not accepted."
     if not artifact.judge:
-        return f"{unsure} The file holds no judge: what is no digit is not recognised as such."
+        return f"{unsure} The file has no rejector: it does not recognize pictures of other things."
     weights = sum(layer.weights.size + layer.biases.size for layer in artifact.judge)
     config = artifact.metadata["training"]["config"]
-    outliers, share = config["outliers"], config.get("refused_share", UNTIL_IT_WAS_SET)
-    return f"""{unsure} Nor is a
-picture that the judge takes for something else: a second, small network ({weights:,} weights and biases)
-that sees the picture and the activations of the last hidden layer. It was fitted after the first one, which
-stayed as it was, to tell training digits (as they are, distorted, and drawn by `trainer/synthetic`) from
-{outliers:,} pictures of what is no digit, made by `trainer/synthetic`: printed and written letters, signs,
-shapes, frames, scribbles, silhouettes, noise, digits that touch or lie on their side. `novelty` is the
-probability of its being no digit over {artifact.max_novelty:.4g}, the limit at which the judge refuses
-{100 * share:g} % of held-out digits, half of them distorted. Letters that people too read as digits
-(O, l, Z, S, B, g) were not shown to it and are mostly accepted."""
+    outliers, share = config["outliers"], config.get("refused_share", OLD_REFUSED_SHARE)
+    return f"""{unsure}
+
+The rejector refuses pictures that are not digits. It is a second, small network ({weights:,} weights and
+biases) that sees the picture and the activations of the last hidden layer. It was fitted after the first
+network, which stayed unchanged. It learned to separate training digits (original, distorted, and drawn by
+`trainer/synthetic`) from {outliers:,} pictures of non-digits, generated by `trainer/synthetic`: printed and
+written letters, signs, shapes, frames, scribbles, silhouettes, noise, digits that touch or lie on their side.
+
+`novelty` is the probability that a picture is not a digit, divided by {artifact.max_novelty:.4g}. At that
+limit the rejector refuses {100 * share:g} % of held-out digits, half of them distorted. It has not seen
+letters that people also read as digits (O, l, Z, S, B, g), and mostly accepts them."""
 
 
 def _figures(metrics: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
-"""The gate: a model file is checked, then moved into place in one step, with its card beside it.
+"""The gate: checks a model file, then moves it into place in one step, with its card beside it.
 
-bytes -> parse -> self-check -> accuracy above the floor, and not below the model that serves now
-      -> NAME.md, NAME.npz.sha256, NAME.npz in a folder, or a version of it (trainer/publishing/versions.py)
+bytes -> parse -> self-check -> accuracy above the minimum, and not far below the model that serves now
+      -> NAME.md, NAME.npz.sha256, NAME.npz in a folder, or a version of them (trainer/publishing/versions.py)
 """
 
 import functools
@@ -11,16 +11,13 @@ from pathlib import Path
 
 from service.model.artifact import Artifact, ArtifactError, load, parse, save
 from service.model.classifier import Classifier
-from service.preprocessing.normalization import Geometry
-from trainer.data.datasets import SPLIT_OFF, Dataset, Examples, load_dataset
+from service.preprocessing import Geometry
+from trainer.data import SPLIT_OFF, Dataset, Examples, load_dataset
 from trainer.errors import RefusedError, TrainerError
-from trainer.evaluation.metrics import evaluate, figures_of_twin
-from trainer.publishing import versions
+from trainer.evaluation import evaluate
 from trainer.publishing.card import model_card
-
-DEFAULT_MINIMUM_ACCURACY = 0.95
-# One of the 359 test images of the 8x8 digits, or fifty of MNIST's ten thousand.
-DEFAULT_MAXIMUM_DROP = 0.005
+from trainer.publishing.versions import add_version, prune_versions
+from trainer.training import TEACHER_PREFIX, figures_of_twin
 
 Images = Callable[[Geometry], Examples]
 
@@ -29,23 +26,23 @@ Images = Callable[[Geometry], Examples]
 class Gate:
     """What a model must reach to be published.
 
-    minimum_accuracy: share of the test images it must get right. maximum_drop: how much of that it
-    may lose against the model that serves now, on the same images; 1 asks for no comparison.
-    test_images: returns the test images in a geometry, to measure both models on; where it is None, or
-    the model has learnt them too, what the files say of themselves is compared, if they speak of the
-    same images.
+    minimum_accuracy: share of the test images that it must get right, in [0, 1]. maximum_drop: how far
+    that share may fall below that of the model that serves now, on the same images; 1 skips the
+    comparison. test_images: returns the test images in a geometry, to measure both models on. Where it is
+    None, or a model has learned them, the figures in the files are compared if they are about the same
+    images.
     """
 
-    minimum_accuracy: float = DEFAULT_MINIMUM_ACCURACY
-    maximum_drop: float = DEFAULT_MAXIMUM_DROP
+    minimum_accuracy: float
+    maximum_drop: float
     test_images: Images | None = None
 
     def measures(self, artifact: Artifact) -> bool:
-        """Tell whether there are test images that are new to a model."""
-        return self.test_images is not None and "test" not in figures_of_twin(artifact)
+        """Return whether there are test images that a model has not learned."""
+        return self.test_images is not None and "test" not in figures_of_twin(artifact.metadata["training"])
 
     def accuracy(self, artifact: Artifact) -> float | None:
-        """Return the share of the test images that a model gets right; None where nobody knows."""
+        """Return the share of the test images that a model gets right; None if it is unknown."""
         if self.measures(artifact) and self.test_images:
             return evaluate(Classifier(artifact), self.test_images(artifact.geometry)).accuracy
         test = artifact.metadata["metrics"].get("test")
@@ -54,9 +51,9 @@ class Gate:
 
 
 def held_out_images(name: str, data: Path | None, split_seed: int, loaded: Dataset | None = None) -> Images:
-    """Return what gives the test images of a data set in the geometry that a model wants.
+    """Return a function that loads the test images of a data set in a geometry, once for each.
 
-    loaded: the data set as somebody has it in memory already.
+    name, data, split_seed: see `load_dataset`. loaded: the data set if it is already in memory.
     """
 
     @functools.cache
@@ -69,23 +66,23 @@ def held_out_images(name: str, data: Path | None, split_seed: int, loaded: Datas
 
 
 def publish(content: bytes, name: str, folder: Path, gate: Gate, keep: int = 0) -> Artifact:
-    """Check a model file and put it into `folder` as NAME.npz; return what it holds.
+    """Check a model file, write it to `folder` as NAME.npz, and return its content.
 
-    keep: how many versions stay beside each other, for `versions.rollback`; 0 for plain files.
-    Readers of the folder see the old file or the new one, never a part. Raises RefusedError if the
-    file fails a check and TrainerError if it cannot be written; neither changes anything.
+    keep: how many versions to keep for `rollback`; 0 for plain files. Readers of the folder see the old
+    file or the new one, never a part of one. Raises RefusedError if the file fails a check and
+    TrainerError if it cannot be written; neither changes anything.
     """
     artifact = check(content, name, gate, serving(folder, name))
     files = {
         f"{name}.md": _card(artifact, name, len(content), folder / f"{name}.notes.md"),
         f"{name}.npz.sha256": f"{artifact.sha256}  {name}.npz\n".encode(),
-        f"{name}.npz": content,  # last: it is what the service looks at
+        f"{name}.npz": content,  # last, because the service watches it
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if keep:
-            versions.add(folder, name, artifact.version, files)
-            versions.prune(folder, name, keep)
+            add_version(folder, name, artifact.version, files)
+            prune_versions(folder, name, keep)
         else:
             for file, part in files.items():
                 save(folder / file, part)
@@ -95,7 +92,7 @@ def publish(content: bytes, name: str, folder: Path, gate: Gate, keep: int = 0) 
 
 
 def _card(artifact: Artifact, name: str, size: int, notes: Path) -> bytes:
-    """Return the model card, with what a person wrote about this model in `notes`, if anything."""
+    """Return the model card, with the content of the file `notes` if it exists."""
     try:
         written = notes.read_text() if notes.exists() else ""
         return model_card(artifact, name, size, written).encode()
@@ -107,15 +104,15 @@ def _card(artifact: Artifact, name: str, size: int, notes: Path) -> bytes:
 
 
 def serving(folder: Path, name: str) -> Artifact | None:
-    """Return the model of that name that a service over `folder` would serve; None for none."""
+    """Return the model of that name that a service would serve from `folder`; None if there is none."""
     try:
         return load(folder / f"{name}.npz")
     except ArtifactError:
-        return None  # the service refuses it as well, so there is nothing to fall behind
+        return None  # the service refuses it too, so there is nothing to compare with
 
 
 def check(content: bytes, name: str, gate: Gate, running: Artifact | None = None) -> Artifact:
-    """Return the artefact if it may be published; raise RefusedError with the reason if not.
+    """Return the model in a file if it may be published; raise RefusedError with the reason if not.
 
     running: the model that serves now under that name.
     """
@@ -128,8 +125,8 @@ def check(content: bytes, name: str, gate: Gate, running: Artifact | None = None
     if accuracy is None or accuracy < gate.minimum_accuracy:
         found = "none" if accuracy is None else f"{accuracy:.4f}"
         raise RefusedError(
-            f"{name} was not published: test accuracy {found}, at least {gate.minimum_accuracy:.4f} is asked "
-            "for. Train longer, or lower --minimum-accuracy"
+            f"{name} was not published: test accuracy {found}, at least {gate.minimum_accuracy:.4f} is "
+            "required. Train longer, or lower --minimum-accuracy"
         )
     if running and gate.maximum_drop < 1 and running.sha256 != artifact.sha256:
         _compare(name, accuracy, artifact, running, gate)
@@ -142,7 +139,7 @@ def _compare(name: str, accuracy: float, artifact: Artifact, running: Artifact, 
     if before is None or not comparable:
         raise RefusedError(
             f"{name} was not published: {running.version}, which serves now, was measured on other test "
-            "images. Say where those of the new model are with --data DIR, or give --maximum-drop 1"
+            "images. Name those of the new model with --data DIR, or give --maximum-drop 1"
         )
     if accuracy < before - gate.maximum_drop:
         raise RefusedError(
@@ -153,11 +150,11 @@ def _compare(name: str, accuracy: float, artifact: Artifact, running: Artifact, 
 
 
 def _tested_on(artifact: Artifact) -> tuple[object, ...]:
-    """Return what identifies the images that a model says it was tested on."""
+    """Return what identifies the images that a model was tested on, according to its metadata."""
     training = artifact.metadata["training"]
     sources = training.get("sources", {})
-    data = {file: digest for file, digest in sources.items() if not file.startswith("teacher ")}
+    data = {file: digest for file, digest in sources.items() if not file.startswith(TEACHER_PREFIX)}
     name = training.get("dataset")
-    # MNIST brings its own test images; of the others, the seed says which were held out.
+    # MNIST has its own test images; in the others, the seed decides which are held out.
     split_seed = training.get("config", {}).get("split_seed", 0) if name in SPLIT_OFF else None
     return name, data, split_seed

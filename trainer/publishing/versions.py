@@ -1,12 +1,12 @@
-"""Versions of a model beside each other in a folder, and the pointer that says which one serves.
+"""Versions of a model in one folder, and the pointer to the one that serves.
 
     NAME.npz -> .versions/NAME/current/NAME.npz          likewise NAME.npz.sha256 and NAME.md
                 .versions/NAME/current -> 1a2b3c4d5e6f   the pointer: moved by one rename
-                .versions/NAME/1a2b3c4d5e6f/NAME.npz     never changed once the pointer is there
+                .versions/NAME/1a2b3c4d5e6f/NAME.npz     never changed once the pointer leads here
                 .versions/NAME/previous -> ...           where the pointer was before
 
-Links are relative, so the folder may be mounted anywhere, and lie on one file system, where a rename
-is one step: whoever opens NAME.npz gets one version or the other. Rolling back moves the pointer.
+Links are relative, so the folder can be mounted anywhere. They are on one file system, where a rename is one
+step: a reader of NAME.npz gets one version or the other. A rollback moves the pointer.
 """
 
 import os
@@ -20,13 +20,13 @@ from service.model.artifact import Artifact, ArtifactError, load, save
 from service.model.classifier import Classifier
 from trainer.errors import RefusedError, TrainerError
 
-FOLDER = ".versions"  # hidden: the service looks at no name that begins with a dot
+FOLDER = ".versions"  # hidden: the service ignores names that begin with a dot
 CURRENT, PREVIOUS = "current", "previous"
 SUFFIXES = (".md", ".npz.sha256", ".npz")
 
 
 class Version(NamedTuple):
-    """One version in a folder: when it was published, and whether the pointer is or was there."""
+    """One version in a folder: when it was published, and whether it serves now or served before."""
 
     version: str
     published: datetime
@@ -34,15 +34,18 @@ class Version(NamedTuple):
     previous: bool
 
 
-def add(folder: Path, name: str, version: str, files: Mapping[str, bytes]) -> None:
-    """Write the files of a version, then point at it. Raises OSError; the pointer then stays."""
+def add_version(folder: Path, name: str, version: str, files: Mapping[str, bytes]) -> None:
+    """Write the files of a version, then move the pointer to it.
+
+    files: file name -> content. Raises OSError if a file cannot be written; the pointer then stays.
+    """
     _adopt(folder, name)
     _write(_home(folder, name) / version, files)
     point(folder, name, version)
 
 
 def point(folder: Path, name: str, version: str) -> None:
-    """Let NAME.npz be that version, which must be there, and remember which one it was before."""
+    """Make NAME.npz lead to an existing version, and record the one before. Raises OSError."""
     home = _home(folder, name)
     before = _target(home / CURRENT)
     if before not in (None, version):
@@ -55,18 +58,18 @@ def point(folder: Path, name: str, version: str) -> None:
 
 
 def rollback(folder: Path, name: str, version: str | None = None) -> Artifact:
-    """Point at an older version, by default the one that served before, and return it.
+    """Move the pointer to an older version, by default the one that served before, and return it.
 
-    Rolling back twice comes back to where it began. Raises TrainerError where there is no such
-    version, RefusedError if it fails its own check; the pointer then stays.
+    Two rollbacks restore the first state. Raises TrainerError if there is no such version or the folder
+    cannot be written, RefusedError if the version fails its self-check; the pointer then stays.
     """
     home = _home(folder, name)
-    # A plain file that was put over the link is in front of the pointer, not behind it.
+    # A plain file over the link hides the pointer: the current version is then the one before.
     replaced = home.is_dir() and not (folder / f"{name}.npz").is_symlink()
     wanted = version or _target(home / (CURRENT if replaced else PREVIOUS))
-    known = [one.version for one in versions(folder, name)]
+    known = [one.version for one in list_versions(folder, name)]
     if wanted not in known:
-        listed = f"kept are: {', '.join(known)}" if known else "no version is kept, see publish --keep"
+        listed = f"kept: {', '.join(known)}" if known else "no version is kept, see publish --keep"
         missing = f"no version {wanted}" if wanted else "no version before this one"
         raise TrainerError(f"{folder} has {missing} of {name}; {listed}")
     try:
@@ -82,8 +85,8 @@ def rollback(folder: Path, name: str, version: str | None = None) -> Artifact:
     return artifact
 
 
-def versions(folder: Path, name: str) -> list[Version]:
-    """Return the complete versions in a folder, the one published last first."""
+def list_versions(folder: Path, name: str) -> list[Version]:
+    """Return the complete versions in a folder, newest first."""
     home = _home(folder, name)
     current, previous = _target(home / CURRENT), _target(home / PREVIOUS)
     found = []
@@ -95,9 +98,9 @@ def versions(folder: Path, name: str) -> list[Version]:
     return sorted(found, key=lambda one: one.published, reverse=True)
 
 
-def prune(folder: Path, name: str, keep: int) -> None:
-    """Remove the oldest versions but for `keep`, never one that the pointer is at or was at last."""
-    wanted = sorted(versions(folder, name), key=lambda one: (one.current, one.previous), reverse=True)
+def prune_versions(folder: Path, name: str, keep: int) -> None:
+    """Remove all but the newest `keep` versions, never the current or the previous one."""
+    wanted = sorted(list_versions(folder, name), key=lambda one: (one.current, one.previous), reverse=True)
     for one in wanted[max(keep, 2) :]:
         shutil.rmtree(_home(folder, name) / one.version)
 
@@ -107,42 +110,42 @@ def _home(folder: Path, name: str) -> Path:
 
 
 def _target(link: Path) -> str | None:
-    """Return what a link says; None for a file of another kind, or none."""
+    """Return the target of a link; None if it is not a link."""
     return os.readlink(link) if link.is_symlink() else None
 
 
 def _link(link: Path, target: str) -> None:
-    """Let a link say `target`, in one step: it is never missing."""
-    neighbour = link.with_name(f".{link.name}.{os.getpid()}.tmp")
-    neighbour.unlink(missing_ok=True)  # of a process that died and had our number
+    """Make a link lead to `target` in one step, so that it is never missing."""
+    temporary = link.with_name(f".{link.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)  # left by a dead process with our process id
     try:
-        neighbour.symlink_to(target)
-        os.replace(neighbour, link)
+        temporary.symlink_to(target)
+        os.replace(temporary, link)
     finally:
-        neighbour.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     descriptor = os.open(link.parent, os.O_RDONLY)
     try:
-        os.fsync(descriptor)  # after a power cut the pointer is where the log says it was
+        os.fsync(descriptor)  # so that the pointer survives a power cut
     finally:
         os.close(descriptor)
 
 
 def _write(home: Path, files: Mapping[str, bytes]) -> None:
-    """Write the files of one version; nobody looks there before the pointer moves."""
+    """Write the files of one version, which no reader opens before the pointer moves."""
     home.mkdir(parents=True, exist_ok=True)
     for file, content in files.items():
         save(home / file, content)
 
 
 def _adopt(folder: Path, name: str) -> None:
-    """Make the plain files that serve now a version too, so that one can roll back to them."""
+    """Turn the plain files that serve now into a version, so that a rollback can return to them."""
     plain = folder / f"{name}.npz"
     if plain.is_symlink() or not plain.exists():
         return
     try:
         version = load(plain).version
     except ArtifactError:
-        return  # the service refuses it as well
+        return  # the service refuses it too
     files = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
     home = _home(folder, name) / version
     _write(home, {file.name: file.read_bytes() for file in files if file.is_file()})

@@ -1,88 +1,56 @@
 """Digits drawn stroke by stroke, in the many ways that people write them.
 
-    label -> a way of writing it -> strokes (paths of points) -> slant, width, jitter -> pen -> ink
+    label -> one way of writing it -> strokes -> slant, stretch, wobble -> pen -> ink -> normalized picture
 
-MNIST was written by Americans: it has few 1s with a flag and a foot, crossed 7s or open 4s. Each
-drawer below is a small family of shapes; what it draws at random differs in every proportion.
-Coordinates are x to the right and y downwards, both in about [0, 1] for a digit of full height.
+MNIST was written by Americans: it has few 1s with a flag and a foot, crossed 7s or open 4s. Each function
+below draws a family of shapes with random proportions. Coordinates are x to the right and y downwards, both
+in about [0, 1] for a digit of full height.
 """
 
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from service.preprocessing.normalization import Geometry, normalize
-from trainer.data.datasets import Examples
+from service.preprocessing import Geometry
+from service.preprocessing.normalization import normalize
+from trainer.data import Examples
+from trainer.synthetic.curves import Stroke, arc, curve, draw_strokes, joined, line
 
-Stroke = np.ndarray  # (points, 2) float64, x and y
-CANVAS = 112  # pixels a side; four times MNIST's frame, so that edges come out grey
-FINE = 2  # drawn so many times larger, because the pen moves by whole pixels
-POINTS = 24  # to a curve
+CANVAS = 112  # pixels a side: four times MNIST's frame, so that edges become gray
+FINE = 2  # drawn this many times larger, because the pen moves by whole pixels
 
 
 class Hand:
-    """One writer's moment: chance with a few shorthands."""
+    """The random choices of one writer."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
 
     def between(self, low: float, high: float) -> float:
-        """Return a number drawn uniformly."""
+        """Return a number drawn uniformly from [low, high)."""
         return float(self.rng.uniform(low, high))
 
     def happens(self, share: float) -> bool:
-        """Return True in a share of the calls."""
+        """Return True with probability `share`, in [0, 1]."""
         return bool(self.rng.random() < share)
 
 
-def line(*points: tuple[float, float]) -> Stroke:
-    """Return a stroke with corners at the points."""
-    return np.array(points, float)
-
-
-def curve(*points: tuple[float, float]) -> Stroke:
-    """Return a smooth stroke through the points (Catmull and Rom 1974, uniform)."""
-    path = np.array(points, float)
-    path = np.vstack((2 * path[0] - path[1], path, 2 * path[-1] - path[-2]))
-    t = np.linspace(0, 1, POINTS // 2)[:, None]
-    parts = []
-    for before, start, end, after in zip(path, path[1:], path[2:], path[3:], strict=False):
-        parts.append(
-            start
-            + t * (end - before) / 2
-            + t**2 * (before - 2.5 * start + 2 * end - after / 2)
-            + t**3 * (1.5 * (start - end) + (after - before) / 2)
-        )
-    return np.vstack(parts)
-
-
-def arc(x: float, y: float, width: float, height: float, start: float, end: float) -> Stroke:
-    """Return part of an ellipse around (x, y): degrees clockwise from the right, start to end."""
-    angles = np.radians(np.linspace(start, end, POINTS))
-    return np.column_stack((x + width / 2 * np.cos(angles), y + height / 2 * np.sin(angles)))
-
-
-def joined(*strokes: Stroke) -> Stroke:
-    """Return the strokes as a single one, drawn without lifting the pen."""
-    return np.vstack(strokes)
-
-
 def zero(hand: Hand) -> list[Stroke]:
-    """Draw an oval, whose ends may overlap, gape or cross at the top."""
+    """Draw an oval whose ends overlap, leave a gap or cross at the top."""
     start = hand.between(-130, -50)
     return [arc(0.3, 0.5, hand.between(0.45, 0.85), 1, start, start - hand.between(340, 385))]
 
 
 def one(hand: Hand) -> list[Stroke]:
-    """Draw a stem, with a flag of any length, with a foot, with both or alone."""
+    """Draw a stem, with or without a flag and a foot."""
     lean = hand.between(-0.04, 0.04)
     stem = line((0.3 + lean, 0), (0.3 - lean, 1))
     flagged = hand.happens(0.8)
     strokes = [stem]
     if flagged:
         reach = hand.between(0.1, 0.42)
-        drop = hand.between(max(0.1, 0.65 * reach), 0.52)  # a flag that lies flat makes a 7
+        drop = hand.between(max(0.1, 0.65 * reach), 0.52)  # a flat flag would make a 7
         bend = hand.between(-0.04, 0.06)
         tip = (0.3 + lean - reach, drop)
         middle = (0.3 + lean - reach * 0.45, drop * 0.5 + bend)
@@ -111,7 +79,7 @@ def two(hand: Hand) -> list[Stroke]:
 
 
 def three(hand: Hand) -> list[Stroke]:
-    """Draw two bows, or a flat top with a bow under it."""
+    """Draw two bows, or a bow under a flat top."""
     width, waist = hand.between(0.45, 0.7), hand.between(0.38, 0.52)
     inner = width * hand.between(0.25, 0.6)
     lower = [
@@ -131,7 +99,7 @@ def three(hand: Hand) -> list[Stroke]:
 
 
 def four(hand: Hand) -> list[Stroke]:
-    """Draw an open 4, a closed one, or one in which the pen is not lifted."""
+    """Draw an open 4 or a closed one, with angular or curved strokes."""
     width, bar, stem = hand.between(0.5, 0.75), hand.between(0.5, 0.72), hand.between(0.6, 0.85)
     x = width * stem
     over = hand.between(0, 0.18)
@@ -150,7 +118,7 @@ def four(hand: Hand) -> list[Stroke]:
 
 
 def five(hand: Hand) -> list[Stroke]:
-    """Draw a bow under a neck, with a hat that joins it, misses it or overhangs."""
+    """Draw a bow under a neck, with a bar on top that joins it, misses it or overhangs."""
     width, neck = hand.between(0.45, 0.65), hand.between(0.35, 0.5)
     lean = hand.between(0.0, 0.1)
     bow = curve(
@@ -190,7 +158,7 @@ def six(hand: Hand) -> list[Stroke]:
 
 
 def seven(hand: Hand) -> list[Stroke]:
-    """Draw a bar and a stem, with or without a stroke across and a serif at the left."""
+    """Draw a bar and a stem, with or without a stroke across and a serif on the left."""
     width = hand.between(0.5, 0.8)
     foot = (hand.between(0.05, 0.4), 1.0)
     corner = (width, hand.between(-0.02, 0.06))
@@ -214,7 +182,7 @@ def seven(hand: Hand) -> list[Stroke]:
 
 
 def eight(hand: Hand) -> list[Stroke]:
-    """Draw two loops in one stroke, or two ovals on top of each other."""
+    """Draw two loops in one stroke, or two ovals one above the other."""
     width, waist = hand.between(0.42, 0.65), hand.between(0.4, 0.54)
     upper = width * hand.between(0.65, 1.0)
     if hand.happens(0.3):
@@ -243,7 +211,7 @@ def eight(hand: Hand) -> list[Stroke]:
 
 
 def nine(hand: Hand) -> list[Stroke]:
-    """Draw a bowl with a stem that is straight, bent or hooked."""
+    """Draw a bowl and a stem that is straight, bent or hooked."""
     width, bowl = hand.between(0.42, 0.65), hand.between(0.4, 0.6)
     start = hand.between(-60, 0)
     circle = arc(width / 2, bowl / 2, width, bowl, start, start - hand.between(300, 350))
@@ -272,53 +240,46 @@ DRAWERS: tuple[Callable[[Hand], list[Stroke]], ...] = (
 
 
 def draw_digits(count: int, geometry: Geometry, rng: np.random.Generator) -> Examples:
-    """Return `count` drawn digits, all ten equally often, normalised like any other picture.
+    """Return `count` drawn digits, all ten equally often, normalized like any other picture.
 
-    geometry: of the pictures, (count, side, side) float32.
+    Their pictures are (count, side, side) float32, with the side of `geometry`.
     """
     labels = np.arange(count) % len(DRAWERS)
-    inks = (pen(restless(DRAWERS[label](Hand(rng)), rng), pen_width(rng)) for label in labels)
+    inks = (pen(unsteady(DRAWERS[label](Hand(rng)), rng), pen_width(rng)) for label in labels)
     pixels = np.concatenate([normalize(ink[None], geometry) for ink in inks])
     return Examples(pixels.reshape(-1, geometry.side, geometry.side), labels)
 
 
 def pen_width(rng: np.random.Generator) -> float:
-    """Return the pen's width in shares of the digit's height: a fine liner up to a felt tip."""
+    """Return the pen's width as a share of the digit's height: from a fineliner to a felt tip."""
     return float(np.exp(rng.uniform(np.log(0.05), np.log(0.2))))
 
 
-def restless(strokes: list[Stroke], rng: np.random.Generator) -> list[Stroke]:
-    """Return the strokes as a hand would draw them: wider or narrower, slanted, turned, unsteady."""
-    slant, turn = np.radians(rng.normal(8, 10)), np.radians(rng.normal(0, 5))
-    squeeze = rng.uniform(0.75, 1.25)
-    shear = np.array([[squeeze, 0], [-np.tan(np.clip(slant, -0.5, 0.6)), 1]])
-    rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+def unsteady(strokes: list[Stroke], rng: np.random.Generator) -> list[Stroke]:
+    """Return the strokes as a hand would draw them: stretched, slanted, rotated and wobbling."""
+    slant, angle = np.radians(rng.normal(8, 10)), np.radians(rng.normal(0, 5))
+    stretch = rng.uniform(0.75, 1.25)
+    shear = np.array([[stretch, 0], [-np.tan(np.clip(slant, -0.5, 0.6)), 1]])
+    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     wobble = rng.normal(0, 0.02, (4, 2)) / np.arange(1, 5)[:, None]
     moved = []
     for stroke in strokes:
         path = (stroke - (0.3, 0.5)) @ shear @ rotation
-        # Slow waves over the page move neighbouring points alike, so that strokes stay joined.
+        # Slow waves over the page move neighboring points equally, so that strokes stay joined.
         waves = [np.sin(2 * np.pi * (k + 1) * (path[:, [1]] + 0.3)) for k in range(4)]
         moved.append(path + np.hstack(waves) @ wobble)
     return moved
 
 
 def pen(strokes: list[Stroke], width: float) -> np.ndarray:
-    """Return the ink of strokes, (CANVAS, CANVAS) float32 in [0, 1], fitted into the canvas.
+    """Return the ink of strokes fitted into the canvas, (CANVAS, CANVAS) float32 in [0, 1].
 
-    width: of the pen, as a share of the drawing's longer side; its tip is round.
+    width: of the pen, as a share of the drawing's longer side.
     """
     points = np.vstack(strokes)
     low, high = points.min(axis=0), points.max(axis=0)
     height = 0.72 * CANVAS * FINE
     scale = height / max(*(high - low), 1e-6)
-    thickness = round(max(FINE, width * height))
-    image = Image.new("L", (CANVAS * FINE, CANVAS * FINE))
-    canvas = ImageDraw.Draw(image)
-    for stroke in strokes:
-        path = (stroke - (low + high) / 2) * scale + CANVAS * FINE / 2
-        corners = [(float(x), float(y)) for x, y in path]
-        canvas.line(corners, fill=255, width=thickness, joint="curve")
-        for x, y in (corners[0], corners[-1]):
-            canvas.circle((x, y), thickness / 2, fill=255)
-    return np.asarray(image.reduce(FINE), np.float32) / np.float32(255)
+    placed = [(stroke - (low + high) / 2) * scale + CANVAS * FINE / 2 for stroke in strokes]
+    ink = draw_strokes(placed, CANVAS * FINE, round(max(FINE, width * height)))
+    return np.asarray(Image.fromarray(ink).reduce(FINE), np.float32) / np.float32(255)

@@ -1,10 +1,10 @@
-"""Letters and signs that are no digits, printed in fonts and written as strokes.
+"""Letters and signs that are not digits, printed in fonts and written as strokes.
 
     character, font -> printed picture
     character -> strokes on a grid -> shaky points -> smooth lines -> written picture
 
-Left out is what people themselves read as a digit: O Q D o (0), I l i j J (1), Z z (2), S s (5),
-b G (6), B (8), g q y (9 and 4). The fonts are those that come with matplotlib.
+Letters that people read as digits are left out: O Q D o (0), I l i j J (1), Z z (2), S s (5), b G (6),
+B (8), g q y (9 and 4). The fonts come with matplotlib.
 """
 
 import functools
@@ -13,6 +13,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from trainer.synthetic.curves import draw_strokes, smooth_line
 
 LATIN = "ACEFHKMNPRTUVWXYacdefhkmnprtuvwx"
 GREEK = "ΓΔΛΞΠΣΦΨΩαβγεηκλμνπρτφχψω"
@@ -24,10 +26,10 @@ FONTS = (
     *("DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSerif-Italic", "STIXGeneral", "STIXGeneralBol"),
     *("STIXGeneralItalic", "STIXGeneralBolIta", "cmr10", "cmb10", "cmss10", "cmtt10", "cmmi10"),
 )
-SIGN_FONT = "DejaVuSans"  # it has every sign above
+SIGN_FONT = "DejaVuSans"  # has every sign above
 
-# Strokes on a grid of ten by ten: xy xy ... from left and top; `~` draws a smooth line through the
-# points, a blank line is a new stroke.
+# Strokes on a 10 x 10 grid: pairs of digits, x from the left and y from the top. `|` begins a new stroke and
+# `~` makes a stroke smooth.
 STROKES = {
     "A": "09 40 89|26 66",
     "C": "~82 51 21 03 06 28 58 87",
@@ -85,7 +87,7 @@ STROKES = {
 
 
 def print_letter(text: str, font: str, side: int) -> np.ndarray:
-    """Return (side, side) uint8, ink 255: text in a font, as large as fits with a margin."""
+    """Return (side, side) uint8, ink 255: text in one of FONTS, as large as fits with a margin."""
     image = Image.new("L", (side, side))
     draw = ImageDraw.Draw(image)
     height = side * (0.75 if len(text) == 1 else 1.1 / len(text))
@@ -96,12 +98,12 @@ def print_letter(text: str, font: str, side: int) -> np.ndarray:
 @functools.cache
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    # The simple layout is the same on every machine; the other one needs a library of the system's.
+    # The basic layout is the same on every machine; the other one needs a system library.
     return ImageFont.truetype(folder / f"{name}.ttf", size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def write_letter(name: str, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Return (side, side) uint8, ink 255: the strokes of a letter by an unsteady, slanted hand."""
+    """Return (side, side) uint8, ink 255: a letter, one of STROKES, in an unsteady, slanted hand."""
     shaky, slant = rng.uniform(0.1, 0.8), rng.normal(0, 0.15)
     size = side * rng.uniform(0.5, 0.8, 2)
     strokes = []
@@ -113,25 +115,3 @@ def write_letter(name: str, side: int, rng: np.random.Generator) -> np.ndarray:
         points[:, 0] += slant * (4.5 - points[:, 1])
         strokes.append(side / 2 + (points - 4.5) / 9 * size)
     return draw_strokes(strokes, side, size.max() * rng.uniform(0.05, 0.2))
-
-
-def smooth_line(points: np.ndarray, steps: int = 6) -> np.ndarray:
-    """Return a Catmull-Rom spline through points, (n, 2), with `steps` places for each of them."""
-    if len(points) < 3:
-        return points
-    padded = np.concatenate((points[:1], points, points[-1:]))
-    t = np.linspace(0, 1, steps, endpoint=False)[:, None, None]
-    a, b, c, d = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
-    places = b + t * (c - a) / 2 + t**2 * (a - 2.5 * b + 2 * c - d / 2) + t**3 * (-a + 3 * b - 3 * c + d) / 2
-    return np.concatenate((places.transpose(1, 0, 2).reshape(-1, 2), points[-1:]))
-
-
-def draw_strokes(strokes: list[np.ndarray], side: int, width: float) -> np.ndarray:
-    """Return (side, side) uint8, ink 255: lines through points, (n, 2) as x and y, with round ends."""
-    image = Image.new("L", (side, side))
-    draw = ImageDraw.Draw(image)
-    for points in strokes:
-        draw.line([tuple(point) for point in points], 255, max(1, round(width)), joint="curve")
-        for x, y in (points[0], points[-1]) if width > 2 else ():
-            draw.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), 255)
-    return np.asarray(image)

@@ -1,26 +1,54 @@
-"""Batches of distorted pictures, made beside the training in another thread.
+"""Batches of distorted pictures, made in another thread while the network trains.
 
     examples, epoch -> shuffled -> augment -> (some) normalize -> (pixels, targets)
 
-Each batch has a generator of its own, seeded with (seed, epoch, index): the same batches come out
-whenever they are made, and after a resume.
+Each batch has its own generator, seeded with (seed, epoch, index): the batches are the same whenever they are
+made, even after a resume.
 """
 
+import functools
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
 
 import numpy as np
 
-from service.preprocessing.normalization import Geometry, normalize
-from trainer.data.augmentation import augment
-from trainer.data.datasets import CLASSES, Dataset, Examples
-from trainer.distillation.committee import Committee, Lesson
-from trainer.nn.losses import one_hot
+from service.preprocessing import Geometry
+from service.preprocessing.normalization import normalize
+from trainer.data import CLASSES, Dataset, Examples, augment
+from trainer.nn import one_hot
+from trainer.synthetic import draw_digits
 from trainer.training.config import TrainingConfig
-from trainer.training.loop import Batch, Task, batch_rows
+from trainer.training.task import Batch, Task, batch_rows
 
-AHEAD = 4  # batches in the making: enough to keep the matrix products fed, some MB of memory
+AHEAD = 4  # batches made in advance: enough to keep the matrix products busy, a few MB of memory
+DRAWN = 0x64726177  # separates the random stream of drawn digits from those of epochs and thresholds
+
+# targets, (n, 10), and pixels, (n, side * side): mixes the teachers' answers into the targets, in place.
+Soften = Callable[[np.ndarray, np.ndarray], None]
+
+
+class Teachers(Protocol):
+    """Trained networks whose answers soften the targets, see `trainer.distillation.Committee`."""
+
+    def soften(
+        self,
+        targets: np.ndarray,
+        pixels: np.ndarray,
+        config: TrainingConfig,
+        taught: np.ndarray,
+        key: tuple[int, int],
+    ) -> None:
+        """Mix the teachers' answers into the targets of the rows `taught`, in place."""
+
+
+def with_drawn(examples: Examples, dataset: Dataset, config: TrainingConfig) -> Examples:
+    """Return the examples followed by the `drawn` digits that the configuration asks for."""
+    if not config.drawn:
+        return examples
+    rng = np.random.default_rng((config.seed, DRAWN))
+    return examples + draw_digits(config.drawn, dataset.geometry, rng)
 
 
 def digits_task(
@@ -28,9 +56,9 @@ def digits_task(
     examples: Examples,
     validation: Examples,
     config: TrainingConfig,
-    teachers: Committee | None = None,
+    teachers: Teachers | None = None,
 ) -> Task:
-    """Return the task of telling digits apart, with the labels or the teachers' answers as targets."""
+    """Return the task of classifying digits; teachers soften the targets."""
     offset = np.float32(config.input_offset)
     return Task(
         inputs=dataset.geometry.side**2,
@@ -46,17 +74,22 @@ def epoch_batches(
     geometry: Geometry,
     config: TrainingConfig,
     epoch: int,
-    teachers: Committee | None = None,
+    teachers: Teachers | None = None,
 ) -> Iterator[Batch]:
     """Yield (pixels, targets) of one epoch: (n, side * side) float32 and (n, 10) float32."""
     view = epoch % config.views if config.views else epoch
     order = np.random.default_rng((config.seed, view)).permutation(len(examples))
-    real = len(examples) - config.drawn  # the drawn ones come last
+    real = len(examples) - config.drawn  # drawn digits come last
 
     def make(index: int, chosen: np.ndarray) -> Batch:
         rng = np.random.default_rng((config.seed, view, index))
-        lesson = Lesson(teachers, chosen < real, (view, index)) if teachers else None
-        return make_batch(examples.take(chosen), geometry, config, rng, lesson)
+        # Teachers may not know the styles of drawn digits, which therefore keep their labels.
+        soften = None
+        if teachers:
+            soften = functools.partial(
+                teachers.soften, config=config, taught=chosen < real, key=(view, index)
+            )
+        return make_batch(examples.take(chosen), geometry, config, rng, soften)
 
     return made_ahead(make, order, batch_rows(len(examples), config))
 
@@ -78,11 +111,11 @@ def make_batch(
     geometry: Geometry,
     config: TrainingConfig,
     rng: np.random.Generator,
-    lesson: Lesson | None = None,
+    soften: Soften | None = None,
 ) -> Batch:
-    """Return (pixels, targets) of some examples, distorted as the configuration says.
+    """Return (pixels, targets) of distorted examples: (n, side * side) float32 and (n, 10) float32.
 
-    Teachers see the same distorted picture as the student.
+    Teachers see the same distorted pictures as the student, before the input offset.
     """
     settings = config.augmentation
     pictures = augment(examples.pictures, examples.labels, settings, rng)
@@ -91,8 +124,8 @@ def make_batch(
     if again.any():
         pixels[again] = normalize(pictures[again], geometry)
     targets = one_hot(examples.labels, CLASSES)
-    if lesson:
-        lesson.soften(targets, pixels, config)
+    if soften:
+        soften(targets, pixels)
     if config.label_smoothing:
         targets = targets * np.float32(1 - config.label_smoothing) + np.float32(
             config.label_smoothing / CLASSES

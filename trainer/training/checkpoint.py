@@ -1,4 +1,4 @@
-"""Checkpoints: everything a later process needs to go on as if nothing had happened.
+"""Checkpoints: everything that a later process needs to continue a training exactly.
 
 TrainingState -> one .npz, replaced atomically after every epoch -> TrainingState
 """
@@ -20,7 +20,10 @@ from trainer.training.loop import TrainingState
 def write_checkpoint(
     path: Path, state: TrainingState, config: TrainingConfig, sources: dict[str, str]
 ) -> None:
-    """Write `state`; raises TrainerError if the disk does not take it, and then the old one stays."""
+    """Write `state` to `path`, with the settings and sources that a resume must repeat.
+
+    Raises TrainerError if the file cannot be written; an old checkpoint then stays.
+    """
     arrays = {"parameters": state.parameters.vector}
     arrays |= {f"optimizer_{name}": values for name, values in state.optimizer.state.items()}
     if state.average:
@@ -37,11 +40,11 @@ def write_checkpoint(
     }
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
-    put_checkpoint(path, buffer.getvalue())
+    save_checkpoint(path, buffer.getvalue())
 
 
-def put_checkpoint(path: Path, content: bytes) -> None:
-    """Put the bytes of a checkpoint in place of the one before; raise TrainerError if they do not fit."""
+def save_checkpoint(path: Path, content: bytes) -> None:
+    """Replace a checkpoint atomically; raise TrainerError if the file cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save(path, content)
@@ -54,18 +57,22 @@ def put_checkpoint(path: Path, content: bytes) -> None:
 def read_checkpoint(
     path: Path, state: TrainingState, config: TrainingConfig, sources: dict[str, str]
 ) -> TrainingState:
-    """Return `state`, a fresh one, as it was in a checkpoint written with the same settings and data.
+    """Fill `state`, an initial one, from a checkpoint with the same settings and sources; return it.
 
-    Raises TrainerError otherwise: going on with other settings would make weights that no single
-    run can make again.
+    Raises TrainerError if the checkpoint cannot be read, or if settings or sources differ: no single run
+    could then produce the resulting weights.
     """
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
             if config_from(facts["config"]) != config:
-                raise TrainerError(f"{path} was written with other settings; resume with those, or remove it")
+                raise TrainerError(
+                    f"{path} was written with other settings; resume with the same ones, or remove it"
+                )
             if facts["sources"] != sources:
-                raise TrainerError(f"{path} was written with other data; resume with that, or remove it")
+                raise TrainerError(
+                    f"{path} was written with other data; resume with the same data, or remove it"
+                )
             state.parameters.vector[...] = file["parameters"]
             for name, values in state.optimizer.state.items():
                 values[...] = file[f"optimizer_{name}"]

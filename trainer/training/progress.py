@@ -1,4 +1,4 @@
-"""What a long training shows: a bar on a terminal, a line an epoch elsewhere, JSON lines in a file.
+"""Progress of a training: a bar on a terminal, plain lines elsewhere, JSON lines in a log file.
 
 batches, epochs -> stderr, log file
 """
@@ -18,7 +18,7 @@ SECONDS_BETWEEN_LINES = 1.0  # an epoch of a small network takes milliseconds
 
 
 class Progress:
-    """Shows one training; a context, because bar and log file are closed at its end."""
+    """Shows the progress of one training; a context manager that closes the bar and the log file."""
 
     def __init__(
         self,
@@ -30,9 +30,10 @@ class Progress:
         quiet: bool = False,
         log: Path | None = None,
     ) -> None:
-        """rows: examples of an epoch; done: epochs of an earlier run; log: JSON lines are added to it.
+        """Open the log file and show the bar.
 
-        Raises TrainerError if the log file cannot be opened.
+        rows: examples per epoch. done: epochs of an earlier run. log: file to which JSON lines are
+        appended. Raises TrainerError if the log file cannot be opened.
         """
         self.name, self.rows, self.epochs = name, rows, epochs
         terminal = sys.stderr.isatty()
@@ -64,11 +65,11 @@ class Progress:
             self.log.close()
 
     def batch(self, rows: int) -> None:
-        """Count the examples of a step."""
+        """Advance the bar by the examples of a step."""
         self.bar.update(rows)
 
     def epoch(self, latest: dict[str, Any]) -> None:
-        """Show the last entry of the history; raise TrainerError if the log does not take it."""
+        """Show the last entry of the history; raise TrainerError if the log cannot be written."""
         now = time.monotonic()
         seconds, self.epoch_started = now - self.epoch_started, now
         self.done += 1
@@ -102,7 +103,7 @@ class Progress:
 
 
 def figures_text(latest: dict[str, Any]) -> str:
-    """Return loss and validation figures of an epoch in a few words."""
+    """Return the loss and the validation figures of an epoch as one line."""
     text = f"loss {latest['loss']:.4f}"
     if "validation_loss" in latest:
         text += f", validation loss {latest['validation_loss']:.4f}"

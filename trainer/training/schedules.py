@@ -1,6 +1,6 @@
-"""Learning-rate schedules: which share of the first rate is used after which share of the training.
+"""Learning-rate schedules: the learning rate at each moment of a training.
 
-name, epochs done (with fractions) -> factor of the learning rate
+TrainingConfig, epochs done (with fractions) -> learning rate
 """
 
 import math
@@ -9,11 +9,14 @@ from trainer.training.config import TrainingConfig
 
 
 def learning_rate(config: TrainingConfig, epoch: float) -> float:
-    """Return the rate after `epoch` epochs, of which part of one counts as a fraction.
+    """Return the learning rate after `epoch` epochs, a number with fractions.
 
-    First it rises evenly from 0 over `warm_up` epochs. Then constant: stays; step: times `decay`
-    every `decay_epochs`; exponential: the same without the stairs; cosine: to 0 along half a
-    cosine (Loshchilov and Hutter 2017, "SGDR", without restarts).
+    It rises linearly from 0 over `warm_up` epochs. Then, with e epochs since the warm-up:
+
+    constant: the full rate.
+    step: rate * decay ^ floor(e / decay_epochs).
+    exponential: rate * decay ^ (e / decay_epochs).
+    cosine: falls to 0 along half a cosine (Loshchilov and Hutter 2017, "SGDR", without restarts).
     """
     if epoch < config.warm_up:
         return config.learning_rate * epoch / config.warm_up

@@ -1,11 +1,11 @@
 """One gradient step in two threads, each with one BLAS thread.
 
     half of the rows: forward -> loss -> slopes     -+  both done   half of each layer's weights:
-    other half:       forward -> loss -> slopes     -+  ---------->  gradient -> optimiser -> average
+    other half:       forward -> loss -> slopes     -+  ---------->  gradient -> optimizer -> average
 
-NumPy releases the interpreter lock in products and in element-wise work, so both cores stay busy in
-either phase, and no gradient has to be summed over threads. The halves are the same whether they
-run beside or after each other: the number of processors does not change a bit of the result.
+NumPy releases the interpreter lock in products and in element-wise operations, so both cores stay busy in
+both phases, and no gradient has to be summed over threads. The halves are the same whether they run in
+parallel or in sequence: the number of processors does not change a bit of the result.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,32 +14,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from trainer.nn import Optimizer, Parameters, WeightAverage, loss_and_gradient
 from trainer.nn.gradients import Buffers, backward_rows, forward_rows, weight_gradient
-from trainer.nn.losses import loss_and_gradient
-from trainer.nn.optimizers import Optimizer, WeightAverage
-from trainer.nn.parameters import Parameters
 from trainer.training.config import TrainingConfig
 
 HALVES = 2
-# Products (rows x weights) below which a second thread costs more than it brings.
+# Multiplications (rows x weights) below which a second thread costs more than it gains.
 WORTH_A_THREAD = 4_000_000
 
 
 class Score(NamedTuple):
-    """Sums over a batch: loss in its own unit, and how many rows have their largest output right."""
+    """Sums over a batch: the loss, and how many rows have their largest output at the target's."""
 
     loss: float
     right: int
 
 
 def halves(length: int) -> list[slice]:
-    """Return two slices that cover `length`."""
+    """Return two slices that together cover `length`."""
     middle = (length + 1) // HALVES
     return [slice(0, middle), slice(middle, length)]
 
 
 class Stepper:
-    """Takes gradient steps; a context, because it owns a thread."""
+    """Takes gradient steps; a context manager, because it owns a thread."""
 
     def __init__(
         self,
@@ -49,7 +47,7 @@ class Stepper:
         config: TrainingConfig,
         rows: int,
     ) -> None:
-        """rows: how many examples a batch has at most."""
+        """Allocate buffers for batches of at most `rows` examples."""
         self.parameters, self.optimizer, self.average = parameters, optimizer, average
         self.config = config
         self.buffers = Buffers(parameters.layers, rows)
@@ -62,56 +60,56 @@ class Stepper:
     def __exit__(self, *_: object) -> None:
         self.pool.shutdown()
 
-    def take(self, pixels: np.ndarray, targets: np.ndarray, rate: float, key: tuple[int, ...]) -> Score:
-        """Take one step on a batch and return its score.
+    def step(self, pixels: np.ndarray, targets: np.ndarray, rate: float, key: tuple[int, ...]) -> Score:
+        """Take one step on a batch and return its score before the step.
 
-        pixels: (n, inputs), targets: (n, outputs); rate: learning rate; key: seeds the dropout.
+        pixels: (n, inputs). targets: (n, outputs). rate: learning rate. key: seeds the dropout.
         """
         count = len(pixels)
-        beside = count * len(self.parameters.vector) >= WORTH_A_THREAD
+        parallel = count * len(self.parameters.vector) >= WORTH_A_THREAD
         rows = halves(count)
         scores = self._both(
-            beside, lambda half: self._examples(pixels, targets, rows[half], count, (*key, half))
+            parallel, lambda half: self._examples(pixels, targets, rows[half], count, (*key, half))
         )
         self.optimizer.begin_step(rate)
         if self.average:
             self.average.begin_step()
-        self._both(beside, lambda half: self._weights(pixels, half, rate))
+        self._both(parallel, lambda half: self._weights(pixels, half, rate))
         return Score(sum(score.loss for score in scores), sum(score.right for score in scores))
 
-    def _both(self, beside: bool, work: Callable[[int], Any]) -> list[Any]:
-        """Return the results of both halves of the work."""
-        if not beside:
+    def _both(self, parallel: bool, work: Callable[[int], Any]) -> list[Any]:
+        """Return work(0) and work(1), computed in parallel or in sequence."""
+        if not parallel:
             return [work(half) for half in range(HALVES)]
         other = self.pool.submit(work, 1)
         try:
             return [work(0), other.result()]
         finally:
-            other.exception()  # an interrupt waits for the other half, which uses the same arrays
+            other.exception()  # on an interrupt, wait for the other half, which uses the same arrays
 
     def _examples(
         self, pixels: np.ndarray, targets: np.ndarray, part: slice, count: int, key: tuple[int, ...]
     ) -> Score:
-        """Fill rows `part` of activations and slopes."""
+        """Fill rows `part` of activations and slopes, and return their score."""
         if part.start == part.stop:
             return Score(0.0, 0)
         config, layers = self.config, self.parameters.layers
         rng = np.random.default_rng(key) if config.dropout else None
-        # A loss that runs away is reported in one line by the caller, not in warnings.
+        # The caller reports a diverging loss in one line; NumPy's warnings would only repeat it.
         with np.errstate(all="ignore"):
             logits = forward_rows(layers, pixels, self.buffers, part, config.dropout, rng)
-            heat = logits.dtype.type(config.soft_temperature)
+            temperature = logits.dtype.type(config.soft_temperature)
             wanted = targets[part]
-            losses, slope = loss_and_gradient(config.loss, config.output, logits / heat, wanted)
-            # Times the temperature once more than the chain rule says, so that soft and hard targets
-            # keep their balance (Hinton, Vinyals and Dean 2015, section 2).
-            np.multiply(slope, heat / slope.dtype.type(count), out=self.buffers.slopes[-1][part])
+            losses, slope = loss_and_gradient(config.loss, config.output, logits / temperature, wanted)
+            # One factor of the temperature more than the chain rule gives, which keeps soft and hard
+            # targets in balance (Hinton, Vinyals and Dean 2015, section 2).
+            np.multiply(slope, temperature / slope.dtype.type(count), out=self.buffers.slopes[-1][part])
             backward_rows(layers, self.buffers, part, config.dropout)
         right = int(np.count_nonzero(logits.argmax(axis=1) == wanted.argmax(axis=1)))
         return Score(float(losses.sum(dtype=np.float64)), right)
 
     def _weights(self, pixels: np.ndarray, half: int, rate: float) -> None:
-        """Work out one half of the gradient and change that half of the parameters."""
+        """Compute one half of the gradient and update that half of the parameters."""
         count = len(pixels)
         with np.errstate(all="ignore"):
             for index, layer in enumerate(self.gradient.layers):
@@ -127,12 +125,12 @@ class Stepper:
                     self._change(slice(start, start + layer.biases.size))
 
     def _span(self, index: int, rows: slice) -> slice:
-        """Return where rows of a layer's weights lie in the vector."""
+        """Return the place of rows of a layer's weights in the vector."""
         start, width = self.parameters.starts[index], self.parameters.layers[index].biases.size
         return slice(start + rows.start * width, start + rows.stop * width)
 
     def _penalize(self, index: int, rows: slice, rate: float) -> None:
-        """Add the gradient of L1 and L2; take the weight decay, which is no part of the gradient."""
+        """Add the gradient of L1 and L2, and apply the weight decay directly to the weights."""
         config = self.config
         weights = self.parameters.layers[index].weights[rows]
         gradient = self.gradient.layers[index].weights[rows]
@@ -152,6 +150,6 @@ class Stepper:
 
 
 def penalty(parameters: Parameters, l1: float, l2: float) -> float:
-    """Return l1 sum(|w|) + l2 / 2 sum(w^2) over all weights, which `Stepper` adds the gradient of."""
+    """Return l1 sum(|w|) + l2 / 2 sum(w^2) over all weights; `Stepper` adds its gradient."""
     weights: Iterator[np.ndarray] = (layer.weights.astype(np.float64) for layer in parameters.layers)
     return float(sum(l1 * np.abs(w).sum() + l2 / 2 * np.square(w).sum() for w in weights))

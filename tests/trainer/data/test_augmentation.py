@@ -9,7 +9,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from tests.training import drawn_examples
-from trainer.data.augmentation import Augmentation, _elastic_field, augment, warp
+from trainer.data import Augmentation, augment
+from trainer.data.augmentation import _elastic_field, warp
 
 EXAMPLES = drawn_examples(60)
 NOTHING = Augmentation(
@@ -34,39 +35,39 @@ def test_pictures_keep_shape_type_range_and_some_ink(settings: Augmentation) -> 
     assert pictures.max(axis=(1, 2)).min() > 0.3
 
 
-def test_the_originals_are_left_alone() -> None:
+def test_originals_are_unchanged() -> None:
     before = EXAMPLES.pictures.copy()
     distorted(ALL)
     assert np.array_equal(EXAMPLES.pictures, before)
 
 
-def test_the_same_seed_gives_the_same_pictures_and_another_others() -> None:
+def test_seed_determines_the_pictures() -> None:
     assert np.array_equal(distorted(ALL, 1), distorted(ALL, 1))
     assert not np.array_equal(distorted(ALL, 1), distorted(ALL, 2))
 
 
-def test_share_is_the_share_of_pictures_that_change() -> None:
+def test_share_of_pictures_is_distorted() -> None:
     assert np.array_equal(distorted(NOTHING), EXAMPLES.pictures)
     half = distorted(dataclasses.replace(Augmentation(), share=0.5))
     changed = np.mean((half != EXAMPLES.pictures).any(axis=(1, 2)))
     assert 0.3 < changed < 0.7
 
 
-def test_all_ranges_at_zero_give_the_picture_back() -> None:
+def test_zero_ranges_return_the_picture() -> None:
     still = dataclasses.replace(NOTHING, share=1.0)
     assert distorted(still) == pytest.approx(EXAMPLES.pictures, abs=1e-5)
 
 
-def centre(pictures: np.ndarray) -> np.ndarray:
-    """Return the centre of mass, (n, 2)."""
+def center(pictures: np.ndarray) -> np.ndarray:
+    """Return the center of mass, (n, 2)."""
     index = np.arange(pictures.shape[1])
     mass = pictures.sum(axis=(1, 2))
     return np.stack((pictures.sum(axis=2) @ index, pictures.sum(axis=1) @ index), axis=1) / mass[:, None]
 
 
-def test_shift_moves_the_centre_of_mass_no_further_than_asked() -> None:
+def test_shift_stays_within_its_limit() -> None:
     moved = distorted(dataclasses.replace(NOTHING, share=1.0, shift=2.0))
-    distance = np.abs(centre(moved) - centre(EXAMPLES.pictures))
+    distance = np.abs(center(moved) - center(EXAMPLES.pictures))
     assert 1.5 < distance.max() <= 2.01
 
 
@@ -78,7 +79,7 @@ def angle(picture: np.ndarray) -> float:
     return float(np.degrees(np.arctan(direction[1] / direction[0])))
 
 
-def test_a_one_turns_half_as_far() -> None:
+def test_one_rotates_half_as_far() -> None:
     bar = np.zeros((200, 28, 28), np.float32)
     bar[:, 4:24, 13:15] = 1
     settings = dataclasses.replace(NOTHING, share=1.0, rotation=30.0)
@@ -99,7 +100,7 @@ def bars(**settings: float) -> np.ndarray:
     return warp(bar, np.full(200, 6), chosen, np.random.default_rng(0))
 
 
-def test_scale_changes_height_and_width_each_by_itself() -> None:
+def test_scale_changes_height_and_width_independently() -> None:
     pictures = bars(scale=0.2)
     height, width = pictures.max(axis=2).sum(axis=1), pictures.max(axis=1).sum(axis=1)
     assert 16 < height.min() < 17.5  # 20 / 1.2
@@ -109,7 +110,7 @@ def test_scale_changes_height_and_width_each_by_itself() -> None:
     assert abs(np.corrcoef(height, width)[0, 1]) < 0.3
 
 
-def test_shear_slants_upright_strokes_no_further_than_asked() -> None:
+def test_shear_stays_within_its_limit() -> None:
     slants = np.tan(np.radians([angle(picture) for picture in bars(shear=0.3)]))
     assert 0.25 < slants.max() < 0.33
     assert -0.33 < slants.min() < -0.25
@@ -127,14 +128,14 @@ def test_strokes_become_thicker_and_thinner() -> None:
     assert ink(thinner) < 0.9 * ink(EXAMPLES.pictures)
 
 
-def test_fading_takes_ink_and_blur_softens() -> None:
+def test_fading_removes_ink_and_blur_softens() -> None:
     faded = distorted(dataclasses.replace(NOTHING, share=1.0, fading_share=1.0, fading=0.9))
     assert ink(faded) < 0.95 * ink(EXAMPLES.pictures)
     blurred = distorted(dataclasses.replace(NOTHING, share=1.0, blur_share=1.0, blur=0.8))
     assert np.abs(np.diff(blurred, axis=1)).max() < np.abs(np.diff(EXAMPLES.pictures, axis=1)).max()
 
 
-def test_contrast_pales_every_pixel_alike() -> None:
+def test_contrast_pales_every_pixel_equally() -> None:
     pale = distorted(dataclasses.replace(NOTHING, share=1.0, contrast_share=1.0, contrast=0.6))
     for before, after in zip(EXAMPLES.pictures, pale, strict=True):
         ratios = after[before > 0.2] / before[before > 0.2]
@@ -150,7 +151,7 @@ def test_noise_stays_on_the_ink() -> None:
     assert np.std((grainy - EXAMPLES.pictures)[~background]) > 0.1
 
 
-def test_compression_damages_pictures_as_much_as_a_jpeg_file_does() -> None:
+def test_compression_matches_a_jpeg_file() -> None:
     compressed = distorted(dataclasses.replace(NOTHING, share=1.0, jpeg_share=1.0, jpeg=100.0))
     files = np.stack([through_jpeg(picture, quality=25) for picture in EXAMPLES.pictures])
     inked = EXAMPLES.pictures > 0
@@ -164,19 +165,19 @@ def through_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(buffer), np.float32) / 255
 
 
-def test_compression_in_tiny_steps_leaves_pictures_alone() -> None:
+def test_fine_compression_keeps_pictures() -> None:
     compressed = distorted(dataclasses.replace(NOTHING, share=1.0, jpeg_share=1.0, jpeg=1.0))
     assert compressed == pytest.approx(EXAMPLES.pictures, abs=0.02)
 
 
-def test_an_elastic_field_bends_each_picture_in_its_own_way() -> None:
+def test_elastic_field_differs_for_each_picture() -> None:
     settings = dataclasses.replace(NOTHING, share=1.0, elastic_alpha=37.0, elastic_sigma=5.25)
     same = np.repeat(EXAMPLES.pictures[:1], 8, axis=0)
     bent = warp(same, np.full(8, 5), settings, np.random.default_rng(0))
     assert len({picture.tobytes() for picture in bent}) == 8
 
 
-def test_a_picture_that_would_lose_its_ink_stays_as_it_is() -> None:
+def test_picture_that_would_lose_its_ink_is_unchanged() -> None:
     dot = np.zeros((20, 28, 28), np.float32)
     dot[:, 1, 1] = 1
     away = dataclasses.replace(NOTHING, share=1.0, shift=28.0)
@@ -184,7 +185,7 @@ def test_a_picture_that_would_lose_its_ink_stays_as_it_is() -> None:
     assert (pictures.max(axis=(1, 2)) > 0.3).all()
 
 
-def test_the_elastic_field_has_the_spread_of_one_random_number_a_pixel() -> None:
+def test_elastic_field_has_the_spread_of_dense_noise() -> None:
     settings = Augmentation(elastic_alpha=37.0, elastic_sigma=5.25)
     rng = np.random.default_rng(0)
     field = _elastic_field(2000, 28, settings, rng)

@@ -10,7 +10,9 @@ import pytest
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY
 from tests.drawing import draw_digit, encode
 from tests.training import drawn_examples, drawn_pictures, idx_bytes, write_mnist
-from trainer.data.datasets import IMAGES_MAGIC, LABELS_MAGIC, hold_out, load_dataset, prepare, read_idx
+from trainer.data import hold_out, load_dataset
+from trainer.data.examples import prepare
+from trainer.data.idx import IMAGES_MAGIC, LABELS_MAGIC, read_idx
 from trainer.errors import TrainerError, UsageError
 
 PICTURES, LABELS = drawn_pictures(20)
@@ -25,7 +27,7 @@ def test_idx_files_are_read_compressed_or_not(tmp_path: Path, compress: bool) ->
     assert dataset.test.labels.tolist() == [*range(10), *range(10)]
 
 
-def test_the_checksum_is_that_of_the_uncompressed_content(tmp_path: Path) -> None:
+def test_checksum_is_that_of_the_uncompressed_content(tmp_path: Path) -> None:
     path = tmp_path / "images-idx3-ubyte.gz"
     path.write_bytes(gzip.compress(IMAGES))
     sources: dict[str, str] = {}
@@ -40,17 +42,17 @@ def test_the_checksum_is_that_of_the_uncompressed_content(tmp_path: Path) -> Non
         (IMAGES + b"x", "images", "declares 15680 bytes of shape (20, 28, 28)"),
         (idx_bytes(LABELS, LABELS_MAGIC), "images", "magic 0x00000801, expected 0x00000803"),
         (b"<html>404</html>", "images", "magic 0x3c68746d"),
-        (IMAGES[:8], "images", "no IDX file of this kind"),
-        (b"", "images", "no IDX file of this kind"),
-        (idx_bytes(PICTURES[:0], IMAGES_MAGIC), "images", "holds nothing"),
-        (idx_bytes(PICTURES[:, :0], IMAGES_MAGIC), "images", "holds nothing"),
+        (IMAGES[:8], "images", "not an IDX file of this kind"),
+        (b"", "images", "not an IDX file of this kind"),
+        (idx_bytes(PICTURES[:0], IMAGES_MAGIC), "images", "is empty"),
+        (idx_bytes(PICTURES[:, :0], IMAGES_MAGIC), "images", "is empty"),
         (gzip.compress(IMAGES, mtime=0)[:-9], "images.gz", "cannot be read"),
         (gzip.compress(IMAGES, mtime=0)[:100], "images.gz", "cannot be read"),
         (IMAGES, "images.gz", "Not a gzipped file"),
         (gzip.compress(IMAGES, mtime=0)[:40] + b"\0" * 40, "images.gz", "cannot be read"),
     ],
 )
-def test_a_wrong_idx_file_is_refused(tmp_path: Path, content: bytes, name: str, complaint: str) -> None:
+def test_wrong_idx_file_is_refused(tmp_path: Path, content: bytes, name: str, complaint: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(TrainerError) as caught:
@@ -59,19 +61,19 @@ def test_a_wrong_idx_file_is_refused(tmp_path: Path, content: bytes, name: str, 
     assert str(path) in str(caught.value)
 
 
-def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
+def test_unreadable_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "images"
     path.mkdir()
     with pytest.raises(TrainerError, match=r"images cannot be read: .*Is a directory"):
         read_idx(path, IMAGES_MAGIC)
 
 
-def test_a_missing_file_says_how_to_get_it(tmp_path: Path) -> None:
+def test_missing_file_names_the_fetch_command(tmp_path: Path) -> None:
     with pytest.raises(TrainerError, match="python -m trainer fetch mnist --to"):
         load_dataset("mnist", tmp_path)
 
 
-def test_a_label_out_of_range_is_refused(tmp_path: Path) -> None:
+def test_label_out_of_range_is_refused(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     labels = np.full(120, 10, np.uint8)
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(labels, LABELS_MAGIC)))
@@ -79,21 +81,21 @@ def test_a_label_out_of_range_is_refused(tmp_path: Path) -> None:
         load_dataset("mnist", tmp_path)
 
 
-def test_images_and_labels_must_be_as_many(tmp_path: Path) -> None:
+def test_images_and_labels_must_be_equally_many(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(LABELS, LABELS_MAGIC)))
     with pytest.raises(TrainerError, match="40 t10k images but 20 labels"):
         load_dataset("mnist", tmp_path)
 
 
-def test_a_blank_picture_is_named() -> None:
+def test_blank_picture_is_named() -> None:
     raw = PICTURES.copy()
     raw[7] = 0
     with pytest.raises(TrainerError, match="image 7 of the data"):
         prepare(raw, MNIST_GEOMETRY)
 
 
-def test_digits_come_with_scikit_learn_and_are_split_four_to_one() -> None:
+def test_digits_are_split_four_to_one() -> None:
     dataset = load_dataset("digits", None)
     assert dataset.train.pictures.shape == (1438, 8, 8)
     assert dataset.test.pictures.shape == (359, 8, 8)
@@ -102,11 +104,11 @@ def test_digits_come_with_scikit_learn_and_are_split_four_to_one() -> None:
     assert not np.array_equal(other.test.labels, dataset.test.labels)
 
 
-def test_eight_by_eight_digits_can_be_shown_to_a_larger_network() -> None:
+def test_digits_can_be_loaded_at_28x28() -> None:
     assert load_dataset("digits", None, MNIST_GEOMETRY).test.pictures.shape == (359, 28, 28)
 
 
-def test_a_data_set_of_files_needs_its_folder() -> None:
+def test_data_set_of_files_needs_its_folder() -> None:
     with pytest.raises(UsageError, match="needs --data DIR"):
         load_dataset("mnist", None)
 
@@ -120,31 +122,31 @@ def fill_folder(folder: Path, count: int = 2) -> Path:
     return folder
 
 
-def test_a_folder_of_images_walks_the_serving_road(tmp_path: Path) -> None:
+def test_folder_of_images_is_preprocessed_like_uploads(tmp_path: Path) -> None:
     dataset = load_dataset("folder", fill_folder(tmp_path), DIGITS_GEOMETRY)
     assert (len(dataset.train), len(dataset.test)) == (18, 2)
     assert dataset.train.pictures.shape[1:] == (8, 8)
     assert dataset.train.pictures.min() == 0
 
 
-def test_names_may_say_the_digit_instead_of_folders(tmp_path: Path) -> None:
+def test_file_names_can_hold_the_label(tmp_path: Path) -> None:
     fill_folder(tmp_path / "folders")
     (tmp_path / "names").mkdir()
     for file in (tmp_path / "folders").glob("*/*"):
-        file.rename(tmp_path / "names" / f"{file.parent.name}_by-somebody-{file.name}")
+        file.rename(tmp_path / "names" / f"{file.parent.name}_by-writer-{file.name}")
     (tmp_path / "names" / "README.md").write_text("no picture")
     dataset = load_dataset("folder", tmp_path / "names", DIGITS_GEOMETRY)
     assert np.bincount(dataset.everything.labels).tolist() == [2] * 10
 
 
-def test_a_folder_with_a_broken_image_names_it(tmp_path: Path) -> None:
+def test_folder_with_a_broken_image_names_it(tmp_path: Path) -> None:
     fill_folder(tmp_path)
     (tmp_path / "3" / "bad.png").write_bytes(b"no picture")
-    with pytest.raises(TrainerError, match=r"3/bad\.png: .* Mend or remove the file"):
+    with pytest.raises(TrainerError, match=r"3/bad\.png: .* Fix or remove the file"):
         load_dataset("folder", tmp_path)
 
 
-def test_a_folder_with_an_unreadable_image_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_with_an_unreadable_image_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill_folder(tmp_path)
 
     def refuse(path: Path) -> bytes:  # not by its mode: root reads everything
@@ -155,12 +157,12 @@ def test_a_folder_with_an_unreadable_image_names_it(tmp_path: Path, monkeypatch:
         load_dataset("folder", tmp_path)
 
 
-def test_a_folder_without_labels_says_how_it_should_look(tmp_path: Path) -> None:
+def test_folder_without_labels_shows_the_expected_layout(tmp_path: Path) -> None:
     with pytest.raises(TrainerError, match=r"holds 0 images in folders named 0 ... 9, such as .*7/a\.png"):
         load_dataset("folder", tmp_path)
 
 
-def test_held_out_examples_are_the_asked_share_and_no_longer_in_the_rest() -> None:
+def test_hold_out_splits_off_the_share() -> None:
     examples = drawn_examples(50)
     rest, held = hold_out(examples, 0.2, seed=3)
     assert (len(rest), len(held)) == (40, 10)

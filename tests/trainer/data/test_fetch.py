@@ -1,4 +1,4 @@
-"""Downloads end with the right bytes, whatever the mirror does, or with one clear line."""
+"""Downloads end with the right bytes or with one clear line."""
 
 import contextlib
 import gzip
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.data.fetch import fetch_mnist
+from trainer.data import fetch_mnist
 from trainer.errors import TrainerError
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 300_000, np.uint8).tobytes()
@@ -80,7 +80,7 @@ def assert_complete(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["images.gz"]
 
 
-def test_a_file_is_fetched_and_not_fetched_again(tmp_path: Path) -> None:
+def test_file_is_fetched_and_not_fetched_again(tmp_path: Path) -> None:
     with mirror(lambda handler, _: send_range(handler)) as (url, asked):
         fetch(tmp_path / "new" / "folder", url)
         fetch(tmp_path / "new" / "folder", url + "/")
@@ -88,14 +88,14 @@ def test_a_file_is_fetched_and_not_fetched_again(tmp_path: Path) -> None:
     assert asked == [0]
 
 
-def test_a_damaged_file_is_fetched_again(tmp_path: Path) -> None:
+def test_damaged_file_is_fetched_again(tmp_path: Path) -> None:
     (tmp_path / "images.gz").write_bytes(PACKED[:-20])
     with mirror(lambda handler, _: send_range(handler)) as (url, _asked):
         fetch(tmp_path, url)
     assert_complete(tmp_path)
 
 
-def test_a_truncated_download_is_continued_where_it_stopped(tmp_path: Path) -> None:
+def test_truncated_download_resumes_where_it_stopped(tmp_path: Path) -> None:
     def truncate(handler: BaseHTTPRequestHandler, times: int) -> None:
         if times > 1:
             send_range(handler)
@@ -108,7 +108,7 @@ def test_a_truncated_download_is_continued_where_it_stopped(tmp_path: Path) -> N
     assert asked == [0, 131_072]
 
 
-def test_a_stalled_download_is_left_and_continued(tmp_path: Path) -> None:
+def test_stalled_download_is_resumed(tmp_path: Path) -> None:
     def stall(handler: BaseHTTPRequestHandler, times: int) -> None:
         if times > 1:
             send_range(handler)
@@ -124,7 +124,7 @@ def test_a_stalled_download_is_left_and_continued(tmp_path: Path) -> None:
     assert time.monotonic() - started < 4.5
 
 
-def test_a_mirror_without_ranges_is_read_from_the_start(tmp_path: Path) -> None:
+def test_mirror_without_ranges_is_read_from_the_start(tmp_path: Path) -> None:
     (tmp_path / "images.gz.part").write_bytes(PACKED[:5000])
     with mirror(lambda handler, _: send(handler, PACKED)) as (url, asked):
         fetch(tmp_path, url)
@@ -132,7 +132,7 @@ def test_a_mirror_without_ranges_is_read_from_the_start(tmp_path: Path) -> None:
     assert asked == [5000]
 
 
-def test_a_part_of_another_file_is_thrown_away(tmp_path: Path) -> None:
+def test_part_of_another_file_is_discarded(tmp_path: Path) -> None:
     (tmp_path / "images.gz.part").write_bytes(b"something else")
     with mirror(lambda handler, _: send_range(handler)) as (url, asked):
         fetch(tmp_path, url)
@@ -140,20 +140,20 @@ def test_a_part_of_another_file_is_thrown_away(tmp_path: Path) -> None:
     assert asked == [14, 0]
 
 
-def test_a_part_that_is_complete_is_taken(tmp_path: Path) -> None:
+def test_complete_part_is_used(tmp_path: Path) -> None:
     (tmp_path / "images.gz.part").write_bytes(PACKED)
     with mirror(lambda handler, _: send_range(handler)) as (url, _asked):
         fetch(tmp_path, url)
     assert_complete(tmp_path)
 
 
-def test_a_mirror_that_calls_gzip_an_encoding_is_understood(tmp_path: Path) -> None:
+def test_mirror_that_declares_gzip_as_encoding_works(tmp_path: Path) -> None:
     with mirror(lambda handler, _: send(handler, PACKED, Content_Encoding="gzip")) as (url, _asked):
         fetch(tmp_path, url)
     assert_complete(tmp_path)
 
 
-def test_a_lying_mirror_is_left_for_the_next_one(tmp_path: Path) -> None:
+def test_mirror_with_wrong_content_is_skipped(tmp_path: Path) -> None:
     lie = gzip.compress(b"other content")
     with (
         mirror(lambda handler, _: send(handler, lie)) as (liar, lies),
@@ -173,7 +173,7 @@ def test_a_lying_mirror_is_left_for_the_next_one(tmp_path: Path) -> None:
         (lambda handler, _: handler.connection.close(), "could not be fetched"),
     ],
 )
-def test_a_hopeless_mirror_ends_in_one_line_and_leaves_no_file(
+def test_failing_mirror_is_one_line_and_leaves_no_file(
     tmp_path: Path, behaviour: Behaviour, complaint: str
 ) -> None:
     with mirror(behaviour) as (url, _asked), pytest.raises(TrainerError) as caught:
@@ -183,22 +183,22 @@ def test_a_hopeless_mirror_ends_in_one_line_and_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_mirror_that_never_ends_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_response_is_aborted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainer.data.fetch.MAX_BYTES", 100_000)
     with (
         mirror(lambda handler, _: send_range(handler)) as (url, _asked),
         pytest.raises(TrainerError) as caught,
     ):
         fetch(tmp_path, url)
-    assert "more than 100000 bytes came" in str(caught.value)
+    assert "more than 100000 bytes received" in str(caught.value)
 
 
-def test_no_network_is_said_clearly(tmp_path: Path) -> None:
+def test_missing_network_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(TrainerError, match=r"images\.gz could not be fetched .*refused.*--mirror URL"):
         fetch(tmp_path, "http://127.0.0.1:9")
 
 
-def test_a_folder_that_cannot_be_made_is_said_clearly(tmp_path: Path) -> None:
+def test_unwritable_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainerError, match="cannot be written"):
         fetch(tmp_path / "file" / "below", "http://127.0.0.1:9")

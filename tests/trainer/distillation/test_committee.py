@@ -1,4 +1,4 @@
-"""A committee answers once for each view, and leaves the drawn digits to their labels."""
+"""A committee answers each view once, and drawn digits keep their labels."""
 
 import dataclasses
 from itertools import pairwise
@@ -8,10 +8,9 @@ import pytest
 
 from service.preprocessing.normalization import MNIST_GEOMETRY
 from tests.training import drawn_examples
-from trainer.data.datasets import Examples
-from trainer.distillation.committee import Committee
-from trainer.training.batches import epoch_batches
-from trainer.training.config import TrainingConfig
+from trainer.data import Examples
+from trainer.distillation import Committee
+from trainer.training import TrainingConfig, epoch_batches
 
 REAL = drawn_examples(40)
 CONFIG = TrainingConfig(batch_size=16, drawn=10, views=2, soft_share=0.5)
@@ -19,7 +18,7 @@ EXAMPLES = REAL + REAL.take(np.arange(CONFIG.drawn))
 
 
 class Answering(Committee):
-    """Takes every picture for a nought, and counts how often it is asked."""
+    """Answers 0 for every picture, and counts the pictures."""
 
     def __init__(self) -> None:
         super().__init__({})
@@ -41,7 +40,7 @@ def epochs(config: TrainingConfig, count: int) -> tuple[list[tuple[np.ndarray, n
     return found, committee.asked
 
 
-def test_views_come_again_and_are_asked_about_once() -> None:
+def test_views_repeat_and_are_answered_once() -> None:
     found, asked = epochs(CONFIG, 6)
     assert asked == 2 * len(REAL)
     for one, again in zip(found, found[2:], strict=False):
@@ -56,7 +55,7 @@ def test_without_views_every_epoch_is_new() -> None:
     assert not any(np.array_equal(one[0], other[0]) for one, other in pairwise(found))
 
 
-def test_drawn_digits_keep_their_labels_and_others_get_half_of_the_answer() -> None:
+def test_only_real_digits_get_softened_targets() -> None:
     ((_, targets), *_), _ = epochs(CONFIG, 1)
     assert targets.sum(axis=1) == pytest.approx(np.ones(len(EXAMPLES)))
     mixed = (targets.max(axis=1) == 0.5).sum()
@@ -64,7 +63,7 @@ def test_drawn_digits_keep_their_labels_and_others_get_half_of_the_answer() -> N
     assert mixed == len(REAL) - labelled_zero
 
 
-def test_a_training_resumed_in_a_later_view_is_taught_the_same() -> None:
+def test_resume_in_a_later_view_gives_the_same_targets() -> None:
     whole, _ = epochs(CONFIG, 4)
     resumed = Answering()
     batches = list(epoch_batches(EXAMPLES, MNIST_GEOMETRY, CONFIG, 3, resumed))

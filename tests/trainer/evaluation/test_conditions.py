@@ -15,14 +15,15 @@ from tests.serving import MODELS
 from tests.training import drawn_examples
 from trainer.cli import main
 from trainer.evaluation.conditions import CONDITIONS, try_condition
-from trainer.evaluation.metrics import coverage_errors, folder_refusals, summarize
-from trainer.synthetic.outliers import KINDS
+from trainer.evaluation.metrics import coverage_errors, summarize
+from trainer.evaluation.refusals import folder_refusals
+from trainer.synthetic import KINDS
 
 Output = pytest.CaptureFixture[str]
 MNIST_MODEL = MODELS / "mnist-28x28.npz"
 
 
-def test_the_surest_answers_are_counted_first() -> None:
+def test_surest_answers_are_counted_first() -> None:
     # Surest first: 0.9 right, 0.8 wrong, 0.6 right, 0.5 wrong. Wrong so far: 0, 1 of 2, 1 of 3, 2 of 4.
     probabilities = np.full((4, 10), 0.0)
     for row, (answer, sure) in enumerate([(1, 0.6), (2, 0.9), (3, 0.5), (4, 0.8)]):
@@ -32,7 +33,7 @@ def test_the_surest_answers_are_counted_first() -> None:
     assert coverage_errors(labels, probabilities) == pytest.approx([0, 1 / 2, 1 / 3, 1 / 2])
 
 
-def test_setting_aside_a_hundredth_leaves_the_errors_of_the_rest() -> None:
+def test_surest_error_excludes_the_least_certain_hundredth() -> None:
     labels = np.zeros(200, int)
     probabilities = np.full((200, 10), 0.01)
     probabilities[:, 0] = 0.91
@@ -42,7 +43,7 @@ def test_setting_aside_a_hundredth_leaves_the_errors_of_the_rest() -> None:
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
-def test_the_shipped_model_reads_drawn_digits_under_each_condition(name: str) -> None:
+def test_shipped_model_reads_digits_under_each_condition(name: str) -> None:
     classifier = Classifier(load(MNIST_MODEL))
     outcome = try_condition(classifier, drawn_examples(40), name, np.random.SeedSequence(0))
     assert outcome.images == 40
@@ -59,7 +60,7 @@ def test_conditions_are_the_same_for_the_same_seed() -> None:
     assert first == again
 
 
-def test_pictures_that_cannot_be_read_count_as_wrong_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_pictures_count_as_wrong_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CONDITIONS, "erased", lambda picture, rng: Image.new("L", (50, 50), 255))
     outcome = try_condition(
         Classifier(load(MNIST_MODEL)), drawn_examples(10), "erased", np.random.SeedSequence(0)
@@ -67,7 +68,7 @@ def test_pictures_that_cannot_be_read_count_as_wrong_and_refused(monkeypatch: py
     assert outcome == (10, 1, 1)
 
 
-def test_evaluate_shows_what_other_conditions_cost(
+def test_evaluate_lists_the_cost_of_conditions(
     quick_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     for name in list(CONDITIONS)[2:]:
@@ -80,8 +81,8 @@ def test_evaluate_shows_what_other_conditions_cost(
     assert lines[4].startswith("  inverted")
 
 
-def test_evaluate_shows_what_of_each_kind_is_refused(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainer.evaluation.metrics.EACH", 4)
+def test_evaluate_lists_refusals_by_kind(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.evaluation.refusals.EACH", 4)
     assert main(["evaluate", str(MNIST_MODEL), "non-digits"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line[2:26].strip() for line in lines[3:]] == [*KINDS, "together"]
@@ -91,7 +92,7 @@ def test_evaluate_shows_what_of_each_kind_is_refused(capsys: Output, monkeypatch
     assert figures["noise"]["images"] == 4
 
 
-def test_a_folder_of_non_digits_is_counted_by_folder(tmp_path: Path, capsys: Output) -> None:
+def test_folder_of_non_digits_is_counted_by_folder(tmp_path: Path, capsys: Output) -> None:
     for name in ("digits", "stripes", "blank"):
         (tmp_path / name).mkdir()
     (tmp_path / "digits" / "3.png").write_bytes(digit_png(3))
@@ -119,7 +120,7 @@ def test_pictures_in_one_file_are_counted_by_array(tmp_path: Path, capsys: Outpu
     assert "some, labels" not in found
 
 
-def test_a_file_without_pictures_ends_with_one_line(tmp_path: Path, capsys: Output) -> None:
+def test_file_without_pictures_ends_with_one_line(tmp_path: Path, capsys: Output) -> None:
     np.savez(tmp_path / "labels.npz", labels=np.arange(3))
     (tmp_path / "broken.npz").write_bytes(b"PK")
     for name, complaint in (("labels", "holds no pictures"), ("broken", "a folder or an .npz is expected")):
@@ -128,6 +129,6 @@ def test_a_file_without_pictures_ends_with_one_line(tmp_path: Path, capsys: Outp
         assert complaint.lower() in capsys.readouterr().err.lower()
 
 
-def test_a_folder_without_images_ends_with_one_line(tmp_path: Path, capsys: Output) -> None:
+def test_folder_without_images_ends_with_one_line(tmp_path: Path, capsys: Output) -> None:
     assert main(["evaluate", str(MNIST_MODEL), "non-digits", "--data", str(tmp_path)]) == 1
     assert capsys.readouterr().err == f"trainer: {tmp_path} holds no image that the service could read.\n"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from trainer.evaluation import evaluation_text
 from trainer.evaluation.metrics import calibration_error, summarize
-from trainer.evaluation.text import evaluation_text
 
 
 def probabilities_of(answers: list[int], confidence: float = 0.91) -> np.ndarray:
@@ -23,7 +23,7 @@ LABELS = np.array([0, 0, 0, 1, 1, 2])
 ANSWERS = [0, 0, 1, 1, 1, 0]
 
 
-def test_precision_recall_and_f1_of_a_worked_example() -> None:
+def test_precision_recall_and_f1_match_a_worked_example() -> None:
     evaluation = summarize(LABELS, probabilities_of(ANSWERS))
     assert evaluation.precision[:3] == pytest.approx([2 / 3, 2 / 3, 0])
     assert evaluation.recall[:3] == pytest.approx([2 / 3, 1, 0])
@@ -32,7 +32,7 @@ def test_precision_recall_and_f1_of_a_worked_example() -> None:
     assert evaluation.accuracy == pytest.approx(4 / 6)
 
 
-def test_the_confusion_matrix_has_the_true_digit_by_row() -> None:
+def test_confusion_matrix_has_the_true_digit_by_row() -> None:
     confusion = summarize(LABELS, probabilities_of(ANSWERS)).confusion
     assert confusion[:3, :3].tolist() == [[2, 1, 0], [0, 2, 0], [1, 0, 0]]
     assert confusion.sum() == 6
@@ -50,17 +50,17 @@ def test_macro_f1_agrees_with_scikit_learn() -> None:
     assert evaluation.cross_entropy == pytest.approx(log_loss(labels, probabilities))
 
 
-def test_cross_entropy_is_the_mean_surprise_in_nats() -> None:
+def test_cross_entropy_is_in_nats() -> None:
     # The true digit gets 0.91 four times and 0.01 twice: -(4 ln 0.91 + 2 ln 0.01) / 6 = 1.5979...
     expected = -(4 * np.log(0.91) + 2 * np.log(0.01)) / 6
     assert summarize(LABELS, probabilities_of(ANSWERS)).cross_entropy == pytest.approx(expected)
 
 
-def test_a_true_digit_of_probability_zero_costs_much_but_not_infinity() -> None:
+def test_zero_probability_has_a_large_finite_cross_entropy() -> None:
     assert np.isfinite(summarize(np.array([3]), np.eye(10)[[4]]).cross_entropy)
 
 
-def test_calibration_error_of_a_worked_example() -> None:
+def test_calibration_error_matches_a_worked_example() -> None:
     # Confidences 0.91 (bin 13 of 0 ... 14), 4 of 6 right: |6 x 0.91 - 4| / 6 = 0.24333...
     assert calibration_error(LABELS, probabilities_of(ANSWERS)) == pytest.approx(abs(6 * 0.91 - 4) / 6)
 
@@ -69,7 +69,7 @@ def test_full_confidence_counts_in_the_last_bin() -> None:
     assert calibration_error(np.array([4, 5]), np.eye(10)[[4, 5]]) == 0
 
 
-def test_the_text_shows_errors_digits_and_confusions() -> None:
+def test_text_shows_errors_digits_and_confusions() -> None:
     text = evaluation_text(summarize(LABELS, probabilities_of(ANSWERS)), "a model on some data")
     assert text.splitlines()[0] == "a model on some data"
     assert "wrong                      2   33.33 %" in text

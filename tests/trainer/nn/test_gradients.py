@@ -5,11 +5,10 @@ import pytest
 
 from service.model.network import ACTIVATIONS, forward
 from tests.differences import assert_gradient, central_differences
+from trainer.nn import OUTPUTS_OF, Parameters, initialize, loss_and_gradient
 from trainer.nn.gradients import Buffers, backward_rows, forward_rows, gradients
-from trainer.nn.losses import OUTPUTS_OF, loss_and_gradient
 from trainer.nn.optimizers import MomentumSGD
-from trainer.nn.parameters import Parameters, initialize
-from trainer.training.config import TrainingConfig
+from trainer.training import TrainingConfig
 from trainer.training.step import Stepper, penalty
 
 SIZES = (7, 5, 3, 4)  # odd and unequal: a transposed or swapped matrix does not fit
@@ -98,15 +97,13 @@ def step_gradient(config: TrainingConfig, parameters: Parameters, rows: int) -> 
     before = parameters.vector.copy()
     descent = MomentumSGD(len(before), momentum=0, dtype=np.float64)
     with Stepper(parameters, descent, None, config, rows) as stepper:
-        stepper.take(pixels, targets, 1.0, (0,))
+        stepper.step(pixels, targets, 1.0, (0,))
     return before - parameters.vector
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5, 6])
 @pytest.mark.parametrize("beside", [True, False])
-def test_a_step_in_halves_takes_the_whole_gradient(
-    rows: int, beside: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_halves_give_the_whole_gradient(rows: int, beside: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainer.training.step.WORTH_A_THREAD", 0 if beside else 1e9)
     _, expected = gradients(network("tanh"), *batch("softmax", rows), "cross_entropy", "softmax")
     found = step_gradient(TrainingConfig(), network("tanh"), rows)
@@ -156,7 +153,7 @@ def test_dropout_has_the_gradient_of_the_thinned_network(activation: str) -> Non
     assert_gradient(found, central_differences(thinned, parameters.layers[0].weights))
 
 
-def test_dropout_silences_the_asked_share_and_keeps_the_mean() -> None:
+def test_dropout_silences_its_share_and_keeps_the_mean() -> None:
     parameters = initialize((4, 2000, 2), "linear", np.random.default_rng(0))
     parameters.layers[0].weights[...] = 0
     parameters.layers[0].biases[...] = 1
@@ -168,7 +165,7 @@ def test_dropout_silences_the_asked_share_and_keeps_the_mean() -> None:
     assert buffers.activations[0].mean() == pytest.approx(1, abs=0.03)
 
 
-def test_the_soft_temperature_divides_logits_and_keeps_the_size_of_slopes() -> None:
+def test_soft_temperature_keeps_the_size_of_slopes() -> None:
     # Hinton's T^2: for a large T the gradient tends to (z - mean z) / k - (t - 1/k) T, all of order 1 in z.
     heated, plain = network("tanh"), network("tanh")
     pixels, targets = batch("softmax")

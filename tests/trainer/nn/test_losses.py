@@ -1,10 +1,10 @@
-"""Every loss with every output it can judge has the right gradient, by two independent witnesses."""
+"""Every supported pair of loss and output has the right gradient, by two independent checks."""
 
 import numpy as np
 import pytest
 
 from tests.differences import assert_gradient, central_differences
-from trainer.nn.losses import OUTPUTS_OF, activate, loss_and_gradient, one_hot
+from trainer.nn import OUTPUTS_OF, activate, loss_and_gradient, one_hot
 
 PAIRS = [(loss, output) for loss, outputs in OUTPUTS_OF.items() for output in outputs]
 
@@ -61,13 +61,13 @@ def test_losses_and_gradients_match_pytorch(loss: str, output: str) -> None:
     assert gradient == pytest.approx(inputs.grad.numpy(), rel=1e-6, abs=1e-9)
 
 
-def test_softmax_of_a_worked_example() -> None:
+def test_softmax_matches_a_worked_example() -> None:
     # exp(0) : exp(ln 2) : exp(ln 5) = 1 : 2 : 5, of 8.
     outputs = activate("softmax", np.log(np.array([[1.0, 2.0, 5.0]])))
     assert outputs == pytest.approx(np.array([[1 / 8, 2 / 8, 5 / 8]]))
 
 
-def test_cross_entropy_of_a_worked_example() -> None:
+def test_cross_entropy_matches_a_worked_example() -> None:
     # Probabilities 1/8, 2/8, 5/8 and the truth is the last: -ln(5/8); slope: probability - target.
     rows, gradient = loss_and_gradient(
         "cross_entropy", "softmax", np.log(np.array([[1.0, 2.0, 5.0]])), np.array([[0.0, 0.0, 1.0]])
@@ -76,7 +76,7 @@ def test_cross_entropy_of_a_worked_example() -> None:
     assert gradient == pytest.approx(np.array([[1 / 8, 2 / 8, -3 / 8]]))
 
 
-def test_the_divergence_of_what_is_right_is_zero() -> None:
+def test_divergence_of_equal_distributions_is_zero() -> None:
     targets = np.array([[0.1, 0.2, 0.7], [0.0, 0.5, 0.5]])
     with np.errstate(divide="ignore"):
         logits = np.log(targets + 1e-300)
@@ -87,7 +87,7 @@ def test_the_divergence_of_what_is_right_is_zero() -> None:
 
 @pytest.mark.parametrize("output", ["sigmoid", "softmax"])
 @pytest.mark.parametrize("loss", OUTPUTS_OF)
-def test_hopelessly_sure_and_wrong_is_a_large_finite_loss(loss: str, output: str) -> None:
+def test_confident_mistake_has_a_large_finite_loss(loss: str, output: str) -> None:
     if output not in OUTPUTS_OF[loss]:
         return
     logits = np.array([[1000.0, -1000.0]], np.float32)
@@ -104,5 +104,5 @@ def test_float32_stays_float32(loss: str, output: str) -> None:
     assert rows.dtype == gradient.dtype == np.float32
 
 
-def test_one_hot_has_its_one_at_the_label() -> None:
+def test_one_hot_is_one_at_the_label() -> None:
     assert one_hot(np.array([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]

@@ -1,12 +1,11 @@
-"""Each optimiser does what its paper says, on numbers worked by hand and beside PyTorch."""
+"""Each optimizer matches its paper, on numbers worked by hand and against PyTorch."""
 
 import numpy as np
 import pytest
 
-from trainer.nn.optimizers import BLOCK, Adam, MomentumSGD, Optimizer, RMSprop, WeightAverage, make_optimizer
-from trainer.nn.parameters import initialize
-from trainer.training.config import TrainingConfig
-from trainer.training.schedules import learning_rate
+from trainer.nn import Optimizer, WeightAverage, initialize, make_optimizer
+from trainer.nn.optimizers import BLOCK, Adam, MomentumSGD, RMSprop
+from trainer.training import TrainingConfig, learning_rate
 
 
 def after(optimizer: Optimizer, gradients: list[float], rate: float) -> list[float]:
@@ -19,24 +18,24 @@ def after(optimizer: Optimizer, gradients: list[float], rate: float) -> list[flo
     return values
 
 
-def test_momentum_of_a_worked_example() -> None:
+def test_momentum_matches_a_worked_example() -> None:
     # v = 2, p = 1 - 0.1 x 2 = 0.8; v = 0.9 x 2 + 1 = 2.8, p = 0.8 - 0.28 = 0.52
     assert after(MomentumSGD(1, 0.9, dtype=np.float64), [2, 1], 0.1) == pytest.approx([0.8, 0.52])
 
 
-def test_nesterov_of_a_worked_example() -> None:
+def test_nesterov_matches_a_worked_example() -> None:
     # v = 2, p = 1 - 0.1 (2 + 0.9 x 2) = 0.62; v = 2.8, p = 0.62 - 0.1 (1 + 0.9 x 2.8) = 0.268
     found = after(MomentumSGD(1, 0.9, nesterov=True, dtype=np.float64), [2, 1], 0.1)
     assert found == pytest.approx([0.62, 0.268])
 
 
-def test_rmsprop_of_a_worked_example() -> None:
+def test_rmsprop_matches_a_worked_example() -> None:
     # s = 0.1 x 4 = 0.4, p = 1 - 0.1 x 2 / sqrt(0.4) = 0.6837722
     # s = 0.36 + 0.1 = 0.46, p = 0.6837722 - 0.1 / sqrt(0.46) = 0.5363299
     assert after(RMSprop(1, dtype=np.float64), [2, 1], 0.1) == pytest.approx([0.6837722, 0.5363299])
 
 
-def test_adam_of_a_worked_example() -> None:
+def test_adam_matches_a_worked_example() -> None:
     # Step 1: m = 0.2, v = 0.004; corrected 0.2 / 0.1 = 2 and 0.004 / 0.001 = 4; p = 1 - 0.1 x 2 / 2 = 0.9.
     # Step 2: m = 0.18 + 0.1 = 0.28, v = 0.003996 + 0.001 = 0.004996;
     #         corrected 0.28 / 0.19 = 1.4736842 and 0.004996 / 0.001999 = 2.4992496;
@@ -85,7 +84,7 @@ def test_parts_make_the_same_step_as_the_whole(name: str) -> None:
     assert not np.array_equal(whole, start)
 
 
-def test_the_average_warms_up_and_then_decays() -> None:
+def test_average_warms_up_and_then_decays() -> None:
     # Step 1: decay min(0.5, 2/11), so 0 moves 9/11 of the way to 11: 9.
     # Step 2: min(0.5, 3/12), so 9 moves 3/4 of the way: 10.5.
     average = WeightAverage(np.zeros(1), 0.5)
@@ -104,13 +103,13 @@ def test_the_average_warms_up_and_then_decays() -> None:
         ("cosine", {0: 8, 10: 8 * (1 + 0.5**0.5) / 2, 20: 4, 40: 0}),
     ],
 )
-def test_schedules_at_worked_moments(schedule: str, rates: dict[float, float]) -> None:
+def test_schedules_match_worked_examples(schedule: str, rates: dict[float, float]) -> None:
     config = TrainingConfig(epochs=40, learning_rate=8, schedule=schedule, decay=0.5, decay_epochs=10)
     for epoch, rate in rates.items():
         assert learning_rate(config, epoch) == pytest.approx(rate, abs=1e-12)
 
 
-def test_the_rate_rises_evenly_while_warming_up() -> None:
+def test_rate_rises_linearly_during_warm_up() -> None:
     config = TrainingConfig(epochs=20, learning_rate=8, warm_up=4)
     assert [learning_rate(config, epoch) for epoch in (0, 1, 2, 4)] == pytest.approx([0, 2, 4, 8])
     assert learning_rate(config, 12) == pytest.approx(4)  # the middle of what is left
@@ -126,7 +125,7 @@ def test_the_rate_rises_evenly_while_warming_up() -> None:
         ("plain", "relu", 0.05),
     ],
 )
-def test_first_weights_have_the_asked_spread(initialization: str, activation: str, deviation: float) -> None:
+def test_initial_weights_have_their_spread(initialization: str, activation: str, deviation: float) -> None:
     parameters = initialize(
         (400, 300, 10), activation, np.random.default_rng(0), initialization=initialization
     )

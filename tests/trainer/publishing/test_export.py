@@ -9,13 +9,15 @@ from service.model.artifact import load
 from service.model.classifier import Classifier
 from service.model.network import Layer, forward, softmax
 from tests.training import drawn_examples
-from trainer.data.datasets import load_dataset
+from trainer.data import load_dataset
 from trainer.errors import UsageError
-from trainer.nn.parameters import initialize
-from trainer.publishing.export import draw_probes, fit_temperature, fold_offset, trained_on
+from trainer.nn import initialize
+from trainer.publishing.calibration import draw_probes, fit_temperature
+from trainer.publishing.export import fold_offset
+from trainer.training import trained_on
 
 
-def test_a_folded_offset_gives_the_same_logits() -> None:
+def test_folded_offset_gives_the_same_logits() -> None:
     parameters = initialize((64, 12, 10), "relu", np.random.default_rng(0))
     pixels = np.random.default_rng(1).random((20, 64), np.float32)
     trained = forward(parameters.layers, pixels - np.float32(0.13))[-1]
@@ -23,7 +25,7 @@ def test_a_folded_offset_gives_the_same_logits() -> None:
     assert served == pytest.approx(trained, abs=1e-5)
 
 
-def test_the_temperature_undoes_exaggerated_logits() -> None:
+def test_temperature_corrects_scaled_logits() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (4000, 10))
     labels = np.array([rng.choice(10, p=row) for row in softmax(logits)])
@@ -31,14 +33,14 @@ def test_the_temperature_undoes_exaggerated_logits() -> None:
     assert fit_temperature(3 * logits, labels) == pytest.approx(3, abs=0.3)
 
 
-def test_probes_are_larger_pictures_in_uneven_light() -> None:
+def test_probes_are_large_pictures_in_uneven_light() -> None:
     probes = draw_probes(drawn_examples(10))
     assert probes.shape == (4, 120, 120)
     assert probes.dtype == np.uint8
     assert int(probes.max()) - int(probes.min()) > 150
 
 
-def test_the_model_checks_itself_and_refuses_about_one_in_a_hundred(quick_model: Path) -> None:
+def test_model_passes_its_check_and_refuses_few_digits(quick_model: Path) -> None:
     artifact = load(quick_model)
     classifier = Classifier(artifact)
     classifier.self_check()
@@ -47,7 +49,7 @@ def test_the_model_checks_itself_and_refuses_about_one_in_a_hundred(quick_model:
     assert 0.94 < accepted <= 1
 
 
-def test_the_metadata_says_how_it_was_made(quick_model: Path) -> None:
+def test_metadata_states_the_provenance(quick_model: Path) -> None:
     training = load(quick_model).metadata["training"]
     assert training["command"].startswith("python -m trainer train digits --hidden 32 --epochs 6")
     assert str(quick_model.parent) not in training["command"]
@@ -56,7 +58,7 @@ def test_the_metadata_says_how_it_was_made(quick_model: Path) -> None:
     assert all(isinstance(layer, Layer) for layer in load(quick_model).layers)
 
 
-def test_the_date_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_date_follows_source_date_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     assert trained_on() == "2023-11-14"
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")

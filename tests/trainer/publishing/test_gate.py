@@ -1,4 +1,4 @@
-"""Nothing wrong is published, and what is published appears in one step."""
+"""Only correct models are published, and each appears in one step."""
 
 import hashlib
 import os
@@ -14,12 +14,13 @@ from service.model.network import forward
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
 from service.preprocessing.pipeline import preprocess_grey
 from tests.tiny import tiny_content
-from trainer.data.datasets import Examples
+from trainer.data import Examples
 from trainer.errors import RefusedError, TrainerError
+from trainer.publishing import Gate, held_out_images, publish
 from trainer.publishing.card import model_card
-from trainer.publishing.gate import Gate, check, held_out_images, publish
+from trainer.publishing.gate import check
 
-LOW = Gate(minimum_accuracy=0.1)
+LOW = Gate(minimum_accuracy=0.1, maximum_drop=0.005)
 
 
 @pytest.fixture
@@ -56,11 +57,11 @@ def assert_refused(content: bytes, folder: Path, complaint: str, gate: Gate = LO
     assert not folder.exists()
 
 
-def test_the_gate_refuses_a_file_that_cannot_be_read(content: bytes, tmp_path: Path) -> None:
+def test_gate_refuses_an_unreadable_file(content: bytes, tmp_path: Path) -> None:
     assert_refused(content[:-100], tmp_path / "models", "truncated")
 
 
-def test_the_gate_refuses_weights_that_are_no_numbers(content: bytes, tmp_path: Path) -> None:
+def test_gate_refuses_nan_weights(content: bytes, tmp_path: Path) -> None:
     layers = parse(content).layers
     weights = layers[0].weights.copy()
     weights[3, 1] = np.nan
@@ -68,21 +69,21 @@ def test_the_gate_refuses_weights_that_are_no_numbers(content: bytes, tmp_path: 
     assert_refused(spoilt, tmp_path / "models", "NaN")
 
 
-def test_the_gate_refuses_probes_that_give_other_answers(content: bytes, tmp_path: Path) -> None:
+def test_gate_refuses_probes_with_other_logits(content: bytes, tmp_path: Path) -> None:
     spoilt = changed(content, probe_logits=parse(content).probe_logits + 0.5)
     assert_refused(spoilt, tmp_path / "models", "a probe's logits differ by 0.5")
 
 
-def test_the_gate_refuses_what_answers_too_badly(content: bytes, tmp_path: Path) -> None:
-    assert_refused(content, tmp_path / "models", "at least 1.0000 is asked for", Gate(minimum_accuracy=1.0))
+def test_gate_refuses_a_low_accuracy(content: bytes, tmp_path: Path) -> None:
+    assert_refused(content, tmp_path / "models", "at least 1.0000 is required", Gate(1.0, 0.005))
 
 
-def test_the_gate_refuses_what_was_never_tested(content: bytes, tmp_path: Path) -> None:
+def test_gate_refuses_an_untested_model(content: bytes, tmp_path: Path) -> None:
     metadata = dict(parse(content).metadata) | {"metrics": {}}
     assert_refused(changed(content, metadata=metadata), tmp_path / "models", "test accuracy none")
 
 
-def test_the_gate_refuses_what_has_nothing_for_the_card(content: bytes, tmp_path: Path) -> None:
+def test_gate_refuses_metadata_without_card_entries(content: bytes, tmp_path: Path) -> None:
     training = {"dataset": "digits", "trained_on": "2026-01-02"}
     metadata = dict(parse(content).metadata) | {"training": training}
     assert_refused(changed(content, metadata=metadata), tmp_path / "models", "its metadata lacks something")
@@ -96,9 +97,7 @@ def with_accuracy(content: bytes, accuracy: float, **training: object) -> bytes:
     return changed(content, metadata=metadata)
 
 
-def test_a_model_may_be_worse_than_the_running_one_by_the_margin_and_no_more(
-    content: bytes, tmp_path: Path
-) -> None:
+def test_accuracy_may_drop_by_the_margin_only(content: bytes, tmp_path: Path) -> None:
     publish(with_accuracy(content, 0.98), "some-model", tmp_path, LOW)
     publish(with_accuracy(content, 0.976), "some-model", tmp_path, LOW)  # 0.004 less; 0.005 is allowed
     running = load(tmp_path / "some-model.npz")
@@ -111,29 +110,25 @@ def test_a_model_may_be_worse_than_the_running_one_by_the_margin_and_no_more(
     publish(with_accuracy(content, 0.5), "some-model", tmp_path, Gate(0.1, maximum_drop=1))
 
 
-def test_models_that_were_tested_on_other_images_are_not_compared_by_what_they_say(
-    content: bytes, tmp_path: Path
-) -> None:
+def test_figures_on_other_test_images_are_refused(content: bytes, tmp_path: Path) -> None:
     publish(with_accuracy(content, 0.9, sources={"other": "images"}), "some-model", tmp_path, LOW)
     with pytest.raises(RefusedError, match=r"measured on other test images\. .* --data DIR"):
         publish(with_accuracy(content, 0.99), "some-model", tmp_path, LOW)
 
 
-def test_where_the_images_are_at_hand_both_models_are_measured_whatever_they_say(
-    content: bytes, tmp_path: Path
-) -> None:
+def test_gate_measures_both_models_on_given_images(content: bytes, tmp_path: Path) -> None:
     images = held_out_images("digits", None, split_seed=0)
-    measured = Gate(minimum_accuracy=0.8, test_images=images)
+    measured = Gate(0.8, 0.005, images)
     assert measured.accuracy(parse(content)) == parse(content).metadata["metrics"]["test"]["accuracy"]
 
     weights = parse(content).layers[-1].weights.copy()
     weights[:, [4, 9]] = weights[:, [9, 4]]  # takes every four for a nine
     layers = [*parse(content).layers[:-1], parse(content).layers[-1]._replace(weights=weights)]
     confused = with_probes_of_its_own(changed(content, layers=layers))
-    assert_refused(confused, tmp_path / "empty", "at least 0.8000 is asked for", measured)
+    assert_refused(confused, tmp_path / "empty", "at least 0.8000 is required", measured)
 
     publish(content, "some-model", tmp_path, measured)
-    low = Gate(minimum_accuracy=0.1, test_images=images)
+    low = Gate(0.1, 0.005, images)
     with pytest.raises(RefusedError, match=r"which serves now, has 0\.9"):
         publish(with_accuracy(confused, 1.0), "some-model", tmp_path, low)
 
@@ -145,7 +140,7 @@ def with_probes_of_its_own(content: bytes) -> bytes:
     return changed(content, probe_logits=forward(artifact.layers, np.stack(pixels))[-1])
 
 
-def test_the_running_model_is_measured_in_its_own_geometry(content: bytes, tmp_path: Path) -> None:
+def test_running_model_is_measured_in_its_own_geometry(content: bytes, tmp_path: Path) -> None:
     asked = []
 
     def images(geometry: Geometry) -> Examples:
@@ -153,17 +148,17 @@ def test_the_running_model_is_measured_in_its_own_geometry(content: bytes, tmp_p
         return Examples(np.full((5, geometry.side, geometry.side), 0.5, np.float32), np.arange(5))
 
     save(tmp_path / "some-model.npz", tiny_content(MNIST_GEOMETRY))
-    publish(content, "some-model", tmp_path, Gate(0, test_images=images))
+    publish(content, "some-model", tmp_path, Gate(0, 0.005, images))
     assert asked == [DIGITS_GEOMETRY, MNIST_GEOMETRY]
 
 
-def test_a_broken_file_in_place_is_nothing_to_fall_behind(content: bytes, tmp_path: Path) -> None:
+def test_broken_file_in_place_is_replaced(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "some-model.npz").write_bytes(b"broken")
     publish(content, "some-model", tmp_path, LOW)
     assert load(tmp_path / "some-model.npz").sha256 == parse(content).sha256
 
 
-def test_a_refused_file_leaves_the_published_one_alone(content: bytes, tmp_path: Path) -> None:
+def test_refused_file_keeps_the_published_one(content: bytes, tmp_path: Path) -> None:
     publish(content, "some-model", tmp_path, LOW)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(TrainerError):
@@ -171,7 +166,7 @@ def test_a_refused_file_leaves_the_published_one_alone(content: bytes, tmp_path:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_the_model_file_is_replaced_in_one_step_and_last(
+def test_model_file_is_replaced_atomically_and_last(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replaced = []
@@ -188,7 +183,7 @@ def test_the_model_file_is_replaced_in_one_step_and_last(
     assert len(replaced) == 3
 
 
-def test_a_full_disk_leaves_the_published_model_and_no_scrap(
+def test_full_disk_keeps_only_the_published_model(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(content, "some-model", tmp_path, LOW)
@@ -203,13 +198,13 @@ def test_a_full_disk_leaves_the_published_model_and_no_scrap(
     assert load(tmp_path / "some-model.npz").sha256 == hashlib.sha256(content).hexdigest()
 
 
-def test_checking_gives_the_artefact_back(content: bytes) -> None:
+def test_check_returns_the_artifact(content: bytes) -> None:
     artifact = check(content, "some-model", LOW)
     assert isinstance(artifact, Artifact)
     Classifier(artifact).self_check()
 
 
-def test_the_card_shows_the_figures_of_the_file(content: bytes) -> None:
+def test_card_shows_the_figures_of_the_file(content: bytes) -> None:
     artifact = parse(content)
     card = model_card(artifact, "some-model", len(content))
     metrics = artifact.metadata["metrics"]
@@ -223,7 +218,7 @@ def test_the_card_shows_the_figures_of_the_file(content: bytes) -> None:
     assert "| learning_rate | `0.01` |" in card
 
 
-def test_the_card_says_that_convolutional_networks_taught(content: bytes) -> None:
+def test_card_names_convolutional_teachers(content: bytes) -> None:
     sources = {"teacher one.convolution.npz": "1" * 64, "teacher two.convolution.npz": "2" * 64}
     for more, words in (({}, "2 convolutional networks"), ({"teacher three.npz": "3" * 64}, "and 1 fully")):
         metadata = dict(parse(content).metadata)

@@ -13,7 +13,8 @@ from service.registry import ModelRegistry
 from tests.tiny import tiny_content
 from trainer.cli import main
 from trainer.errors import RefusedError, TrainerError
-from trainer.publishing.versions import Version, add, point, prune, rollback, versions
+from trainer.publishing import list_versions, rollback
+from trainer.publishing.versions import Version, add_version, point, prune_versions
 
 NAME = "digits-8x8"
 
@@ -23,7 +24,7 @@ def put(folder: Path, seed: int) -> str:
     folder.mkdir(exist_ok=True)
     content = tiny_content(seed=seed)
     version = parse(content).version
-    add(
+    add_version(
         folder,
         NAME,
         version,
@@ -38,7 +39,7 @@ def serving(folder: Path) -> str:
     return load(folder / f"{NAME}.npz").version
 
 
-def test_the_name_that_the_service_opens_leads_to_the_last_version(tmp_path: Path) -> None:
+def test_name_leads_to_the_latest_version(tmp_path: Path) -> None:
     first, second = put(tmp_path, 1), put(tmp_path, 2)
     assert first != second == serving(tmp_path)
     assert (tmp_path / f"{NAME}.md").read_text() == "card 2"
@@ -50,24 +51,24 @@ def test_the_name_that_the_service_opens_leads_to_the_last_version(tmp_path: Pat
     ]
 
 
-def test_the_folder_may_be_mounted_anywhere(tmp_path: Path) -> None:
+def test_folder_can_be_mounted_anywhere(tmp_path: Path) -> None:
     version = put(tmp_path / "written", 1)
     (tmp_path / "written").rename(tmp_path / "read")
     assert serving(tmp_path / "read") == version
 
 
-def test_rolling_back_moves_card_checksum_and_model_together_and_back_again(tmp_path: Path) -> None:
+def test_rollback_moves_card_checksum_and_model_together(tmp_path: Path) -> None:
     first, second = put(tmp_path, 1), put(tmp_path, 2)
     assert rollback(tmp_path, NAME).version == first == serving(tmp_path)
     assert (tmp_path / f"{NAME}.md").read_text() == "card 1"
     assert rollback(tmp_path, NAME).version == second == serving(tmp_path)
 
 
-def test_one_can_go_back_to_any_version_that_is_kept(tmp_path: Path) -> None:
+def test_rollback_reaches_every_kept_version(tmp_path: Path) -> None:
     published = [put(tmp_path, seed) for seed in range(4)]
     rollback(tmp_path, NAME, published[1])
     assert serving(tmp_path) == published[1]
-    assert [(one.version, one.current, one.previous) for one in versions(tmp_path, NAME)] == [
+    assert [(one.version, one.current, one.previous) for one in list_versions(tmp_path, NAME)] == [
         (published[3], False, True),
         (published[2], False, False),
         (published[1], True, False),
@@ -76,16 +77,14 @@ def test_one_can_go_back_to_any_version_that_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["123456789abc", "../../elsewhere", "current", "previous", ".", ""])
-def test_a_version_that_is_not_kept_is_an_error_that_lists_those_that_are(
-    tmp_path: Path, version: str
-) -> None:
+def test_unknown_version_lists_the_kept_ones(tmp_path: Path, version: str) -> None:
     only = put(tmp_path, 1)
-    with pytest.raises(TrainerError, match=rf"of {NAME}; kept are: {only}$"):
+    with pytest.raises(TrainerError, match=rf"of {NAME}; kept: {only}$"):
         rollback(tmp_path, NAME, version)
     assert serving(tmp_path) == only
 
 
-def test_the_first_version_has_none_before_it(tmp_path: Path) -> None:
+def test_first_version_has_no_predecessor(tmp_path: Path) -> None:
     with pytest.raises(
         TrainerError, match=r"no version before this one .*; no version is kept, see publish --keep"
     ):
@@ -95,7 +94,7 @@ def test_the_first_version_has_none_before_it(tmp_path: Path) -> None:
         rollback(tmp_path, NAME)
 
 
-def test_a_version_that_has_rotted_is_not_rolled_back_to(tmp_path: Path) -> None:
+def test_rollback_refuses_a_corrupt_version(tmp_path: Path) -> None:
     first, second = put(tmp_path, 1), put(tmp_path, 2)
     (tmp_path / ".versions" / NAME / first / f"{NAME}.npz").write_bytes(tiny_content(seed=1)[:-100])
     with pytest.raises(RefusedError, match=rf"not rolled back to {first}: .*truncated"):
@@ -103,17 +102,21 @@ def test_a_version_that_has_rotted_is_not_rolled_back_to(tmp_path: Path) -> None
     assert serving(tmp_path) == second
 
 
-def test_the_oldest_are_removed_but_never_what_serves_or_served_before(tmp_path: Path) -> None:
+def test_prune_keeps_the_current_and_previous_version(tmp_path: Path) -> None:
     published = [put(tmp_path, seed) for seed in range(6)]
     point(tmp_path, NAME, published[0])
-    prune(tmp_path, NAME, keep=3)
-    assert {one.version for one in versions(tmp_path, NAME)} == {published[0], published[5], published[4]}
+    prune_versions(tmp_path, NAME, keep=3)
+    assert {one.version for one in list_versions(tmp_path, NAME)} == {
+        published[0],
+        published[5],
+        published[4],
+    }
     assert rollback(tmp_path, NAME).version == published[5]
-    prune(tmp_path, NAME, keep=2)
-    assert {one.version for one in versions(tmp_path, NAME)} == {published[0], published[5]}
+    prune_versions(tmp_path, NAME, keep=2)
+    assert {one.version for one in list_versions(tmp_path, NAME)} == {published[0], published[5]}
 
 
-def test_the_plain_file_that_served_before_becomes_a_version_to_go_back_to(tmp_path: Path) -> None:
+def test_plain_file_becomes_a_version(tmp_path: Path) -> None:
     plain = tiny_content(seed=7)
     (tmp_path / f"{NAME}.npz").write_bytes(plain)
     (tmp_path / f"{NAME}.md").write_text("the card of the image")
@@ -123,15 +126,15 @@ def test_the_plain_file_that_served_before_becomes_a_version_to_go_back_to(tmp_p
     assert (tmp_path / f"{NAME}.md").read_text() == "the card of the image"
 
 
-def test_a_plain_file_put_over_the_link_is_rolled_back_to_what_the_pointer_says(tmp_path: Path) -> None:
+def test_plain_file_over_the_link_rolls_back_to_the_pointer(tmp_path: Path) -> None:
     version = put(tmp_path, 1)
     (tmp_path / f"{NAME}.npz").unlink()
     (tmp_path / f"{NAME}.npz").write_bytes(tiny_content(seed=2))
     assert rollback(tmp_path, NAME).version == version == serving(tmp_path)
-    assert len(versions(tmp_path, NAME)) == 2
+    assert len(list_versions(tmp_path, NAME)) == 2
 
 
-def test_a_publication_that_dies_before_the_pointer_moves_changes_nothing(
+def test_publication_killed_before_the_move_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = put(tmp_path, 1)
@@ -146,7 +149,7 @@ def test_a_publication_that_dies_before_the_pointer_moves_changes_nothing(
     assert not [path.name for path in tmp_path.rglob("*.tmp")]
 
 
-def test_whoever_reads_while_the_pointer_moves_gets_one_version_or_the_other(tmp_path: Path) -> None:
+def test_reader_during_the_move_gets_a_whole_version(tmp_path: Path) -> None:
     known = {put(tmp_path, seed) for seed in (1, 2)}
     seen, done = set(), threading.Event()
 
@@ -166,7 +169,7 @@ def test_whoever_reads_while_the_pointer_moves_gets_one_version_or_the_other(tmp
     assert seen == known
 
 
-def test_the_service_notices_that_the_pointer_moved_and_keeps_its_model_if_it_leads_nowhere(
+def test_service_follows_the_pointer_and_survives_a_dead_link(
     tmp_path: Path,
 ) -> None:
     first, second = put(tmp_path, 1), put(tmp_path, 2)
@@ -184,7 +187,7 @@ def test_the_service_notices_that_the_pointer_moved_and_keeps_its_model_if_it_le
     assert registry.get().artifact.version == first
 
 
-def test_the_commands_publish_list_and_roll_back(
+def test_commands_publish_list_and_roll_back(
     quick_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = ["--to", str(tmp_path), "--keep", "2", "--minimum-accuracy", "0.1", "--maximum-drop", "1"]
@@ -196,4 +199,4 @@ def test_the_commands_publish_list_and_roll_back(
     assert f"rolled back {tmp_path / NAME}.npz" in capsys.readouterr().out
     assert main(["versions", NAME, "--in", str(tmp_path)]) == 0
     assert re.search(rf"{newer} .* served before\n  {older} .* serves\n$", capsys.readouterr().out)
-    assert [isinstance(one, Version) for one in versions(tmp_path, NAME)] == [True, True]
+    assert [isinstance(one, Version) for one in list_versions(tmp_path, NAME)] == [True, True]

@@ -1,4 +1,4 @@
-"""What is drawn as no digit is as varied as it says, the same for the same seed, and seen as uploads are."""
+"""Generated non-digits are varied, reproducible and preprocessed like uploads."""
 
 import numpy as np
 import pytest
@@ -8,15 +8,17 @@ from service.model.classifier import Classifier
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
 from tests.serving import MODELS
 from tests.training import drawn_examples
-from trainer.synthetic.letters import FONTS, LATIN, STROKES, print_letter, smooth_line, write_letter
-from trainer.synthetic.outliers import DRAWINGS, KINDS, make_outlier, make_outliers
+from trainer.synthetic import KINDS, make_outlier, make_outliers
+from trainer.synthetic.curves import smooth_line
+from trainer.synthetic.letters import FONTS, LATIN, STROKES, print_letter, write_letter
+from trainer.synthetic.outliers import DRAWINGS
 
 DIGITS = drawn_examples(40)
 
 
 @pytest.mark.parametrize("geometry", [MNIST_GEOMETRY, DIGITS_GEOMETRY], ids=["28", "8"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_is_seen_like_an_upload_and_never_twice_the_same(kind: str, geometry: Geometry) -> None:
+def test_each_kind_gives_distinct_preprocessed_pictures(kind: str, geometry: Geometry) -> None:
     rng = np.random.default_rng(0)
     pixels = np.stack([make_outlier(kind, geometry, DIGITS, rng) for _ in range(4)])
     assert pixels.shape == (4, geometry.side**2)
@@ -26,7 +28,7 @@ def test_each_kind_is_seen_like_an_upload_and_never_twice_the_same(kind: str, ge
     assert len(np.unique(pixels, axis=0)) == 4
 
 
-def test_the_same_seed_draws_the_same_pictures() -> None:
+def test_same_seed_draws_the_same_pictures() -> None:
     one, again, other = (
         make_outliers(12, DIGITS_GEOMETRY, DIGITS, np.random.default_rng(seed)) for seed in (5, 5, 6)
     )
@@ -39,26 +41,26 @@ def test_every_kind_has_a_drawing_and_a_share() -> None:
     assert sum(KINDS.values()) == pytest.approx(1)
 
 
-def test_no_letter_is_drawn_that_people_read_as_a_digit() -> None:
+def test_letters_exclude_those_that_read_as_digits() -> None:
     assert not set("OQDIZSBGJLolizsbgqyj0123456789") & (set(LATIN) | set(STROKES))
 
 
 @pytest.mark.parametrize("font", FONTS)
-def test_each_font_has_the_letters(font: str) -> None:
+def test_each_font_has_every_letter(font: str) -> None:
     printed = [print_letter(letter, font, 40) for letter in LATIN]
     assert all(picture.max() == 255 for picture in printed)
     # A font without a letter shows the same box for all it lacks.
     assert len({picture.tobytes() for picture in printed}) == len(LATIN)
 
 
-def test_a_written_letter_is_another_each_time() -> None:
+def test_written_letter_differs_each_time() -> None:
     rng = np.random.default_rng(0)
     first, second = write_letter("K", 56, rng), write_letter("K", 56, rng)
     assert first.max() == second.max() == 255
     assert not np.array_equal(first, second)
 
 
-def test_a_smooth_line_goes_through_its_points() -> None:
+def test_smooth_line_goes_through_its_points() -> None:
     points = np.array([[0, 0], [3, 5], [9, 4], [8, 0]], float)
     line = smooth_line(points, steps=4)
     assert line[::4] == pytest.approx(points)
@@ -66,7 +68,7 @@ def test_a_smooth_line_goes_through_its_points() -> None:
 
 
 @pytest.mark.parametrize("kind", ["noise", "frames", "shapes", "printed letters"])
-def test_the_shipped_model_refuses_others_of_the_kind(kind: str) -> None:
+def test_shipped_model_refuses_new_non_digits(kind: str) -> None:
     classifier = Classifier(load(MODELS / "mnist-28x28.npz"))
     rng = np.random.default_rng(1234)
     pixels = np.stack([make_outlier(kind, MNIST_GEOMETRY, DIGITS, rng) for _ in range(60)])

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from trainer.data.augmentation import Augmentation
+from trainer.data import Augmentation
 from trainer.errors import UsageError
-from trainer.training.config import RECIPES, TrainingConfig, add_flags, load_config, recipe_names
+from trainer.parser import add_flags
+from trainer.recipes import load_config, recipe_names
+from trainer.recipes.reading import RECIPES
+from trainer.training import TrainingConfig
 
 
 def flags(*words: str) -> argparse.Namespace:
@@ -35,7 +38,7 @@ def test_every_setting_has_a_flag_with_help() -> None:
                 assert field.metadata["help"]
 
 
-def test_flags_win_over_the_recipe_and_the_recipe_over_defaults(tmp_path: Path) -> None:
+def test_flags_override_the_recipe_and_it_the_defaults(tmp_path: Path) -> None:
     name = recipe(tmp_path, "[training]\nhidden = [7, 5]\nepochs = 3\n[augmentation]\nrotation = 4\n")
     config = load_config(name, flags("--epochs", "9", "--shear", "0.5"))
     assert config.hidden == (7, 5)
@@ -49,7 +52,7 @@ def test_hidden_zero_means_no_hidden_layer() -> None:
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_shipped_recipes_are_valid_and_say_what_to_expect(name: str) -> None:
+def test_shipped_recipes_are_valid_and_state_a_result(name: str) -> None:
     load_config(name, flags())
     text = (RECIPES / f"{name}.toml").read_text()
     assert re.search("python -m trainer (train|teach|distill)", text)
@@ -76,13 +79,13 @@ def test_shipped_recipes_are_valid_and_say_what_to_expect(name: str) -> None:
         ("[augmentation]\nshare = 1.5", "share is 1.5; a number from 0 to 1"),
     ],
 )
-def test_a_wrong_recipe_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+def test_wrong_recipe_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(UsageError) as caught:
         load_config(recipe(tmp_path, text), flags())
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_recipe_lists_those_there_are() -> None:
+def test_unknown_recipe_lists_the_recipes() -> None:
     with pytest.raises(UsageError, match=r"no recipe 'mnist'.*digits-8x8.*mnist-28x28"):
         load_config("mnist", flags())

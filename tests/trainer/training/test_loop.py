@@ -1,4 +1,4 @@
-"""Training learns, repeats itself to the last bit, goes on where it stopped, and knows when to stop."""
+"""Training learns, is reproducible to the last bit, resumes exactly and stops early."""
 
 import dataclasses
 import itertools
@@ -9,14 +9,20 @@ import pytest
 
 from service.preprocessing.normalization import MNIST_GEOMETRY
 from tests.training import drawn_examples
-from trainer.data.augmentation import Augmentation
-from trainer.data.datasets import Dataset
-from trainer.data.tables import load_table, table_task
+from trainer.data import Augmentation, Dataset, load_table
 from trainer.errors import TrainerError
-from trainer.training.batches import digits_task, epoch_batches
+from trainer.training import (
+    Task,
+    TrainingConfig,
+    TrainingState,
+    digits_task,
+    epoch_batches,
+    initial_state,
+    train,
+)
 from trainer.training.checkpoint import read_checkpoint, write_checkpoint
-from trainer.training.config import TrainingConfig
-from trainer.training.loop import Task, TrainingState, begin, epochs_since_best, finished, train
+from trainer.training.loop import epochs_since_best, finished
+from trainer.training.tables import table_task
 
 EXAMPLES, VALIDATION = drawn_examples(150), drawn_examples(40, seed=9)
 DATASET = Dataset("drawn", MNIST_GEOMETRY, EXAMPLES, VALIDATION)
@@ -29,10 +35,10 @@ def task_of(config: TrainingConfig) -> Task:
 
 def trained(config: TrainingConfig) -> TrainingState:
     task = task_of(config)
-    return train(begin(config, task.inputs, task.outputs), task, config)
+    return train(initial_state(config, task.inputs, task.outputs), task, config)
 
 
-def test_a_small_network_learns_drawn_digits() -> None:
+def test_small_network_learns_drawn_digits() -> None:
     config = dataclasses.replace(
         CONFIG, epochs=40, averaging=0.0, learning_rate=0.005, augmentation=Augmentation(share=0)
     )
@@ -41,7 +47,7 @@ def test_a_small_network_learns_drawn_digits() -> None:
     assert state.history[-1]["loss"] < 0.1 < state.history[0]["loss"]
 
 
-# One of each kind, together: what is kept between steps differs by optimiser, average, dropout, patience.
+# Together they cover what is kept between steps: optimizer, average, dropout and patience.
 VARIANTS = [
     CONFIG,
     dataclasses.replace(CONFIG, optimizer="nesterov", learning_rate=0.05, dropout=0.2, averaging=0.0),
@@ -56,7 +62,7 @@ VARIANTS = [
 
 
 @pytest.mark.parametrize("config", VARIANTS, ids=lambda config: config.optimizer)
-def test_the_same_seed_gives_the_same_weights_and_another_others(config: TrainingConfig) -> None:
+def test_seed_determines_the_weights(config: TrainingConfig) -> None:
     first, second = trained(config), trained(config)
     assert np.array_equal(first.best.vector, second.best.vector)
     assert first.history == second.history
@@ -64,7 +70,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_others(config: Trainin
     assert not np.array_equal(first.best.vector, other.best.vector)
 
 
-def test_threads_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_keep_every_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = []
     for bound in (0, 1e12):
         monkeypatch.setattr("trainer.training.step.WORTH_A_THREAD", bound)
@@ -84,8 +90,8 @@ def test_resuming_ends_with_the_same_weights(config: TrainingConfig, stop: int, 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(begin(config, task.inputs, task.outputs), task, config, on_epoch=interrupt)
-    state = begin(config, task.inputs, task.outputs)
+        train(initial_state(config, task.inputs, task.outputs), task, config, on_epoch=interrupt)
+    state = initial_state(config, task.inputs, task.outputs)
     read_checkpoint(path, state, config, {"data": "1"})
     assert state.epoch == stop
     resumed, whole = train(state, task, config), trained(config)
@@ -94,7 +100,7 @@ def test_resuming_ends_with_the_same_weights(config: TrainingConfig, stop: int, 
     assert resumed.history == whole.history
 
 
-def test_an_interrupt_within_an_epoch_is_no_harm(tmp_path: Path) -> None:
+def test_interrupt_within_an_epoch_resumes_exactly(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
     task = task_of(CONFIG)
     batches = itertools.count()
@@ -105,47 +111,47 @@ def test_an_interrupt_within_an_epoch_is_no_harm(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         train(
-            begin(CONFIG, task.inputs, task.outputs),
+            initial_state(CONFIG, task.inputs, task.outputs),
             task,
             CONFIG,
             interrupt,
             lambda state: write_checkpoint(path, state, CONFIG, {}),
         )
-    state = begin(CONFIG, task.inputs, task.outputs)
+    state = initial_state(CONFIG, task.inputs, task.outputs)
     read_checkpoint(path, state, CONFIG, {})
     assert state.epoch == 1
     assert np.array_equal(train(state, task, CONFIG).best.vector, trained(CONFIG).best.vector)
 
 
 def checkpoint(path: Path) -> None:
-    write_checkpoint(path, begin(CONFIG, 784, 10), CONFIG, {"data": "1"})
+    write_checkpoint(path, initial_state(CONFIG, 784, 10), CONFIG, {"data": "1"})
 
 
 def assert_not_resumed(path: Path, config: TrainingConfig, sources: dict[str, str], complaint: str) -> None:
     with pytest.raises(TrainerError, match=complaint):
-        read_checkpoint(path, begin(config, 784, 10), config, sources)
+        read_checkpoint(path, initial_state(config, 784, 10), config, sources)
 
 
-def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
+def test_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
     checkpoint(tmp_path / "c.npz")
     other = dataclasses.replace(CONFIG, learning_rate=0.002)
     assert_not_resumed(tmp_path / "c.npz", other, {"data": "1"}, "was written with other settings")
 
 
-def test_a_checkpoint_of_other_data_is_refused(tmp_path: Path) -> None:
+def test_checkpoint_of_other_data_is_refused(tmp_path: Path) -> None:
     checkpoint(tmp_path / "c.npz")
     assert_not_resumed(tmp_path / "c.npz", CONFIG, {"data": "2"}, "was written with other data")
 
 
 @pytest.mark.parametrize("keep", [0, 10, 1000, -1])
-def test_a_truncated_checkpoint_is_refused(tmp_path: Path, keep: int) -> None:
+def test_truncated_checkpoint_is_refused(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "c.npz"
     checkpoint(path)
     path.write_bytes(path.read_bytes()[:keep])
     assert_not_resumed(path, CONFIG, {"data": "1"}, "cannot be read: .* Train without --resume")
 
 
-def test_a_full_disk_keeps_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_keeps_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "c.npz"
     checkpoint(path)
     before = path.read_bytes()
@@ -161,7 +167,7 @@ def test_a_full_disk_keeps_the_old_checkpoint(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop"])
-def test_a_loss_that_runs_away_ends_training_in_one_line(optimizer: str) -> None:
+def test_diverging_loss_is_one_line(optimizer: str) -> None:
     config = dataclasses.replace(
         CONFIG, optimizer=optimizer, learning_rate=1e30, output="linear", loss="mean_squared_error", epochs=20
     )
@@ -181,7 +187,7 @@ def test_patience_stops_early_and_keeps_the_best_epoch() -> None:
     assert np.array_equal(state.best.vector, shorter.parameters.vector)
 
 
-def test_the_best_epoch_survives_a_resume(tmp_path: Path) -> None:
+def test_best_epoch_survives_a_resume(tmp_path: Path) -> None:
     config = dataclasses.replace(
         CONFIG, epochs=60, patience=3, learning_rate=0.05, schedule="constant", averaging=0.0, batch_size=8
     )
@@ -193,8 +199,8 @@ def test_the_best_epoch_survives_a_resume(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(begin(config, task.inputs, task.outputs), task, config, on_epoch=interrupt)
-    state = begin(config, task.inputs, task.outputs)
+        train(initial_state(config, task.inputs, task.outputs), task, config, on_epoch=interrupt)
+    state = initial_state(config, task.inputs, task.outputs)
     read_checkpoint(path, state, config, {})
     assert np.array_equal(train(state, task, config).best.vector, whole.best.vector)
 
@@ -204,13 +210,13 @@ def test_epochs_since_the_best_are_counted() -> None:
     assert epochs_since_best(history) == 2
     assert epochs_since_best([]) == 0
     assert epochs_since_best([{"loss": 1}]) == 0
-    state = begin(dataclasses.replace(CONFIG, epochs=100, patience=2), 784, 10)
+    state = initial_state(dataclasses.replace(CONFIG, epochs=100, patience=2), 784, 10)
     state.epoch, state.history = 4, history
     assert finished(state, dataclasses.replace(CONFIG, epochs=100, patience=2))
     assert not finished(state, dataclasses.replace(CONFIG, epochs=100, patience=3))
 
 
-def test_every_example_is_seen_once_an_epoch_in_changing_order() -> None:
+def test_every_epoch_visits_each_example_once() -> None:
     config = dataclasses.replace(CONFIG, augmentation=Augmentation(share=0, normalized_share=0))
     epochs = [list(epoch_batches(EXAMPLES, MNIST_GEOMETRY, config, epoch)) for epoch in (0, 0, 1)]
     pixels = [np.concatenate([batch[0] for batch in epoch]) for epoch in epochs]
@@ -237,16 +243,14 @@ def test_batches_carry_offset_and_smoothed_targets() -> None:
     assert pixels.dtype == targets.dtype == np.float32
 
 
-def test_a_table_is_split_and_made_from_its_seed() -> None:
+def test_table_is_generated_and_split_from_its_seed() -> None:
     config = TrainingConfig(validation=0.25)
-    parts = load_table("sqrt-mean", config)
+    parts = load_table("sqrt-mean", config.validation, config.split_seed)
     assert [len(part.inputs) for part in parts] == [1800, 600, 600]
     fit = parts[0]
     assert fit.targets[:, 0] == pytest.approx(np.sqrt(fit.inputs.mean(axis=1)))
-    assert np.array_equal(load_table("sqrt-mean", config)[0].inputs, fit.inputs)
-    assert not np.array_equal(
-        load_table("sqrt-mean", dataclasses.replace(config, split_seed=1))[0].inputs, fit.inputs
-    )
+    assert np.array_equal(load_table("sqrt-mean", config.validation, config.split_seed)[0].inputs, fit.inputs)
+    assert not np.array_equal(load_table("sqrt-mean", config.validation, split_seed=1)[0].inputs, fit.inputs)
 
 
 @pytest.mark.parametrize(
@@ -256,14 +260,12 @@ def test_a_table_is_split_and_made_from_its_seed() -> None:
         ("two-classes", "sigmoid", "binary_cross_entropy", "validation_accuracy"),
     ],
 )
-def test_quantities_and_yes_or_no_run_through_the_same_loop(
-    name: str, output: str, loss: str, figure: str
-) -> None:
+def test_tables_train_in_the_same_loop(name: str, output: str, loss: str, figure: str) -> None:
     config = TrainingConfig(
         hidden=(8,), output=output, loss=loss, epochs=15, learning_rate=0.02, batch_size=32
     )
-    fit, held_out, _ = load_table(name, config)
+    fit, held_out, _ = load_table(name, config.validation, config.split_seed)
     task = table_task(fit, held_out, config)
-    latest = train(begin(config, task.inputs, task.outputs), task, config).history[-1]
+    latest = train(initial_state(config, task.inputs, task.outputs), task, config).history[-1]
     assert latest[figure] < 0.001 if name == "sqrt-mean" else latest[figure] > 0.83
     assert ("validation_accuracy" in latest) == (name == "two-classes")

@@ -1,49 +1,51 @@
-"""Train a convolutional teacher with PyTorch, on the very batches that other trainings see.
+"""Training of a convolutional teacher with PyTorch, on the same batches as every other training.
 
-    batches.epoch_batches -> AdamW, average of the weights -> judged on validation images
-    average -> batch normalisation folded into the weights -> convolution.serialize -> bytes
+    epoch_batches -> AdamW, average of the weights -> validated on held-out images
+    average -> batch normalization folded into the weights -> convolution.serialize -> bytes
 
-Same seed, same data, same library versions: same file, also when interrupted and resumed.
+The same seed, data and library versions give the same file, even after an interruption.
 """
 
 import copy
 import dataclasses
 import io
 import math
-import pickle  # for the name of its error alone; nothing is unpickled  # nosec B403
+import pickle  # only for the name of its error; nothing is unpickled  # nosec B403
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trainer.data.datasets import CLASSES, Dataset, Examples, hold_out
+from trainer.data import CLASSES, Dataset, Examples, hold_out
 from trainer.distillation.convolution import KERNEL, PAIR, Convolution, Kernel, serialize, torch_module
 from trainer.errors import TrainerError, UsageError
-from trainer.nn.losses import loss_and_gradient, one_hot
-from trainer.publishing.export import trained_on
-from trainer.run import Session, with_drawn
-from trainer.training.batches import epoch_batches
-from trainer.training.checkpoint import put_checkpoint
-from trainer.training.config import TrainingConfig
-from trainer.training.loop import batch_rows
-from trainer.training.memory import keep_freed_memory
-from trainer.training.progress import Progress
-from trainer.training.schedules import learning_rate
-
-CHANNELS = (16, 32, 64)
-# What a recipe may say of a convolutional teacher; the optimiser is AdamW, the loss cross-entropy.
-TEACHER_SETTINGS = (
-    *("hidden", "epochs", "batch_size", "learning_rate", "schedule", "warm_up", "decay", "decay_epochs"),
-    *("weight_decay", "dropout", "averaging", "label_smoothing", "validation", "drawn", "seed", "split_seed"),
+from trainer.nn import loss_and_gradient, one_hot
+from trainer.training import (
+    TEACHER_SETTINGS,
+    Progress,
+    Session,
+    TrainingConfig,
+    batch_rows,
+    epoch_batches,
+    keep_freed_memory,
+    learning_rate,
+    save_checkpoint,
+    trained_on,
+    with_drawn,
 )
-# What torch.load and load_state_dict raise for files that are none, or of another network.
+
+# What torch.load and load_state_dict raise for other files, and for those of other networks.
 UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError)
 
 
 @dataclass
-class Teaching:
-    """All that one epoch hands to the next; what a checkpoint keeps."""
+class TeacherState:
+    """Everything that one epoch passes to the next; a checkpoint stores it.
+
+    network, average: PyTorch modules of the same shape. epoch, steps: how many are done. history: one
+    entry per epoch.
+    """
 
     network: Any
     average: Any
@@ -53,10 +55,14 @@ class Teaching:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def teach(dataset: Dataset, config: TrainingConfig, channels: tuple[int, ...], session: Session) -> bytes:
+def train_teacher(
+    dataset: Dataset, config: TrainingConfig, channels: tuple[int, ...], session: Session
+) -> bytes:
     """Train a convolutional teacher and return the bytes of its file.
 
-    channels: width of each pair of convolutions, after which the picture is halved. Raises TrainerError.
+    channels: width of each pair of convolutions; the picture is halved after each pair. Raises UsageError
+    for settings that do not apply and without PyTorch, TrainerError if there is nothing to train on, if
+    the loss becomes infinite or NaN, or if the checkpoint or the log cannot be used.
     """
     _refuse_unused(config)
     if dataset.geometry.side // 2 ** len(channels) < 1:
@@ -67,7 +73,7 @@ def teach(dataset: Dataset, config: TrainingConfig, channels: tuple[int, ...], s
     shown = with_drawn(examples, dataset, config)
     settings = {"config": dataclasses.asdict(config), "channels": list(channels), "sources": dataset.sources}
     keep_freed_memory()
-    state = begin(dataset.geometry.side, channels, config)
+    state = initial_teacher(dataset.geometry.side, channels, config)
     if session.resume and session.checkpoint.exists():
         _read_checkpoint(session.checkpoint, state, settings)
     with Progress(
@@ -76,7 +82,9 @@ def teach(dataset: Dataset, config: TrainingConfig, channels: tuple[int, ...], s
         while state.epoch < config.epochs:
             figures = train_epoch(state, shown, dataset, config, progress)
             state.epoch += 1
-            state.history.append({"epoch": state.epoch, **figures, **judged(state, dataset, validation)})
+            state.history.append(
+                {"epoch": state.epoch, **figures, **validate_teacher(state, dataset, validation)}
+            )
             _write_checkpoint(session.checkpoint, state, settings)
             progress.epoch(state.history[-1])
     metadata = settings | {
@@ -85,20 +93,20 @@ def teach(dataset: Dataset, config: TrainingConfig, channels: tuple[int, ...], s
         "dataset": dataset.name,
         "trained_on": trained_on(),
         "libraries": {"numpy": np.__version__, "torch": str(torch_module().__version__)},
-        "validation": judged(state, dataset, validation),
+        "validation": validate_teacher(state, dataset, validation),
     }
     return serialize(folded(state.average), metadata)
 
 
 def _refuse_unused(config: TrainingConfig) -> None:
-    """Raise UsageError for a setting that would be silently ignored."""
+    """Raise UsageError for a setting that would have no effect."""
     for item in dataclasses.fields(config):
         used = item.name in (*TEACHER_SETTINGS, "augmentation")
         if not used and getattr(config, item.name) != item.default:
             raise UsageError(f"a convolutional teacher has no setting {item.name!r}")
 
 
-def begin(side: int, channels: tuple[int, ...], config: TrainingConfig) -> Teaching:
+def initial_teacher(side: int, channels: tuple[int, ...], config: TrainingConfig) -> TeacherState:
     """Return the state before the first epoch."""
     torch = torch_module()
     torch.manual_seed(_seed(config, 0))
@@ -106,16 +114,16 @@ def begin(side: int, channels: tuple[int, ...], config: TrainingConfig) -> Teach
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
-    return Teaching(network, copy.deepcopy(network), optimizer)
+    return TeacherState(network, copy.deepcopy(network), optimizer)
 
 
 def _seed(config: TrainingConfig, stage: int) -> int:
-    """Return what seeds PyTorch: first weights at stage 0, the dropout of an epoch at stage epoch + 1."""
+    """Return the seed for PyTorch: stage 0 for the initial weights, epoch + 1 for the dropout."""
     return int(np.random.SeedSequence((config.seed, stage)).generate_state(1)[0])
 
 
 def build(side: int, channels: tuple[int, ...], config: TrainingConfig) -> Any:
-    """Return an untrained network of pairs of convolutions and dense layers."""
+    """Return an untrained network of pairs of convolutions and dense layers; side: in pixels."""
     nn = torch_module().nn
     layers: list[Any] = []
     width = 1
@@ -135,9 +143,12 @@ def build(side: int, channels: tuple[int, ...], config: TrainingConfig) -> Any:
 
 
 def train_epoch(
-    state: Teaching, examples: Examples, dataset: Dataset, config: TrainingConfig, progress: Progress
+    state: TeacherState, examples: Examples, dataset: Dataset, config: TrainingConfig, progress: Progress
 ) -> dict[str, float]:
-    """Take the steps of one epoch and return its loss and accuracy, on the batches as they were."""
+    """Take the steps of one epoch and return its mean loss, last learning rate and accuracy.
+
+    Each batch is scored before its step. Raises TrainerError if the loss becomes infinite or NaN.
+    """
     torch = torch_module()
     torch.manual_seed(_seed(config, state.epoch + 1))
     state.network.train()
@@ -148,7 +159,7 @@ def train_epoch(
         state.optimizer.param_groups[0]["lr"] = rate
         pictures = torch.from_numpy(pixels).reshape(-1, 1, side, side)
         wanted = torch.from_numpy(targets)
-        # Half precision halves the memory traffic, which is what convolutions of few channels wait for.
+        # Convolutions of few channels are memory-bound, and bfloat16 halves the traffic.
         with torch.autocast("cpu", torch.bfloat16):
             logits = state.network(pictures.to(memory_format=torch.channels_last)).float()
         mean = torch.nn.functional.cross_entropy(logits, wanted)
@@ -166,20 +177,21 @@ def train_epoch(
     return {"loss": loss / len(examples), "learning_rate": rate, "accuracy": right / len(examples)}
 
 
-def _follow(state: Teaching, decay: float) -> None:
-    """Move the average towards the network, as `optimizers.WeightAverage` does; decay 0: all the way."""
+def _follow(state: TeacherState, decay: float) -> None:
+    """Move the average towards the network like `WeightAverage`; decay 0 copies the network."""
     state.steps += 1
     share = 1 - min(decay, (1 + state.steps) / (10 + state.steps))
     network = state.network.state_dict()
     for name, values in state.average.state_dict().items():
-        if values.is_floating_point():  # the running means of batch normalisation as well
+        if values.is_floating_point():  # includes the running means of batch normalization
             values.lerp_(network[name], share)
 
 
 def folded(network: Any) -> list[Kernel]:
-    """Return the layers with each batch normalisation, as it is after training, inside its convolution.
+    """Return the layers with each batch normalization folded into its convolution.
 
-    g (w x - m) / s + b = (g / s) w x + (b - g m / s), with s = sqrt(variance + epsilon).
+    g (w x - m) / s + b = (g / s) w x + (b - g m / s), with s = sqrt(variance + epsilon), the gain g, the
+    bias b and the running mean m.
     """
     nn = torch_module().nn
     layers, convolution = [], None
@@ -196,8 +208,8 @@ def folded(network: Any) -> list[Kernel]:
     return layers
 
 
-def judged(state: Teaching, dataset: Dataset, validation: Examples) -> dict[str, float]:
-    """Return loss and accuracy on the held-out examples of what would be written now; nothing if none."""
+def validate_teacher(state: TeacherState, dataset: Dataset, validation: Examples) -> dict[str, float]:
+    """Return loss and accuracy of the current average on the held-out examples; {} if there are none."""
     if not len(validation):
         return {}
     logits = Convolution(folded(state.average), dataset.geometry).logits(validation.pixels)
@@ -209,7 +221,7 @@ def judged(state: Teaching, dataset: Dataset, validation: Examples) -> dict[str,
     }
 
 
-def _write_checkpoint(path: Path, state: Teaching, settings: dict[str, Any]) -> None:
+def _write_checkpoint(path: Path, state: TeacherState, settings: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     content = {
         "network": state.network.state_dict(),
@@ -221,15 +233,17 @@ def _write_checkpoint(path: Path, state: Teaching, settings: dict[str, Any]) -> 
         "settings": settings,
     }
     torch_module().save(content, buffer)
-    put_checkpoint(path, buffer.getvalue())
+    save_checkpoint(path, buffer.getvalue())
 
 
-def _read_checkpoint(path: Path, state: Teaching, settings: dict[str, Any]) -> None:
-    """Bring `state` to that in the checkpoint; raise TrainerError if it is of another training."""
+def _read_checkpoint(path: Path, state: TeacherState, settings: dict[str, Any]) -> None:
+    """Fill `state` from the checkpoint; raise TrainerError if it belongs to another training."""
     try:
         content = torch_module().load(path, weights_only=True)  # builds tensors and runs no code
         if content["settings"] != settings:
-            raise TrainerError(f"{path} was written with other settings or data; use those, or remove it")
+            raise TrainerError(
+                f"{path} was written with other settings or data; use the same ones, or remove it"
+            )
         state.network.load_state_dict(content["network"])
         state.average.load_state_dict(content["average"])
         state.optimizer.load_state_dict(content["optimizer"])
