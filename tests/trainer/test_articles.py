@@ -1,4 +1,4 @@
-"""Every command in the trainer's table runs; here on small settings, in full by tests/articles.py."""
+"""Every command in the table of the articles runs with small settings."""
 
 import functools
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The commands as people type them: what they print, what they leave behind, how they end."""
+"""The commands: what they print, which files they leave and how they exit."""
 
 import dataclasses
 import errno

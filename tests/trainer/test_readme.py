@@ -1,4 +1,4 @@
-"""What trainer/README.md tells people to type runs; the table of the articles has test_articles.py."""
+"""The commands in trainer/README.md run; test_articles.py covers the table of the articles."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""Distorted pictures stay digits, differ from each other, and obey every range."""
+"""Distorted pictures stay digits, differ from each other and stay within every range."""
 
 import dataclasses
 import io

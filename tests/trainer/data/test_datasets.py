@@ -1,4 +1,4 @@
-"""The readers give what the files hold, and one clear line for every way in which a file can be wrong."""
+"""Readers return the content of the files, or one clear line for each kind of wrong file."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""What a model bears: other light and pens, non-digits by kind, and what is left when the unsure go."""
+"""Errors under other conditions, refusals of non-digits, and coverage are measured correctly."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The figures that are published mean what their names say."""
+"""Published figures match their definitions."""
 
 import numpy as np
 import pytest

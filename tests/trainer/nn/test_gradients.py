@@ -1,4 +1,4 @@
-"""Backpropagation is right for every weight and bias, in every activation, and in two threads."""
+"""Backpropagation is correct for every weight, bias and activation, and in two threads."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The model file answers as the trained network did, with thresholds and probes that fit."""
+"""The model file gives the trained network's logits, with fitted thresholds and probes."""
 
 from pathlib import Path
 

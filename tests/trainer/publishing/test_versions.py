@@ -1,4 +1,4 @@
-"""Versions lie beside each other, a pointer says which one serves, and moving it is one step."""
+"""A folder keeps versions, a pointer leads to one of them, and the pointer moves in one step."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Settings come from a recipe and from flags, and a wrong one is named."""
+"""Settings come from a recipe and from flags; errors name the wrong one."""
 
 import argparse
 import dataclasses
