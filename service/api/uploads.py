@@ -20,7 +20,6 @@ from flask import request
 from multipart import (
     MultipartError,
     MultipartSegment,
-    ParserLimitReached,
     PushMultipartParser,
     parse_options_header,
 )
@@ -165,10 +164,6 @@ def _files(body: bytes, options: dict[str, str], max_parts: int) -> list[bytes]:
     """Return the contents of a form's parts called `file`; raises MissingImageError where there is none."""
     try:
         parts = _parts(body, options.get("boundary", ""), max_parts)
-    except ParserLimitReached as error:
-        raise RequestEntityTooLarge(
-            f"The form has more than {max_parts} parts, or one that is too large. Send less."
-        ) from error
     except MultipartError as error:
         raise MissingImageError(f"No part could be read from the form: {error}. {HOW}") from error
     files = [content for name, content in parts if name == PART]
@@ -181,15 +176,17 @@ def _files(body: bytes, options: dict[str, str], max_parts: int) -> list[bytes]:
 
 
 def _parts(body: bytes, boundary: str, max_parts: int) -> list[tuple[str, bytes]]:
-    """Return name and content of each part of a form; raises MultipartError."""
+    """Return name and content of each part of a form; raises MultipartError or RequestEntityTooLarge."""
     parts: list[tuple[str, list[bytes]]] = []
-    with PushMultipartParser(boundary, content_length=len(body), max_segment_count=max_parts) as parser:
+    with PushMultipartParser(boundary, content_length=len(body)) as parser:
         for event in parser.parse(body):
             if isinstance(event, MultipartSegment):
                 parts.append((event.name or "", []))
             elif event:
                 parts[-1][1].append(event)
+            if len(parts) > max_parts:
+                raise RequestEntityTooLarge(f"The form has more than {max_parts} parts. Send fewer at once.")
     contents = [(name, b"".join(pieces)) for name, pieces in parts]
     if any(len(content) > LONGEST_TEXT for name, content in contents if name != PART):
-        raise ParserLimitReached("part too long")
+        raise RequestEntityTooLarge(f"A part that is not called 'file' is longer than {LONGEST_TEXT} bytes.")
     return contents

@@ -19,7 +19,6 @@ from service.preprocessing.errors import (
     EmptyImageError,
     ImageError,
     TooManyPixelsError,
-    UnsupportedFormatError,  # noqa: F401 - its former place, until the trainer imports it from errors
 )
 from service.preprocessing.grey import WORKING_SIDE, reduce, to_grey
 from service.preprocessing.opening import open_header
