@@ -69,7 +69,11 @@ def test_the_answer_comes_while_the_pen_is_still_down(page: Page) -> None:
     page.mouse.down()
     for step in range(30):
         page.mouse.move(x + side / 2, y + side * (0.15 + 0.02 * step))
+    expect_digit(page, 1, "writing")
+    expect(page.locator("#headline")).to_have_text("So far: a 1?")
+    page.mouse.up()
     expect_digit(page, 1)
+    expect(page.locator("#headline")).to_have_text("It is a 1")
 
 
 def test_the_explanation_shows_what_the_network_saw(page: Page) -> None:
@@ -158,8 +162,8 @@ class TestProblems:
 
     def test_a_file_that_is_no_picture_is_explained(self, page: Page) -> None:
         upload(page, b"%PDF-1.7", "notes.pdf", "application/pdf")
-        expect(page.locator("#headline")).to_have_text("The image format is not supported.")
-        expect(page.locator("#detail")).to_contain_text("Send one of PNG")
+        expect(page.locator("#headline")).to_have_text("This file is not a picture")
+        expect(page.locator("#detail")).to_have_text("Try a JPEG or PNG file.")
 
     def test_a_drawing_outlives_the_service_and_is_answered_when_it_is_back(
         self, page: Page, tmp_path: Path
@@ -214,9 +218,9 @@ class TestPhone:
 
 def test_another_model_answers_when_it_is_chosen(page: Page) -> None:
     draw(page, 0)
-    expect(page.locator("#time")).to_contain_text("mnist-28x28")
+    expect(page.locator("#time")).to_contain_text("Large network")
     page.locator("#model").select_option("digits-8x8")
-    expect(page.locator("#time")).to_contain_text("digits-8x8")
+    expect(page.locator("#time")).to_contain_text("Small network")
     assert shown_picture(page).size == (8, 8)
     expect(page.locator("#about")).to_contain_text("sees 8 × 8 pixels")
 
