@@ -64,6 +64,7 @@ export function showExplanation(explanation, digit) {
   $("against-digit").textContent = explanation.runner_up;
   $("steps").replaceChildren(...explanation.steps.map(listed));
   $("why").classList.remove("nothing");
+  $("why").classList.add("once"); // from now on it keeps its place on small screens too
 }
 
 function listed(step) {

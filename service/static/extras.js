@@ -25,7 +25,6 @@ export function showCommand(sheet, model) {
   const header = hasKey() ? "-H 'Authorization: Bearer YOUR-KEY' " : "";
   $("file-name").textContent = name;
   $("curl").textContent = `curl ${header}-F ${quoted(`file=@${name}`)} ${quoted(url.href)}`;
-  $("extras").hidden = false;
 }
 
 async function saveLabelled(sheet, digit) {

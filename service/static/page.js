@@ -6,12 +6,18 @@
 
 import { show, showBars, showBusy, showExplanation, shownState, showNote, showNothing } from "./answer.js";
 import { Asking } from "./asking.js";
+import { comparedModel, setUpCompare, showSecond } from "./compare.js";
+import { setUpExamples } from "./examples.js";
+import { setUpExports } from "./exports.js";
 import { fileName, setUpExtras, showCommand } from "./extras.js";
 import { setUpIntake } from "./intake.js";
 import { ask, hasKey, keep } from "./key.js";
+import { linkedStrokes } from "./link.js";
 import { chosenModel, humanName, isLoaded, loadModels, showModel } from "./models.js";
 import { smaller } from "./pictures.js";
+import { Ribbon } from "./ribbon.js";
 import { Sheet } from "./sheet.js";
+import { Strip } from "./strip.js";
 import { keepFocus, sayNow } from "./voice.js";
 import { trouble, verdict } from "./words.js";
 
@@ -20,6 +26,8 @@ const SMALL = 0.3; // here the pen is too thick for what it writes
 
 const $ = (id) => document.getElementById(id);
 const sheet = new Sheet($("canvas"));
+const ribbon = new Ribbon(showMoment);
+const strip = new Strip((strokes) => sheet.write(strokes, true));
 let last = null; // the answer on the page, while it is about this sheet
 
 // ---- asking -------------------------------------------------------------------------------------
@@ -34,16 +42,20 @@ const asking = new Asking(send, {
 async function send(signal) {
   const body = new FormData();
   body.append("file", sheet.blob(), fileName(sheet));
-  const query = new URLSearchParams({ model: chosenModel(), explain: "true" });
-  if (!chosenModel()) query.delete("model"); // the list could not be loaded: the default answers
+  const strokes = sheet.strokes.map((stroke) => [...stroke]);
   const started = performance.now();
-  const response = await ask(`predict?${query}`, { method: "POST", body, signal });
+  const post = (parameters) => ask(`predict?${new URLSearchParams(parameters)}`, { method: "POST", body, signal });
+  const model = chosenModel() ? { model: chosenModel() } : {}; // without the list the default answers
+  const second = comparedModel() ? post({ model: comparedModel() }).then(readIfGood, () => null) : null;
+  const response = await post({ ...model, explain: "true" });
   const reply = await response.json();
   const milliseconds = Math.round(performance.now() - started);
   const patience = 1000 * Number(response.headers.get("Retry-After") ?? 0);
   if (response.status === 413 && sheet.picture && (await sendSmaller(signal))) return send(signal);
-  return { status: response.status, reply, milliseconds, patience };
+  return { status: response.status, reply, second: await second, strokes, milliseconds, patience };
 }
+
+const readIfGood = (response) => (response.ok ? response.json() : null);
 
 // The service may take less than usual: the picture is scaled down until it does.
 async function sendSmaller(signal) {
@@ -53,7 +65,7 @@ async function sendSmaller(signal) {
 }
 
 sheet.addEventListener("change", ({ detail: { finished, kind, fresh } }) => {
-  $("hint").hidden = !sheet.empty;
+  $("hint").hidden = $("examples").hidden = !sheet.empty;
   $("undo").disabled = !sheet.canUndo;
   $("redo").disabled = !sheet.canRedo;
   $("clear").disabled = sheet.empty;
@@ -61,6 +73,8 @@ sheet.addEventListener("change", ({ detail: { finished, kind, fresh } }) => {
   if (fresh) {
     asking.forget();
     last = null;
+    ribbon.clear();
+    if (kind !== "undone" && kind !== "redone") strip.next();
   }
   if (sheet.empty) {
     showEmpty();
@@ -86,18 +100,32 @@ function showOutcome(outcome, settled) {
 }
 
 function showAnswer(outcome, settled) {
-  const { reply } = outcome;
+  const { reply, strokes } = outcome;
   last = outcome;
   showVerdict(outcome, settled);
   showBars(reply.probabilities, reply.digit);
+  showSecond(reply, outcome.second);
   showExplanation(reply.explanation, reply.digit);
   showCommand(sheet, reply.model.name);
+  if (strokes.length) ribbon.add(strokes, reply);
+  if (strokes.length && settled) strip.keep(strokes, reply);
+  if (settled) $("extras").hidden = false;
   if (!isLoaded(reply.model)) loadModels(showLocked); // it was replaced
 }
 
 function showVerdict({ reply, milliseconds }, settled) {
   const words = verdict(reply, { settled, small: sheet.extent < SMALL });
   show({ ...words, note: `${humanName(reply.model.name)}, ${milliseconds} ms` });
+}
+
+// A moment of the writing, while the ribbon is scrubbed; null for the present.
+function showMoment(moment) {
+  sheet.preview(moment?.strokes ?? null);
+  if (!last) return;
+  const { reply } = moment ?? last;
+  showVerdict({ ...last, reply }, !moment);
+  if (moment) $("detail").textContent = "This is how it looked then.";
+  showBars(reply.probabilities, reply.digit);
 }
 
 function showProblem(problem) {
@@ -182,7 +210,17 @@ addEventListener("keydown", (event) => {
 
 addEventListener("online", askAnew);
 
+function showLinked() {
+  const strokes = linkedStrokes();
+  if (strokes) sheet.write(strokes, true);
+}
+addEventListener("hashchange", showLinked);
+
+setUpCompare(askAnew);
+setUpExports(sheet);
 setUpIntake((picture) => sheet.lay(picture));
 setUpExtras(sheet);
+setUpExamples(sheet).catch(() => {}); // the page is complete without them
 showEmpty();
 loadModels(showLocked);
+showLinked();

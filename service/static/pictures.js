@@ -7,6 +7,7 @@
 const MOST_BYTES = 2_000_000;
 const MOST_PIXELS = 4_000_000;
 const SIDE = 1600; // the longer side after scaling
+const UNSIZED = 800; // of a drawing that does not say how large it is
 const SMALLEST_SIDE = 200; // below this a digit in a photo can no longer be read
 const READ_BY_SERVICE = ["image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif", "image/tiff"];
 const MAY_BE_TRANSPARENT = ["image/png", "image/webp", "image/gif", "image/avif", "image/svg+xml"];
@@ -39,8 +40,11 @@ async function decodeAsImage(file) {
   image.src = URL.createObjectURL(file);
   try {
     await image.decode();
-    const { naturalWidth: width, naturalHeight: height } = image;
-    return width && height ? await createImageBitmap(image) : null;
+    const canvas = document.createElement("canvas");
+    canvas.width = image.naturalWidth || UNSIZED;
+    canvas.height = image.naturalHeight || UNSIZED;
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    return await createImageBitmap(canvas);
   } catch {
     return null;
   } finally {

@@ -6,7 +6,8 @@
 // A sheet is {strokes, picture} and never changes; what is being written is a draft until the pen lifts.
 
 import { History } from "./history.js";
-import { extent, paint, PEN } from "./ink.js";
+import { extent, paint } from "./ink.js";
+import { draw } from "./view.js";
 
 const SENT_SIDE = 280;
 const SPECIMEN_SIDE = 512;
@@ -20,6 +21,7 @@ export class Sheet extends EventTarget {
   #draft = null; // the strokes while the pen is down
   #pointer = null;
   #cursor = null; // where the keyboard's pen is
+  #preview = null; // strokes shown for a moment in the place of the sheet
   #frame = 0;
 
   constructor(canvas) {
@@ -67,7 +69,7 @@ export class Sheet extends EventTarget {
 
   clear() {
     this.#settle();
-    if (!this.empty) this.#push(BLANK, "cleared");
+    if (!this.empty) this.#push(BLANK, "cleared", true);
   }
 
   undo() {
@@ -83,7 +85,7 @@ export class Sheet extends EventTarget {
   // Lays a picture on the sheet: {file, bitmap}, the bitmap null where the browser cannot show the file.
   lay(picture) {
     this.#settle();
-    this.#push({ strokes: [], picture }, "laid");
+    this.#push({ strokes: [], picture }, "laid", true);
   }
 
   // Puts a smaller copy in the place of the picture; to the reader it is the same sheet.
@@ -93,9 +95,21 @@ export class Sheet extends EventTarget {
 
   // Shows a whole drawing, unfinished while it is being replayed.
   write(strokes, finished) {
+    const fresh = !this.#draft;
     this.#draft = finished ? null : strokes;
-    if (finished) this.#push({ strokes, picture: null }, "written");
-    else this.#changed(false, "writing", strokes.length <= 1);
+    if (finished) this.#push({ strokes, picture: null }, "written", fresh);
+    else this.#changed(false, "writing", fresh);
+  }
+
+  // Takes an unfinished drawing away.
+  drop() {
+    this.#draft = null;
+  }
+
+  // Shows other strokes without a change of the sheet; null ends it.
+  preview(strokes) {
+    this.#preview = strokes;
+    this.redraw();
   }
 
   // The picture that is sent: an upload as it is, else black strokes on opaque white.
@@ -129,15 +143,9 @@ export class Sheet extends EventTarget {
   redraw() {
     cancelAnimationFrame(this.#frame);
     this.#frame = requestAnimationFrame(() => {
-      const canvas = this.#canvas;
-      const side = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio));
-      if (canvas.width !== side) canvas.width = canvas.height = side;
-      const context = canvas.getContext("2d");
-      const style = getComputedStyle(canvas);
-      context.clearRect(0, 0, side, side);
-      if (this.picture) this.#show(context, side, style);
-      paint(context, this.strokes, side, style.getPropertyValue("--ink"));
-      if (this.#cursor) this.#showCursor(context, side, style);
+      const strokes = this.#preview ?? this.strokes;
+      const picture = this.#preview ? null : this.picture;
+      draw(this.#canvas, { strokes, picture, cursor: this.#cursor, writing: this.writing });
     });
   }
 
@@ -147,14 +155,19 @@ export class Sheet extends EventTarget {
     this.dispatchEvent(new CustomEvent("change", { detail: { finished, kind, fresh } }));
   }
 
-  #push(sheet, kind) {
+  #push(sheet, kind, fresh = false) {
     this.#history.push(sheet);
-    this.#changed(true, kind, kind !== "written");
+    this.#changed(true, kind, fresh);
+  }
+
+  // A replay gives way to a pen.
+  #ready() {
+    this.dispatchEvent(new Event("pendown"));
+    this.#settle();
   }
 
   #begin(point) {
     const fresh = this.empty || this.picture !== null; // someone who writes on a picture wants the writing read
-    this.dispatchEvent(new Event("pendown"));
     this.#draft = [...(fresh ? [] : this.#history.current.strokes), [point]];
     this.#changed(false, "writing", fresh);
   }
@@ -181,7 +194,7 @@ export class Sheet extends EventTarget {
 
   #down(event) {
     if (this.#pointer !== null || event.button !== 0) return; // a second finger does not draw
-    this.#settle();
+    this.#ready();
     this.#pointer = event.pointerId;
     this.#canvas.setPointerCapture(event.pointerId);
     this.#cursor = null;
@@ -207,9 +220,9 @@ export class Sheet extends EventTarget {
     this.#cursor ??= [0.5, 0.5];
     if (event.key === " ") {
       this.dispatchEvent(new CustomEvent("pen", { detail: { down: !this.writing } }));
-      if (this.writing) this.#settle();
-      else this.#begin([...this.#cursor]);
-      return;
+      if (this.writing) return this.#settle();
+      this.#ready();
+      return this.#begin([...this.#cursor]);
     }
     const step = event.shiftKey ? KEY_LEAP : KEY_STEP;
     this.#cursor = this.#cursor.map((value, axis) => Math.min(0.97, Math.max(0.03, value + step * direction[axis])));
@@ -226,34 +239,5 @@ export class Sheet extends EventTarget {
     this.#cursor = null;
     if (this.writing && this.#pointer === null) this.#settle();
     else this.redraw();
-  }
-
-  #show(context, side, style) {
-    const { file, bitmap } = this.picture;
-    if (!bitmap) {
-      context.fillStyle = style.getPropertyValue("--soft");
-      context.font = `${side / 22}px ${style.fontFamily}`;
-      context.textAlign = "center";
-      context.fillText(file.name || "picture", side / 2, side / 2, side * 0.9);
-      return;
-    }
-    const scale = side / Math.max(bitmap.width, bitmap.height);
-    const [width, height] = [bitmap.width * scale, bitmap.height * scale];
-    context.imageSmoothingEnabled = scale < 4; // an 8 x 8 picture shows its pixels
-    context.save();
-    context.beginPath();
-    context.roundRect(0, 0, side, side, 17 * devicePixelRatio);
-    context.clip();
-    context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
-    context.restore();
-  }
-
-  #showCursor(context, side, style) {
-    const [x, y] = this.#cursor;
-    context.beginPath();
-    context.arc(x * side, y * side, (PEN * side) / 2 + 3 * devicePixelRatio, 0, 2 * Math.PI);
-    context.strokeStyle = style.getPropertyValue(this.writing ? "--for" : "--against");
-    context.lineWidth = (this.writing ? 4 : 2) * devicePixelRatio; // told by width as well as by colour
-    context.stroke();
   }
 }
