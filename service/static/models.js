@@ -9,10 +9,14 @@ const NAMES = { "mnist-28x28": "Large network", "digits-8x8": "Small network" };
 
 const $ = (id) => document.getElementById(id);
 let models = [];
+let explanations = [];
 
 export const humanName = (name) => NAMES[name] ?? name;
 
 export const chosenModel = () => $("model").value; // "" until the list is there: the default answers
+
+// What to ask with a picture: the layers too, if the service can say.
+export const explanation = () => (explanations.includes("layers") ? "layers" : "true");
 
 export const otherModels = () => models.filter(({ name }) => name !== chosenModel()).map(({ name }) => name);
 
@@ -24,6 +28,7 @@ export async function loadModels(onLocked) {
     if (response.status === 401) return onLocked();
     const answer = await response.json();
     models = answer.models;
+    explanations = answer.explain ?? [];
     const chosen = models.some(({ name }) => name === chosenModel()) ? chosenModel() : answer.default;
     $("model").replaceChildren(...models.map(({ name }) => new Option(humanName(name), name, false, name === chosen)));
     $("model").dispatchEvent(new Event("listed"));

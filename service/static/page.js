@@ -12,8 +12,9 @@ import { setUpExports } from "./exports.js";
 import { fileName, setUpExtras, showCommand } from "./extras.js";
 import { setUpIntake } from "./intake.js";
 import { ask, hasKey, keep } from "./key.js";
+import { showLayers } from "./layers.js";
 import { linkedStrokes } from "./link.js";
-import { chosenModel, humanName, isLoaded, loadModels, showModel } from "./models.js";
+import { chosenModel, explanation, humanName, isLoaded, loadModels, showModel } from "./models.js";
 import { smaller } from "./pictures.js";
 import { Ribbon } from "./ribbon.js";
 import { Sheet } from "./sheet.js";
@@ -47,7 +48,7 @@ async function send(signal) {
   const post = (parameters) => ask(`predict?${new URLSearchParams(parameters)}`, { method: "POST", body, signal });
   const model = chosenModel() ? { model: chosenModel() } : {}; // without the list the default answers
   const second = comparedModel() ? post({ model: comparedModel() }).then(readIfGood, () => null) : null;
-  const response = await post({ ...model, explain: "true" });
+  const response = await post({ ...model, explain: explanation() });
   const reply = await response.json();
   const milliseconds = Math.round(performance.now() - started);
   const patience = 1000 * Number(response.headers.get("Retry-After") ?? 0);
@@ -106,6 +107,7 @@ function showAnswer(outcome, settled) {
   showBars(reply.probabilities, reply.digit);
   showSecond(reply, outcome.second);
   showExplanation(reply.explanation, reply.digit);
+  showLayers(reply.explanation.layers, reply.model.name);
   showCommand(sheet, reply.model.name);
   if (strokes.length) ribbon.add(strokes, reply);
   if (strokes.length && settled) strip.keep(strokes, reply);
