@@ -10,7 +10,7 @@ const SIDE = 1024;
 
 const $ = (id) => document.getElementById(id);
 
-export function toSvg(strokes) {
+function toSvg(strokes) {
   const lines = strokes.map((stroke) => `<path d="${path(stroke, SIDE)}"/>`).join("\n");
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${SIDE}" height="${SIDE}" viewBox="0 0 ${SIDE} ${SIDE}">
 <rect width="${SIDE}" height="${SIDE}" fill="#fff"/>

@@ -100,7 +100,7 @@ async function showWeights(address) {
   $("weights").hidden = false;
 }
 
-export function forgetWeights() {
+function forgetWeights() {
   for (const url of weights.values()) URL.revokeObjectURL(url);
   weights.clear();
 }

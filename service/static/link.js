@@ -19,7 +19,7 @@ export function encodeStrokes(strokes) {
 }
 
 // Returns null for anything that encodeStrokes does not write.
-export function decodeStrokes(text) {
+function decodeStrokes(text) {
   let bytes;
   try {
     bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (each) => each.charCodeAt(0));

@@ -15,7 +15,7 @@ import { ask, hasKey, keep } from "./key.js";
 import { showLayers } from "./layers.js";
 import { linkedStrokes } from "./link.js";
 import { chosenModel, explanation, humanName, isLoaded, loadModels, showModel } from "./models.js";
-import { smaller } from "./pictures.js";
+import { isHopeless, smaller } from "./pictures.js";
 import { Ribbon } from "./ribbon.js";
 import { Sheet } from "./sheet.js";
 import { Strip } from "./strip.js";
@@ -41,6 +41,7 @@ const asking = new Asking(send, {
 });
 
 async function send(signal) {
+  if (sheet.picture && isHopeless(sheet.picture)) return { status: 413, reply: { status: 413 }, strokes: [] };
   const body = new FormData();
   body.append("file", sheet.blob(), fileName(sheet));
   const strokes = sheet.strokes.map((stroke) => [...stroke]);

@@ -6,11 +6,15 @@
 
 const MOST_BYTES = 2_000_000;
 const MOST_PIXELS = 4_000_000;
+const MOST_UNDECODED = 10_000_000; // bytes
 const SIDE = 1600; // the longer side after scaling
 const UNSIZED = 800; // of a drawing that does not say how large it is
 const SMALLEST_SIDE = 200; // below this a digit in a photo can no longer be read
 const READ_BY_SERVICE = ["image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif", "image/tiff"];
 const MAY_BE_TRANSPARENT = ["image/png", "image/webp", "image/gif", "image/avif", "image/svg+xml"];
+
+// Not worth an upload: the service will not take it, and the page cannot make it smaller.
+export const isHopeless = ({ file, bitmap }) => !bitmap && file.size > MOST_UNDECODED;
 
 // bitmap is null where the browser cannot decode the file; the service may still be able to.
 export async function prepare(file) {

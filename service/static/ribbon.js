@@ -23,6 +23,7 @@ export class Ribbon {
   }
 
   clear() {
+    if (this.#moments.length) this.#onScrub(null);
     this.#moments = [];
     $("ribbon").classList.add("nothing"); // its place stays
     keepFocus();

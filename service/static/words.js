@@ -66,7 +66,7 @@ const TROUBLES = {
   "blank-image": ["Nothing to read here", "Try writing it larger."],
   "broken-image": ["This picture is damaged", "Try saving it again, or choose another one."],
   "empty-image": ["This file is empty", "Try choosing it again."],
-  "unsupported-format": ["This file is not a picture", "Try a JPEG or PNG file."],
+  "unsupported-format": ["This file cannot be read", "Try a JPEG or PNG picture."],
   "too-many-pixels": ["This picture is too large", "Try cutting it down to the digit."],
   "unknown-model": ["This model is no longer there", "Choose another one at the top."],
 };

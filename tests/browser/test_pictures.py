@@ -76,7 +76,7 @@ def test_a_stricter_service_gets_a_smaller_picture(browser: Browser, strict: Ser
 @pytest.mark.parametrize(
     ("content", "name", "kind", "headline", "detail"),
     [
-        (b"%PDF-1.7", "a.pdf", "application/pdf", "This file is not a picture", "Try a JPEG or PNG file."),
+        (b"%PDF-1.7", "a.pdf", "application/pdf", "This file cannot be read", "Try a JPEG or PNG picture."),
         (b"", "a.png", "image/png", "This file is empty", "Try choosing it again."),
         (digit_png(3)[:150], "a.png", "image/png", "This picture is damaged", "Try saving it again"),
         (encode(Image.new("L", (90, 90), 255)), "a.png", "image/png", "Nothing to read here", "larger"),

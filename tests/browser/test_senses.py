@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.hand import assert_accessible, draw, expect_digit, upload
+from tests.browser.states import STATES
 from tests.drawing import digit_png
 from tests.serving import Server, free_port, running_service
 
@@ -189,3 +190,17 @@ def test_a_zoomed_page_keeps_all_it_has(page: Page) -> None:
         page.locator(f"#{name}").scroll_into_view_if_needed()
         expect(page.locator(f"#{name}")).to_be_in_viewport(ratio=1)
     assert_accessible(page)
+
+
+class TestEveryState:
+    @pytest.fixture
+    def complaints(self) -> list[str]:
+        return ["Failed to load resource"]
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    @pytest.mark.parametrize("state", STATES)
+    def test_axe_finds_nothing(self, page: Page, state: str, scheme: str) -> None:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        STATES[state](page)
+        page.wait_for_timeout(200)  # until the bars are still
+        assert_accessible(page)
