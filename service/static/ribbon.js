@@ -2,7 +2,7 @@
 //
 //   live answers -> add(strokes, answer) -> bands -> the slider scrubs -> onScrub(moment), or null at the end
 //
-// The band of the answer stands out; that of the digit which came closest at any time is blue.
+// The band of the answer stands out; the second is the digit that came closest at any time.
 
 import { keepFocus } from "./voice.js";
 
@@ -47,7 +47,7 @@ export class Ribbon {
     $("bands").replaceChildren(...order.map((digit, rank) => this.#band(digit, rank, order)));
     const seen = this.#moments.map(({ reply }) => reply.digit).filter((digit, i, all) => digit !== all[i - 1]);
     $("bands").setAttribute("aria-label", `What it looked like: ${seen.join(", then ")}`);
-    $("bands-key").textContent = `Main band: ${answer}. Blue band: ${order[1]}.`;
+    $("bands-key").textContent = `Main band: ${answer}. Second band: ${order[1]}.`;
   }
 
   // One digit's share as an area on top of those before it.
