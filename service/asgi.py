@@ -108,6 +108,7 @@ class Bridge:
                 return
             except Exception as error:
                 environ[REFUSAL] = error
+                self._let_go(body)
             else:
                 environ["wsgi.input"] = io.BytesIO(b"".join(body.pieces))
                 body.pieces.clear()
@@ -121,8 +122,7 @@ class Bridge:
             finally:
                 self._in_flight -= 1
         finally:
-            self._bodies.discard(body)
-            self._held_bytes -= body.size
+            self._let_go(body)
         if REFUSAL in environ:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -183,6 +183,13 @@ class Bridge:
                 body.pieces.clear()
                 raise RequestEntityTooLarge
             self._make_room()
+
+    def _let_go(self, body: Body) -> None:
+        """Forget a body, whose request is refused or answered."""
+        self._bodies.discard(body)
+        self._held_bytes -= body.size
+        body.size = 0
+        body.pieces.clear()
 
     def _latest(self, started: float, size: int) -> float:
         """Return until when the next bytes of a body have to come, for its client to be fast enough."""
