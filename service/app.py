@@ -71,7 +71,7 @@ class Application(Flask):
         self.url_map.merge_slashes = False  # //predict is not a redirect to a host that the client named
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a synchronous function for `func`; the same one each time, where Flask would make another."""
+        """Return a synchronous function for `func`; the same one each time: Flask would make another."""
         if func not in self._synchronous:
             self._synchronous[func] = super().ensure_sync(func)
         return self._synchronous[func]

@@ -2,8 +2,8 @@
 
     scope -> what HTTP forbids? -> body, within size, time and memory -> environ -> Flask -> answer
 
-What is refused here is refused by Flask too: the error goes along in the environ, and the application raises it
-where it has a route, an id, a place in the metrics and a line in the log.
+What is refused here is refused by Flask too: the error goes along in the environ, and the application raises
+it where it has a route, an id, a place in the metrics and a line in the log.
 """
 
 import asyncio
@@ -49,8 +49,9 @@ Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 class Arrival:
     """How a request arrives.
 
-    received: when its head was complete, in seconds of time.perf_counter. is_broken: its body is not framed as HTTP
-    asks. has_ended: its client sends no more. is_draining: it is refused, and what still comes is thrown away.
+    received: when its head was complete, in seconds of time.perf_counter. is_broken: its body is not framed
+    as HTTP asks. has_ended: its client sends no more. is_draining: it is refused, and what still comes is thrown
+    away.
     """
 
     received: float = 0.0
@@ -111,7 +112,8 @@ class Bridge:
                 body.pieces.clear()
                 if self._in_flight >= self.settings.max_in_flight:
                     environ[REFUSAL] = OverloadedError(
-                        "More requests are being answered than this process takes. Send it again a little later."
+                        "More requests are being answered than this process takes. "
+                        "Send it again a little later."
                     )
             self._in_flight += 1
             try:
@@ -138,7 +140,8 @@ class Bridge:
     def _call(self, environ: dict[str, Any]) -> Answer:
         """Return the application's answer."""
         started: list[Any] = []
-        pieces: Iterable[bytes] = self._application(environ, lambda *answer: started.extend(answer))  # type: ignore[arg-type,return-value]
+        start: Any = lambda *answer: started.extend(answer)  # noqa: E731
+        pieces: Iterable[bytes] = self._application(environ, start)
         try:
             content = b"".join(pieces)
         finally:
@@ -178,6 +181,8 @@ class Bridge:
                 body.pieces.clear()
                 raise RequestEntityTooLarge
             self._make_room()
+            if more and body.is_evicted:
+                raise self._too_slow(body)
 
     def _latest(self, started: float, size: int) -> float:
         """Return until when the next bytes of a body have to come, for its client to be fast enough."""
@@ -209,7 +214,7 @@ class Bridge:
 
 
 async def _drain(receive: Any, arrival: Arrival) -> None:
-    """Read what the client of a refused request goes on sending: a connection closed now would lose the answer."""
+    """Read what the client of a refused request goes on sending: closing at once would lose the answer."""
     arrival.is_draining = True
     left = DRAINED_BYTES
     with contextlib.suppress(TimeoutError):

@@ -1,6 +1,7 @@
 """How much memory decoding may take at once: large pictures line up for it.
 
-price in bytes -> hold -> decode -> given back; NoMemoryError for a price above all there is, or after too long
+price in bytes -> hold -> decode -> given back
+               -> TooManyPixelsError: more than there is; NoMemoryError: not within a few seconds
 """
 
 import asyncio

@@ -3,8 +3,8 @@
     predict -> open -> small ------------------------------> queue -> up to eight: preprocess each
                     -> large: memory -> decoded by a thread -^        -> one forward pass -> outcomes
 
-Images that are there together go through the network together. The event loop is never held for long: what takes
-long to decode goes to a thread, and after a few milliseconds of the rest other tasks get their turn.
+Images that are there together go through the network together. The event loop is never held for long: what
+takes long to decode goes to a thread, and after a few milliseconds of the rest other tasks get their turn.
 """
 
 import asyncio
@@ -34,8 +34,9 @@ LARGE_BYTES = 512 * 1024
 class Outcome:
     """What became of an image; the predictor fills it in on the way.
 
-    prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw. steps: what preprocessing
-    did, in words, None where that is not wanted. queue_seconds: how long the image waited for its turn.
+    prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw. steps: what
+    preprocessing did, in words, None where that is not wanted. queue_seconds: how long the image waited for
+    its turn.
     """
 
     image: bytes
@@ -79,12 +80,11 @@ class Predictor:
         """
         results: list[Outcome | ImageError] = []
         for start in range(0, len(images), BATCH_SIZE):
-            few = images[start : start + BATCH_SIZE]
-            for future in [self._submit(image, classifier, traced) for image in few]:
-                try:
-                    results.append(await future)
-                except ImageError as error:
-                    results.append(error)
+            few = [self._submit(image, classifier, traced) for image in images[start : start + BATCH_SIZE]]
+            for result in await asyncio.gather(*few, return_exceptions=True):
+                if isinstance(result, BaseException) and not isinstance(result, ImageError):
+                    raise result
+                results.append(result)
         return results
 
     async def classify(self, pixels: np.ndarray, classifier: Classifier) -> list[Prediction]:

@@ -21,7 +21,7 @@ gc.freeze()  # the collector would write to every object, and so un-share the me
 
 
 def start_worker(slot: int) -> None:
-    """Begin what each worker process does: threads do not survive a fork. slot: its place among the workers."""
+    """Begin what each worker does after the fork: threads do not survive it. slot: its place among them."""
     models.reports = slot == 0
     models.refresh()  # files may have changed since the master looked
     metrics.announce(models.all())

@@ -131,9 +131,7 @@ class TestPredict:
         response = client.post("/predict", data=digit_png(3), content_type="multipart/form-data")
         assert_problem(response, 400, "/problems/missing-image")
 
-    @pytest.mark.parametrize(
-        "content_type", ["text/plain", "application/x-www-form-urlencoded"]
-    )
+    @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
     def test_another_content_type_is_unsupported(self, client, content_type):
         response = client.post("/predict", data=b"{}", content_type=content_type)
         assert_problem(response, 415, "/problems/unsupported-content-type", content_type)

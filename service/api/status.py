@@ -43,7 +43,7 @@ def create_status(models: ModelRegistry, metrics: Metrics) -> Blueprint:
 
 def check_ready(models: ModelRegistry) -> None:
     """Raise NoModelError unless the default model is loaded and the process is not about to end."""
-    if current_app.is_draining:
+    if current_app.is_draining:  # type: ignore[attr-defined]
         raise NoModelError("The process is shutting down. Send the request again; another one answers.")
     models.get()
 

@@ -133,8 +133,8 @@ def _single_image() -> bytes:
     if kind.startswith("image/") or kind in ("", "application/octet-stream"):
         return body
     raise UnsupportedContentTypeError(
-        f"The content type is {kind[:100]!r}. Send the image as the part 'file' of a multipart/form-data body, its "
-        'bytes with an image/* content type, or application/json: {"image": "<base64>"}.'
+        f"The content type is {kind[:100]!r}. Send the image as the part 'file' of a multipart/form-data "
+        'body, its bytes with an image/* content type, or application/json: {"image": "<base64>"}.'
     )
 
 
@@ -160,7 +160,7 @@ def _json_image(body: bytes) -> bytes:
 
 
 def _files(body: bytes, options: dict[str, str], max_parts: int) -> list[bytes]:
-    """Return the contents of a form's parts called `file`; raises MissingImageError, which says what was there."""
+    """Return the contents of a form's parts called `file`; raises MissingImageError."""
     try:
         parts = _parts(body, options.get("boundary", ""), max_parts)
     except ParserLimitReached as error:
