@@ -71,11 +71,15 @@ LABEL org.opencontainers.image.title="digits" \
 # The base image's own pip, in the places where the official image and Debian keep it.
 RUN rm -rf /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip /usr/local/bin/pip* \
         /usr/lib/python3/dist-packages/pip* /usr/bin/pip*
-# BLAS would start a thread for each core of the machine, whatever the container's limit is.
+# BLAS would start a thread for each core of the machine, whatever the container's limit is. glibc would keep blocks
+# as large as any picture has needed for each thread, and give back, a request at a time, what the next one needs.
 ENV PATH=/opt/venv/bin:$PATH \
     HOST=0.0.0.0 \
     PORT=8080 \
     OPENBLAS_NUM_THREADS=1 \
+    MALLOC_MMAP_THRESHOLD_=1048576 \
+    MALLOC_TRIM_THRESHOLD_=8388608 \
+    MALLOC_TOP_PAD_=1048576 \
     PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 COPY --from=build-service /opt/venv /opt/venv

@@ -22,7 +22,7 @@ from service.api.observability import Observer
 from service.api.page import create_page
 from service.api.predict import create_predict
 from service.api.problems import register_problems
-from service.api.status import create_status
+from service.api.status import DRAINING, create_status
 from service.api.v2 import create_v2
 from service.config import Settings
 from service.coroutines import run
@@ -56,22 +56,19 @@ _NO_SESSION = NullSession()
 
 
 class Application(Flask):
-    """Flask, with coroutine views on whatever event loop there is.
-
-    is_draining: whether the process is about to end, so that no new client should come.
-    """
+    """Flask, with coroutine views on whatever event loop there is."""
 
     json_provider_class = Json
     session_interface = NoSessions()
 
     def __init__(self) -> None:
         super().__init__("service", static_folder=None)
-        self.is_draining = False
+        self.config[DRAINING] = False
         self._synchronous: dict[Callable[..., Any], Callable[..., Any]] = {}
         self.url_map.merge_slashes = False  # //predict is not a redirect to a host that the client named
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a synchronous function for `func`; the same one each time: Flask would make another."""
+        """Return a synchronous function for `func`, the same one each time."""
         if func not in self._synchronous:
             self._synchronous[func] = super().ensure_sync(func)
         return self._synchronous[func]

@@ -2,8 +2,8 @@
 
     scope -> what HTTP forbids? -> body, within size, time and memory -> environ -> Flask -> answer
 
-What is refused here is refused by Flask too: the error goes along in the environ, and the application raises
-it where it has a route, an id, a place in the metrics and a line in the log.
+What is refused here is answered by Flask too: the error goes along in the environ, and the application
+raises it where the request has a route, an id, a place in the metrics and a line in the log.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import io
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from werkzeug.exceptions import (
@@ -50,8 +51,8 @@ class Arrival:
     """How a request arrives.
 
     received: when its head was complete, in seconds of time.perf_counter. is_broken: its body is not framed
-    as HTTP asks. has_ended: its client sends no more. is_draining: it is refused, and what still comes is thrown
-    away.
+    as HTTP asks. has_ended: its client sends no more. is_draining: it is refused, and what still comes is
+    thrown away.
     """
 
     received: float = 0.0
@@ -112,8 +113,7 @@ class Bridge:
                 body.pieces.clear()
                 if self._in_flight >= self.settings.max_in_flight:
                     environ[REFUSAL] = OverloadedError(
-                        "More requests are being answered than this process takes. "
-                        "Send it again a little later."
+                        "The service is answering as many requests as it can. Send it again a little later."
                     )
             self._in_flight += 1
             try:
@@ -132,16 +132,18 @@ class Bridge:
             content = b""
         await send({"type": "http.response.body", "body": content})
 
-    def refuse(self, error: Exception) -> Answer:
-        """Return the answer to what never became a request."""
+    def refuse(self, error: Exception, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """Return the whole answer to what never became a request; headers: those of the server."""
         scope = {"method": "", "path": "/", "query_string": b"", "http_version": "1.1", "headers": []}
-        return self._call(environ_of(scope) | {REFUSAL: error})
+        status, own_headers, content = self._call(environ_of(scope) | {REFUSAL: error})
+        lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
+        lines += [b"%s: %s" % header for header in (*headers, *own_headers, (b"connection", b"close"))]
+        return b"\r\n".join(lines) + b"\r\n\r\n" + content
 
     def _call(self, environ: dict[str, Any]) -> Answer:
         """Return the application's answer."""
         started: list[Any] = []
-        start: Any = lambda *answer: started.extend(answer)  # noqa: E731
-        pieces: Iterable[bytes] = self._application(environ, start)
+        pieces: Iterable[bytes] = self._application(environ, lambda *answer: started.extend(answer))  # type: ignore[arg-type]
         try:
             content = b"".join(pieces)
         finally:
@@ -214,7 +216,7 @@ class Bridge:
 
 
 async def _drain(receive: Any, arrival: Arrival) -> None:
-    """Read what the client of a refused request goes on sending: closing at once would lose the answer."""
+    """Read on for a while: a connection closed while its client sends would lose the answer."""
     arrival.is_draining = True
     left = DRAINED_BYTES
     with contextlib.suppress(TimeoutError):

@@ -1,7 +1,6 @@
 """How much memory decoding may take at once: large pictures line up for it.
 
-price in bytes -> hold -> decode -> given back
-               -> TooManyPixelsError: more than there is; NoMemoryError: not within a few seconds
+price in bytes -> hold -> decode -> given back; NoMemoryError after too long a wait
 """
 
 import asyncio

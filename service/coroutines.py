@@ -4,9 +4,8 @@
                 <- the future that it waits for      <- run(coroutine)  (steps aside until that is done)
     any other thread: run(coroutine) -> one event loop in the background of the process -> its result
 
-A coroutine takes its steps inside of the greenlet, so it sees the context variables of the code around it,
-Flask's `request` among them. The same idea as `greenlet_spawn` and `await_only` of SQLAlchemy's asyncio
-extension.
+A coroutine takes its steps inside the greenlet, so it sees the context variables of the code around it,
+Flask's `request` among them. SQLAlchemy's asyncio extension works the same way (`greenlet_spawn`).
 """
 
 import asyncio
@@ -21,7 +20,7 @@ from greenlet import getcurrent, greenlet
 
 
 class InGreenlet:
-    """Awaitable: a synchronous function, called in a greenlet with the caller's context variables."""
+    """Awaitable: a synchronous function called in a greenlet, with the caller's context variables."""
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
         self._function = function

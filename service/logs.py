@@ -28,6 +28,7 @@ _logger = logging.getLogger(__name__)
 # What no line shows is not looked up for each of them: the place in the source, thread and process
 # (docs.python.org/3/howto/logging.html#optimization).
 logging._srcfile = ""
+logging.raiseExceptions = False  # a full or closed stdout must not stop answers
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 

@@ -182,8 +182,8 @@ class Metrics:
     ) -> None:
         """Count one request.
 
-        route: the rule that matched it, None for none. queue_seconds: how long it waited for its turn,
-        where it did.
+        route: the rule that matched it, None for none. queue_seconds: how long its image waited, where it
+        has one.
         """
         key = (method if method in METHODS else OTHER, route or OTHER, status)
         children = self._answered.get(key)

@@ -35,8 +35,7 @@ class Outcome:
     """What became of an image; the predictor fills it in on the way.
 
     prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw. steps: what
-    preprocessing did, in words, None where that is not wanted. queue_seconds: how long the image waited for
-    its turn.
+    preprocessing did, in words, None where that is not wanted. queue_seconds: how long the image waited.
     """
 
     image: bytes

@@ -54,7 +54,7 @@ class ModelRegistry:
         """
         self.folder = folder
         self.default = default
-        self._on_load = on_load
+        self.on_load = on_load
         self._on_failure = on_failure
         self._classifiers: Mapping[str, Classifier] = {}
         self._seen: dict[str, FileState] = {}
@@ -95,14 +95,14 @@ class ModelRegistry:
             classifier = self._load(name, state)
             if classifier:
                 classifiers[name] = classifier
-                self._on_load(name, classifier)
+                self.on_load(name, classifier)
         # A folder that cannot be read at all (unmounted, say) is no reason to forget its models.
         if files:
             for name in (set(self._seen) | set(classifiers)) - set(files):
                 self._seen.pop(name, None)
                 if classifiers.pop(name, None):
                     logger.warning("model removed", extra={"model": name})
-                    self._on_load(name, None)
+                    self.on_load(name, None)
         self._classifiers = classifiers
 
     def _files(self) -> dict[str, FileState]:

@@ -24,6 +24,14 @@ COMMAND = [
 ]
 
 
+# As the Makefile and the image set them.
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    "MALLOC_TRIM_THRESHOLD_": "8388608",
+    "MALLOC_TOP_PAD_": "1048576",
+}
+
+
 def free_port() -> int:
     """Return a port that nobody listens on just now."""
     with socket.socket() as listener:
@@ -81,7 +89,7 @@ def running_service(
     """
     port = port or free_port()
     log = log or folder / "service.log"
-    settings = {"HOST": "127.0.0.1", "PORT": str(port), "WEB_CONCURRENCY": "2"} | environment
+    settings = {"HOST": "127.0.0.1", "PORT": str(port), "WEB_CONCURRENCY": "2"} | MALLOC | environment
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("DIGITS_", "PROMETHEUS_"))}
     with open(log, "wb") as output:
         process = subprocess.Popen(COMMAND, cwd=PROJECT, env=kept | settings, stdout=output, stderr=output)

@@ -231,7 +231,7 @@ class TestHealth:
             assert int(response.headers["Retry-After"]) > 0
 
     def test_while_draining_it_is_not_ready_but_still_answers(self, client):
-        client.application.is_draining = True
+        client.application.config["DRAINING"] = True
         assert_problem(client.get("/readyz"), 503, "/problems/no-model", "shutting down")
         assert client.post("/predict", data=form(digit_png(1))).status_code == 200
 

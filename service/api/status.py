@@ -9,6 +9,8 @@ from service.metrics import CONTENT_TYPE, Metrics
 from service.model.classifier import Classifier
 from service.registry import ModelRegistry, NoModelError
 
+DRAINING = "DRAINING"  # of the application's config: whether the process is about to end
+
 
 def create_status(models: ModelRegistry, metrics: Metrics) -> Blueprint:
     """Return the routes over the service's collaborators."""
@@ -43,7 +45,7 @@ def create_status(models: ModelRegistry, metrics: Metrics) -> Blueprint:
 
 def check_ready(models: ModelRegistry) -> None:
     """Raise NoModelError unless the default model is loaded and the process is not about to end."""
-    if current_app.is_draining:  # type: ignore[attr-defined]
+    if current_app.config[DRAINING]:
         raise NoModelError("The process is shutting down. Send the request again; another one answers.")
     models.get()
 

@@ -160,7 +160,7 @@ def _json_image(body: bytes) -> bytes:
 
 
 def _files(body: bytes, options: dict[str, str], max_parts: int) -> list[bytes]:
-    """Return the contents of a form's parts called `file`; raises MissingImageError."""
+    """Return the contents of a form's parts called `file`; raises MissingImageError where there is none."""
     try:
         parts = _parts(body, options.get("boundary", ""), max_parts)
     except ParserLimitReached as error:

@@ -157,7 +157,7 @@ def _prediction(index: int, outcome: Outcome | ImageError) -> Prediction:
 
 
 def _plain(image: bytes) -> bytes:
-    """Return the bytes of an image file, which clients send as they are or, in JSON, as base64."""
+    """Return the bytes of an image file, which come as they are or, in JSON strings, in base64."""
     try:
         return decode_base64(image) or image  # no image file consists of base64's characters alone
     except BrokenBodyError:

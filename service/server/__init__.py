@@ -1,5 +1,4 @@
-"""Everything that touches the process: gunicorn's settings, the worker, connections, the way into Flask.
+"""Everything that touches the process: gunicorn's settings, the worker, connections.
 
-Requests come in here and leave here; what they mean is not known here. Nothing else of the service imports this
-folder. Start reading in `worker.py`.
+What requests mean is not known here; nothing else of the service imports this. Start reading in `worker.py`.
 """

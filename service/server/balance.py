@@ -1,47 +1,39 @@
 """How many connections each worker has, where all workers see it.
 
-    worker: its count -> memory that the workers share -> the others: has one of us clearly more than another?
+    worker: its count -> memory that the workers share -> has one of us clearly more than another?
 
-Each worker listens on a socket of its own and the kernel spreads new connections at random, which can leave one
-worker with most of a few clients. A worker that has more than its share closes a connection after its answer, now
-and then; the client comes again and may meet another worker.
+All workers accept from one socket, and the one that is awake takes whoever comes. A worker that has more
+than its share closes a connection after its answer; the client comes again, to one that is less busy.
 """
 
 import mmap
 import time
 
-MOST_WORKERS = 256
-ABSENT = -1
-PAUSE_SECONDS = 0.05
-
-# Made where gunicorn's master imports this, before the workers are forked, so that they share it.
-_counts = memoryview(mmap.mmap(-1, 4 * MOST_WORKERS)).cast("i")
-for _slot in range(MOST_WORKERS):
-    _counts[_slot] = ABSENT
+PLACES = 256
+PAUSE_SECONDS = 0.05  # in which a client whose connection was closed comes again
+# One more than the count, 0 for no worker. Made before the workers are forked, so that they share it.
+_counts = memoryview(mmap.mmap(-1, 4 * PLACES)).cast("i")
 
 
 def forget(slot: int) -> None:
     """Take a worker that ended out of the count."""
-    _counts[slot % MOST_WORKERS] = ABSENT
+    _counts[slot % PLACES] = 0
 
 
 class Balance:
     """The view of the worker in place `slot`."""
 
     def __init__(self, slot: int = 0) -> None:
-        self.slot = slot
-        self._next_closing = 0.0
+        self._place, self._next_closing = slot % PLACES, 0.0
 
     def count(self, connections: int) -> None:
         """Let the others know how many connections this worker has."""
-        _counts[self.slot] = connections
+        _counts[self._place] = connections + 1
 
     def should_close(self) -> bool:
-        """Tell whether to close a connection now; only now and then, to see first where its client goes."""
-        now = time.monotonic()
+        """Tell whether this worker should close a connection now."""
+        now, own = time.monotonic(), _counts[self._place]
         if now < self._next_closing:
             return False
         self._next_closing = now + PAUSE_SECONDS
-        own = _counts[self.slot]
-        least = min((count for count in _counts.tolist() if count != ABSENT), default=own)
-        return own - least > max(1, own // 8)
+        return own - min(filter(None, _counts), default=own) > max(1, own // 8)

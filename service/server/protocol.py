@@ -1,83 +1,74 @@
 """One connection: uvicorn's HTTP/1.1 protocol (llhttp), with the deadlines and limits that it lacks.
 
-    bytes -> head too long or too slow? -> llhttp -> uvicorn's request cycle -> Bridge
-    end of the client's bytes -> a request that is complete is still answered
-
-llhttp decides what is HTTP and where a request ends; what it refuses is answered as a problem, once all requests
-before it are answered.
+bytes -> head too long or too slow? -> llhttp -> uvicorn's request cycle -> Bridge
+end of the client's bytes -> a request that is complete is still answered
 """
 
 import time
-from http import HTTPStatus
+from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from werkzeug.exceptions import (
-    BadRequest,
-    HTTPException,
-    RequestHeaderFieldsTooLarge,
-    RequestTimeout,
-    RequestURITooLarge,
-)
+from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout
+from werkzeug.exceptions import RequestHeaderFieldsTooLarge as HeadersTooLarge
+from werkzeug.exceptions import RequestURITooLarge as AddressTooLong
 
 from service.asgi import EXTENSION, MAX_HEAD_BYTES, Arrival, Bridge
 from service.server.balance import Balance
 
-LAST_MOMENT_SECONDS = 1.0  # for what an idle client may just have sent when the process ends
-LINGER_SECONDS = 1.0  # for a client to read its refusal before what it still sends resets the connection
+MOMENT_SECONDS = (
+    1.0  # for what is on its way: a request as the process ends, a refusal as its client sends on
+)
 
 
 class Parser:
     """llhttp, without upgrades: a client that offers another protocol beside HTTP/1.1 gets HTTP/1.1."""
 
     def __init__(self, protocol: "Protocol") -> None:
-        self._protocol = protocol
-        self._parser = httptools.HttpRequestParser(protocol)
-        self.should_upgrade = self._parser.should_upgrade
-        self.should_keep_alive = self._parser.should_keep_alive
-        self.get_method = self._parser.get_method
-        self.get_http_version = self._parser.get_http_version
+        self._protocol, self._parser = protocol, httptools.HttpRequestParser(protocol)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._parser, name)
 
     def feed_data(self, data: bytes) -> None:
-        """Parse on; llhttp stops behind the head that offers an upgrade, which is then read without the offer."""
+        """Parse on; llhttp stops behind a head that offers an upgrade: it is read again without the offer."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            method, version = self.get_method(), self.get_http_version().encode()
+            method, version = self._parser.get_method(), self._parser.get_http_version().encode()
             if method == b"CONNECT":
                 raise httptools.HttpParserError("there are no tunnels here") from upgrade
             lines = [b"%s %s HTTP/%s" % (method, self._protocol.url, version)]
             lines += [b"%s: %s" % header for header in self._protocol.headers if header[0] != b"upgrade"]
-            self.__init__(self._protocol)  # type: ignore[misc]
+            self._parser = httptools.HttpRequestParser(self._protocol)
             self.feed_data(b"\r\n".join(lines) + b"\r\n\r\n" + data[upgrade.args[0] :])
 
 
 class Protocol(HttpToolsProtocol):
     """A connection.
 
-    arrival: the newest request. head_bytes: received of a head that is not complete. since: when that head, or the
-    wait for it, began. failure: the error to send once the requests before it are answered. is_deaf: nothing that
-    comes is read any more. is_ending: the process ends.
+    arrival: the newest request. head_bytes: of a head that is not complete; since: when it, or the wait for
+    it, began. failure: to be sent once the requests before it are answered. is_deaf: no more is read.
     """
 
     app: Bridge
+    parser: Any
+    scope: Any
+    connections: set[Any]
     balance = Balance()
     max_connections = 1000
+    is_in_head, is_deaf, is_ending, head_bytes, unsent_bytes = True, False, False, 0, 0
+    failure: HTTPException | None = None
 
-    def connection_made(self, transport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """Begin; past the limit of connections, the one that has been waiting longest for its client goes."""
         super().connection_made(transport)
-        self.parser = Parser(self)
-        self.arrival = Arrival()
-        self.is_in_head, self.head_bytes = True, 0
+        self.parser, self.arrival = Parser(self), Arrival()
         self.since = self.progress = self.loop.time()
-        self.unsent = 0
-        self.failure: HTTPException | None = None
-        self.is_deaf = self.is_ending = False
         self.balance.count(len(self.connections))
         self.timer = self.loop.call_later(self.app.settings.read_timeout_seconds / 2, self.check_progress)
         if len(self.connections) > self.max_connections:
-            waiting = [each for each in self.connections if each.waits_for_client()]
+            waiting = [each for each in self.connections if each.is_idle() or each.cycle.more_body]
             min(waiting, key=lambda each: each.since, default=self).transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -86,30 +77,23 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self.balance.count(len(self.connections))
 
-    def waits_for_client(self) -> bool:
-        """Tell whether there is no complete request to answer."""
-        return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
-
     def is_idle(self) -> bool:
-        """Tell whether there is no request at all, but perhaps the beginning of a head."""
+        """Tell whether there is no request, though there may be the beginning of a head."""
         return self.cycle is None or self.cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless a head becomes too long."""
         if self.is_deaf:
             return
-        if self.is_in_head:
-            self.head_bytes += len(data)
+        self.head_bytes += len(data) if self.is_in_head else 0
         super().data_received(data)
         if self.head_bytes > MAX_HEAD_BYTES:
-            is_address = not self.headers
-            self.fail(RequestURITooLarge() if is_address else RequestHeaderFieldsTooLarge())
+            self.fail(HeadersTooLarge() if self.headers else AddressTooLong())
 
     def on_message_begin(self) -> None:
         """Note the beginning of a head."""
         super().on_message_begin()
-        self.since = self.loop.time()
-        self.arrival = Arrival()
+        self.since, self.arrival = self.loop.time(), Arrival()
         self.scope["extensions"] = {EXTENSION: self.arrival}
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -120,7 +104,7 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Have the request answered."""
         if self.parser.should_upgrade():
-            return  # the parser comes again, without the offer
+            return  # the head comes again, without the offer
         self.is_in_head, self.head_bytes = False, 0
         self.arrival.received = time.perf_counter()
         super().on_headers_complete()
@@ -129,10 +113,9 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Expect the next head."""
-        if self.parser.should_upgrade():
-            return
-        super().on_message_complete()
-        self.is_in_head = True
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+            self.is_in_head = True
 
     def on_response_complete(self) -> None:
         """Go on to the next request, or to the error behind the last one."""
@@ -159,46 +142,34 @@ class Protocol(HttpToolsProtocol):
     def refuse(self, error: HTTPException) -> None:
         """Send the answer to a request that never became one, and close."""
         self.is_deaf, self.failure = True, None
-        status, headers, body = self.app.refuse(error)
-        lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
-        headers = [*self.server_state.default_headers, *headers, (b"connection", b"close")]
-        lines += [b"%s: %s" % header for header in headers]
-        self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+        self.transport.write(self.app.refuse(error, self.server_state.default_headers))
         self.transport.write_eof()
-        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        self.loop.call_later(MOMENT_SECONDS, self.transport.close)
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> bool:  # type: ignore[override]
         """Return whether to keep the connection for an answer: the client sends no more but may read."""
         if self.is_idle() or (self.cycle.more_body and not self.arrival.is_draining):
             return False
-        self.arrival.has_ended = True
-        self.cycle.keep_alive = False
+        self.arrival.has_ended, self.cycle.keep_alive = True, False
         self.cycle.message_event.set()
         return True
 
     def check_progress(self) -> None:
         """Close the connection if its client is too slow with a head, or with reading; look again later."""
         now, patience = self.loop.time(), self.app.settings.read_timeout_seconds
-        unsent = self.transport.get_write_buffer_size()
-        if unsent != self.unsent or not unsent:
-            self.unsent, self.progress = unsent, now
+        unsent_bytes = self.transport.get_write_buffer_size()
+        if unsent_bytes != self.unsent_bytes or not unsent_bytes:
+            self.unsent_bytes, self.progress = unsent_bytes, now
         if now - self.progress > patience:
             self.transport.abort()
         elif self.is_idle() and not self.is_deaf and now - self.since > patience:
             if self.head_bytes:
-                self.refuse(RequestTimeout("The request took too long to arrive. Send it again, faster."))
-            elif self.cycle is None:
+                self.refuse(RequestTimeout("The request took too long to arrive. Send it again."))
+            elif not self.cycle:
                 self.transport.close()
         self.timer = self.loop.call_later(patience / 2, self.check_progress)
 
     def shutdown(self) -> None:
         """End soon: an idle connection gets a last moment, a busy one its answer."""
         self.is_ending = True
-        if self.is_idle():
-            self.loop.call_later(LAST_MOMENT_SECONDS, self.close_unless_busy)
-        else:
-            super().shutdown()
-
-    def close_unless_busy(self) -> None:
-        """Close an idle connection; a busy one closes after its answer."""
-        super().shutdown()
+        self.loop.call_later(MOMENT_SECONDS if self.is_idle() else 0, super().shutdown)

@@ -10,42 +10,35 @@ from typing import Any, ClassVar
 
 from uvicorn_worker import UvicornWorker
 
+from service.api.status import DRAINING
 from service.app import Application
 from service.asgi import Bridge
 from service.config import Settings
+from service.server.balance import Balance
 from service.server.protocol import Protocol
 
 
 class Worker(UvicornWorker):
     """One process that answers requests; gunicorn starts it and watches over it."""
 
-    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
-        "http": Protocol,
-        "loop": "uvloop",
-        "ws": "none",
-        "interface": "asgi3",
-        "lifespan": "on",
-        "proxy_headers": False,
-        "server_header": False,
-        "access_log": False,
-    }
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"http": Protocol, "loop": "uvloop", "ws": "none"}
+    CONFIG_KWARGS |= dict.fromkeys(("proxy_headers", "server_header", "access_log"), False)
 
-    def serve(self, application: Application, settings: Settings) -> None:
-        """Put an application behind ASGI; called before the event loop starts."""
+    def serve(self, application: Application, settings: Settings, slot: int) -> None:
+        """Put an application behind ASGI; slot: the worker's place among all."""
+
+        def drain_on_sigterm() -> None:
+            loop = asyncio.get_running_loop()
+            stop: Any = signal.getsignal(signal.SIGTERM)
+
+            def drain() -> None:
+                application.config[DRAINING] = True
+                loop.call_later(settings.drain_seconds, stop, signal.SIGTERM, None)
+
+            loop.add_signal_handler(signal.SIGTERM, drain)
+
+        self.wsgi = Bridge(application, settings, drain_on_sigterm)
         self.config.timeout_graceful_shutdown = settings.graceful_timeout_seconds
-        # Of what clients send there is one line a request, the application's own.
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-        self.wsgi = Bridge(
-            application, settings, lambda: _drain_on_sigterm(application, settings.drain_seconds)
-        )
-
-
-def _drain_on_sigterm(application: Application, seconds: float) -> None:
-    """Have SIGTERM take readiness away first, and stop the server after the time set for that."""
-    loop, stop = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
-
-    def drain() -> None:
-        application.is_draining = True
-        loop.call_later(seconds, stop, signal.SIGTERM, None)
-
-    loop.add_signal_handler(signal.SIGTERM, drain)
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # not what clients do wrong
+        Protocol.balance, Protocol.max_connections = Balance(slot), self.cfg.worker_connections
+        Protocol.balance.count(0)
