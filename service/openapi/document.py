@@ -185,9 +185,7 @@ def _prediction_paths(settings: Settings) -> JsonObject:
         "required": ["file"],
         "properties": {
             "file": {
-                "type": "array",
-                "items": _FILE_PART,
-                "minItems": 1,
+                "anyOf": [{"type": "array", "items": _FILE_PART, "minItems": 1}, _FILE_PART],
                 "description": f"At most {settings.max_batch_images:,} image files, all parts called so.",
             }
         },
