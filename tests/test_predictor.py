@@ -233,9 +233,19 @@ class Ticker:
             self.ticks += 1
 
 
+def photograph(side: int) -> Image.Image:
+    """Return a digit on grainy paper, which takes longer to clean than to decode."""
+    grain = np.random.default_rng(0).normal(0, 12, (side, side))
+    return Image.fromarray((np.asarray(draw_digit(3, (side, side))) + grain).clip(0, 255).astype(np.uint8))
+
+
+GRAINY = encode(photograph(600).convert("RGB"), "JPEG", quality=60)
 LONG = {
-    "5 megapixels PNG": [LARGE] * 6,
+    "5 megapixels PNG": [encode(draw_digit(3, (2300, 2300)).convert("RGBA"), compress_level=1)] * 6,
+    "1 megapixel PNG": [encode(draw_digit(3, (999, 999)).convert("RGBA"), compress_level=1)] * 16,
     "600x600 JPEG": [encode(draw_digit(k % 10, (600, 600)).convert("RGB"), "JPEG") for k in range(24)],
+    "grainy 600x600 JPEG": [GRAINY] * 16,
+    "999x999 WebP": [encode(draw_digit(3, (999, 999)).convert("RGB"), "WEBP")] * 8,
     "64 of 28x28": [encode(draw_digit(k % 10, (28, 28))) for k in range(64)],
     "64 of 200x200": DIGITS * 8,
 }
@@ -293,6 +303,19 @@ def test_a_batch_leaves_single_images_their_turn(predictor, classifiers):
             assert (await predictor.predict(DIGITS[digit], classifiers[0])).prediction.digit == digit
         assert not batch.done()
         assert len(await batch) == 64
+
+    asyncio.run(scenario())
+
+
+def test_time_in_the_queue_is_counted_once(predictor, classifiers, monkeypatch):
+    monkeypatch.setattr("service.predictor.TURN_SECONDS", 0.002)  # many turns for one batch
+
+    async def scenario() -> None:
+        started = time.perf_counter()
+        outcomes = await predictor.predict_many([GRAINY] * 8, classifiers[0])
+        elapsed = time.perf_counter() - started
+        for outcome in outcomes:
+            assert 0 < outcome.queue_seconds + outcome.preprocessing_seconds <= elapsed
 
     asyncio.run(scenario())
 

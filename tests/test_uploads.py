@@ -1,5 +1,6 @@
 """Images in every kind of body: forms, JSON, raw bytes, compressed or not; and bodies that are wrong."""
 
+import asyncio
 import base64
 import gzip
 import io
@@ -15,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from service.api import uploads
 from service.api.observability import Observer
+from service.coroutines import InGreenlet
 from tests.drawing import digit_png, draw_digit, encode
 from tests.test_app import SETTINGS, assert_problem, client, form, form_of  # noqa: F401 - a fixture
 
@@ -219,6 +221,31 @@ def test_a_large_document_is_taken_apart_by_a_thread(client, monkeypatch):  # no
     client.post("/predict", input_stream=io.BytesIO(IMAGE), content_type="image/png")
     assert names[0].startswith("asyncio")
     assert names[1] == "event-loop"
+
+
+def test_a_batch_of_explanations_leaves_others_their_turn(client):  # noqa: F811
+    app = client.application
+
+    async def scenario() -> int:
+        turns = 0
+        data = form(*[IMAGE] * 5)
+        post = asyncio.ensure_future(
+            call(lambda: app.test_client().post("/predict/batch?explain=true", data=data))
+        )
+        while not post.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert len(predicted(post.result())["predictions"]) == 5
+        return turns
+
+    async def call(function: Callable[[], TestResponse]) -> TestResponse:
+        return await InGreenlet(function)
+
+    explained = asyncio.run(scenario())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.api.predict.flag", lambda name: False)
+        plain = asyncio.run(scenario())
+    assert explained >= plain + 3
 
 
 # What INTERFACE.md promises and this version has.
