@@ -186,6 +186,8 @@ class Bridge:
             if body.size > limit:
                 raise RequestEntityTooLarge
             self._make_room()
+            if more and body.is_evicted:
+                raise self._too_slow(body)
 
     def _let_go(self, body: Body) -> None:
         """Forget a body, whose request is refused or answered."""
