@@ -48,7 +48,7 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
                 predictions.append({"error": describe(outcome)})
                 continue
             predictions.append(answer(outcome, explained))
-            if explained:  # which takes long enough for others to have their turn in between
+            if explained != "no":  # which takes long enough for others to have their turn in between
                 await asyncio.sleep(0)
         return {"predictions": predictions}
 
