@@ -83,7 +83,9 @@ def watch(folder: Path) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]
 def over_time(prometheus: Prometheus, target: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the series of one query over the whole run, each with its legend and its points."""
     now = time.time()
-    query = target["expr"].replace("$namespace", ".*").replace("$__rate_interval", "10s")
+    query = (
+        target["expr"].replace("$namespace", ".*").replace("$track", ".*").replace("$__rate_interval", "10s")
+    )
     span = {"query": query, "start": now - SECONDS + 8, "end": now - 2, "step": 1}
     answer = requests.get(f"{prometheus.url}/api/v1/query_range", params=span, timeout=30).json()
     found = []
