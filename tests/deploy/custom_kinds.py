@@ -4,8 +4,8 @@ object of a custom kind -> complaint, "" for none
 
 Written by hand from what the projects publish, reduced to fields that a manifest of ours may use;
 every other field is an error. InferenceService: the Python package kserve 0.21.0, `openapi_types` of
-V1beta1InferenceServiceSpec and V1beta1PredictorSpec. ServiceMonitor and PrometheusRule: the types of
-the npm package @kubernetes-models/prometheus-operator 6.0.0.
+V1beta1InferenceServiceSpec and V1beta1PredictorSpec. ServiceMonitor, PodMonitor and PrometheusRule: the
+types of the npm package @kubernetes-models/prometheus-operator 6.0.0.
 """
 
 import functools
@@ -69,6 +69,14 @@ PREDICTOR = {
     "timeout": WHOLE,
 }
 SPECIFICATIONS = {
+    ("monitoring.coreos.com/v1", "PodMonitor"): fields(
+        ["selector", "podMetricsEndpoints"],
+        selector=SELECTOR,
+        podMetricsEndpoints=several(ENDPOINT),
+        jobLabel=STRING,
+        podTargetLabels=several(STRING),
+        namespaceSelector=fields([], any=FLAG, matchNames=several(STRING)),
+    ),
     ("monitoring.coreos.com/v1", "ServiceMonitor"): fields(
         ["selector", "endpoints"],
         selector=SELECTOR,

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 
 import kubernetes_validate
 from cronsim import CronSim, CronSimError
@@ -48,6 +49,12 @@ def practice_problems(objects: list[Object]) -> list[str]:
         shutdown,
         trainer_commands,
         failure_policies,
+        scrape_paths,
+        closed_egress,
+        evictions,
+        model_mounts,
+        multiprocess_folders,
+        overlapping_jobs,
     )
     return [problem for check in checks for problem in check(objects)]
 
@@ -260,3 +267,71 @@ def failure_policies(objects: list[Object]) -> Iterator[str]:
             yield f"{pod.title}: the Job tries again after exit code 2, which says that it would end so again"
         if "podFailurePolicy" in spec and pod.spec.get("restartPolicy") != "Never":
             yield f"{pod.title}: podFailurePolicy needs restartPolicy Never"
+
+
+def scrape_paths(objects: list[Object]) -> Iterator[str]:
+    """Yield monitors and annotations that ask for a path that the service does not have."""
+    for one in objects:
+        endpoints = one.get("spec", {}).get("endpoints", []) + one.get("spec", {}).get(
+            "podMetricsEndpoints", []
+        )
+        for path in [endpoint.get("path", "/metrics") for endpoint in endpoints]:
+            if path not in service_paths():
+                yield f"{title(one)}: scrapes {path}, which the service does not have"
+    for pod in pods(objects):
+        path = pod.annotations.get("prometheus.io/path", "/metrics")
+        if path not in service_paths():
+            yield f"{pod.title}: has {path} scraped, which the service does not have"
+
+
+def closed_egress(objects: list[Object]) -> Iterator[str]:
+    """Yield network policies that let something out: neither the service nor the trainer calls anybody."""
+    for one in objects:
+        spec = one.get("spec", {})
+        is_open = "Egress" not in spec.get("policyTypes", []) or bool(spec.get("egress"))
+        if one["kind"] == "NetworkPolicy" and is_open:
+            yield f"{title(one)}: lets connections out"
+
+
+def evictions(objects: list[Object]) -> Iterator[str]:
+    """Yield budgets that let no pod be evicted, so that no node could be drained."""
+    for one in objects:
+        if one["kind"] == "PodDisruptionBudget":
+            spec = one["spec"]
+            if spec.get("maxUnavailable") in (0, "0%") or spec.get("minAvailable") == "100%":
+                yield f"{title(one)}: lets no pod be evicted"
+
+
+def model_mounts(objects: list[Object]) -> Iterator[str]:
+    """Yield servers that could write to the models they serve."""
+    for pod in pods(objects):
+        if pod.owner["kind"] in ("Deployment", "InferenceService"):
+            for container in pod.spec["containers"]:
+                for mount in container.get("volumeMounts", []):
+                    if mount["name"] == "models" and mount.get("readOnly") is not True:
+                        yield f"{pod.title}: container {container['name']} mounts the models writable"
+
+
+def multiprocess_folders(objects: list[Object]) -> Iterator[str]:
+    """Yield servers whose workers share their metrics in a folder that is not in memory, or not writable."""
+    for pod in pods(objects):
+        if pod.owner["kind"] not in ("Deployment", "InferenceService"):
+            continue
+        folder = PurePosixPath(environment(pod, objects).get("PROMETHEUS_MULTIPROC_DIR", "/"))
+        volumes = {volume["name"]: volume for volume in pod.spec.get("volumes", [])}
+        mounts = [
+            mount for container in pod.spec["containers"] for mount in container.get("volumeMounts", [])
+        ]
+        if not any(
+            folder.is_relative_to(mount["mountPath"])
+            and (volumes.get(mount["name"], {}).get("emptyDir") or {}).get("medium") == "Memory"
+            for mount in mounts
+        ):
+            yield f"{pod.title}: PROMETHEUS_MULTIPROC_DIR {folder} is in no emptyDir in memory"
+
+
+def overlapping_jobs(objects: list[Object]) -> Iterator[str]:
+    """Yield CronJobs that may run twice at once: both would publish."""
+    for one in objects:
+        if one["kind"] == "CronJob" and one["spec"].get("concurrencyPolicy") != "Forbid":
+            yield f"{title(one)}: concurrencyPolicy is not Forbid"

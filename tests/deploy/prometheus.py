@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import yaml
 
 from tests.deploy.operator_rule import RULES
 from tests.deploy.tools import program
@@ -60,16 +61,22 @@ def discover(folder: Path, ports: dict[int, dict[str, str]]) -> None:
 
 @contextlib.contextmanager
 def running_prometheus(
-    folder: Path, service_port: int | None, pager_port: int | None = None
+    folder: Path,
+    service_port: int | None,
+    pager_port: int | None = None,
+    scrape: dict[str, Any] | None = None,
 ) -> Iterator[Prometheus]:
     """Start a Prometheus over the project's rules, and stop it afterwards.
 
     Rules are evaluated every second, and an alert that has to hold for minutes has to hold for a second. What
     a folder `tsdb` in `folder` holds already is its past. pager_port: of an Alertmanager.
+    scrape: a scrape job to use instead.
     """
     port = free_port()
     alertmanagers = json.dumps([f"127.0.0.1:{pager_port}"] if pager_port else [])
-    (folder / "prometheus.yaml").write_text(CONFIGURATION.format(alertmanagers=alertmanagers))
+    configuration = yaml.safe_load(CONFIGURATION.format(alertmanagers=alertmanagers))
+    configuration["scrape_configs"] = [scrape] if scrape else configuration["scrape_configs"]
+    (folder / "prometheus.yaml").write_text(yaml.safe_dump(configuration))
     discover(folder, {service_port: {}} if service_port else {})
     (folder / "rules.yaml").write_text(
         re.sub(r"(interval|for): \w+$", r"\1: 1s", RULES.read_text(), flags=re.M)

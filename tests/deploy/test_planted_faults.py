@@ -49,6 +49,12 @@ def unknown_setting(objects: list[Object]) -> None:
             one["data"]["DIGITS_THREDS"] = "8"
 
 
+def multiprocess_folder(objects: list[Object]) -> None:
+    for one in objects:
+        if one["metadata"]["name"].startswith("digits-config"):
+            one["data"]["PROMETHEUS_MULTIPROC_DIR"] = "/var/metrics"
+
+
 POD = "spec/template/spec"
 CONTAINER = f"{POD}/containers/0"
 JOB = "spec/jobTemplate/spec"
@@ -229,6 +235,28 @@ FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
         "kind that is not allowed: hostPath",
     ),
     "host network": (put("Deployment", f"{POD}/hostNetwork", True), "hostNetwork is not allowed"),
+    "metrics path": (
+        put("ServiceMonitor", "spec/endpoints/0/path", "/metric"),
+        "scrapes /metric, which the service does not have",
+    ),
+    "egress opened": (put("NetworkPolicy", "spec/egress", [{}], "digits-service"), "lets connections out"),
+    "egress no longer restricted": (
+        put("NetworkPolicy", "spec/policyTypes", ["Ingress"], "digits-deny-all"),
+        "lets connections out",
+    ),
+    "budget of nothing": (put("PodDisruptionBudget", "spec/maxUnavailable", 0), "lets no pod be evicted"),
+    "models writable": (
+        put("Deployment", f"{CONTAINER}/volumeMounts/0/readOnly", REMOVED),
+        "mounts the models writable",
+    ),
+    "metrics folder on the root": (
+        multiprocess_folder,
+        "PROMETHEUS_MULTIPROC_DIR /var/metrics is in no emptyDir in memory",
+    ),
+    "two trainings at once": (
+        put("CronJob", "spec/concurrencyPolicy", "Allow", TRAINER),
+        "concurrencyPolicy is not Forbid",
+    ),
     "account token": (
         put("Deployment", f"{POD}/automountServiceAccountToken", True),
         "automountServiceAccountToken is not false",
@@ -283,6 +311,26 @@ def test_a_planted_fault_is_found(fault: str) -> None:
             "prometheus.io/port 9090 is no port of the pod",
         ),
         (
+            put("Deployment", "spec/template/metadata/annotations/prometheus.io~path", "/metric"),
+            "overlays/dev",
+            "has /metric scraped, which the service does not have",
+        ),
+        (
+            put("PodMonitor", "spec/podMetricsEndpoints/0/port", "http"),
+            "overlays/kserve",
+            "PodMonitor/digits: port 'http' is none of",
+        ),
+        (
+            put("PodDisruptionBudget", "spec/selector/matchLabels", MISMATCH),
+            "overlays/kserve",
+            "PodDisruptionBudget/digits: selector selects no pod",
+        ),
+        (
+            put("NetworkPolicy", "spec/egress", [{}], "digits-service"),
+            "overlays/kserve",
+            "lets connections out",
+        ),
+        (
             put("Deployment", "spec/selector/matchLabels/track", REMOVED, "digits"),
             "tests/canary",
             "the selector also picks the pods of Deployment/digits-canary",
@@ -295,7 +343,8 @@ def test_a_planted_fault_is_found(fault: str) -> None:
     ],
     ids=[
         *("kserve field", "kserve type", "kserve pod field", "kserve port"),
-        *("affinity", "scrape annotation", "stable picks the canary", "key of a ConfigMap"),
+        *("affinity", "scrape annotation", "scrape path", "kserve monitor", "kserve budget", "kserve egress"),
+        *("stable picks the canary", "key of a ConfigMap"),
     ],
 )  # fmt: skip
 def test_a_fault_in_a_component_is_found(fault: Callable, folder: str, expected: str) -> None:
