@@ -5,10 +5,12 @@
 service under changing load -> Prometheus -> the queries of dashboard.json -> one picture of all panels
 """
 
+import contextlib
 import json
 import math
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -49,11 +51,11 @@ def ask_for_a_while(server: Server, seconds: float) -> None:
     while time.time() < end:
         image = chance.choice(others) if chance.random() < 0.06 else chance.choice(pictures)
         model = {"model": MODEL} if chance.random() < 0.3 else {}
-        session.post(f"{server.url}/predict", params=model, files={"file": image}, timeout=30)
-        if chance.random() < 0.02:
-            session.post(
-                f"{server.url}/predict/batch", files=[("file", one) for one in pictures[:8]], timeout=30
-            )
+        with contextlib.suppress(requests.ConnectionError):  # of the worker that is killed
+            session.post(f"{server.url}/predict", params=model, files={"file": image}, timeout=30)
+            if chance.random() < 0.02:
+                batch = [("file", one) for one in pictures[:8]]
+                session.post(f"{server.url}/predict/batch", files=batch, timeout=30)
         time.sleep(0.06 * (1.4 + math.sin(time.time() / 12)))
 
 
@@ -62,7 +64,7 @@ def watch(folder: Path) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]
     models = copy_models(folder / "models")
     train = [sys.executable, "-m", "trainer", "train", "digits", "--quiet", *QUICK, "--to", str(folder)]
     subprocess.run([*train, "--checkpoint", str(folder / "checkpoint.npz")], cwd=PROJECT, check=True)
-    settings = {"DIGITS_MODELS_DIR": str(models)}
+    settings = {"DIGITS_MODELS_DIR": str(models), "DIGITS_MAX_IN_FLIGHT": "2"}  # some are refused
     panels = json.loads((COMPONENT / "dashboard.json").read_text())["panels"]
     with running_service(folder, **settings) as server, running_prometheus(folder, server.port) as prometheus:
         clients = [threading.Thread(target=ask_for_a_while, args=(server, SECONDS)) for _ in range(6)]
@@ -72,6 +74,7 @@ def watch(folder: Path) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]
         os.replace(folder / f"{MODEL}.npz", models / f"{MODEL}.npz")
         time.sleep(SECONDS * 0.2)
         (models / "broken.npz").write_bytes(b"no model")
+        os.kill(server.workers()[0], signal.SIGKILL)
         for client in clients:
             client.join()
         series = [
@@ -104,6 +107,8 @@ def show(value: float, unit: str) -> str:
         return f"{100 * value:.3g} %"
     if unit == "reqps":
         return f"{value:.3g} req/s"
+    if unit == "bytes":
+        return f"{value / 2**20:.3g} MiB"
     if unit == "s":
         for seconds, name in ((86400, "days"), (3600, "hours"), (1, "s")):
             if value >= seconds:
