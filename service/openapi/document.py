@@ -145,8 +145,8 @@ _EXPLAIN_PARAMETER = {
     "name": "explain",
     "in": "query",
     "description": (
-        "Whether to add `explanation` to the answer: true, 1 or yes; false, 0 or no; or layers, which adds how "
-        "active each hidden unit is. In any case."
+        "Whether to add `explanation` to the answer: true, 1 or yes; false, 0 or no; or layers, which adds "
+        "how active each hidden unit is. In any case."
     ),
     "schema": {
         "type": "string",
