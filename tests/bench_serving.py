@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.bench.extras import batch_factor, growth, saliency_cost
 from tests.bench.load import Load, measure, need_wrk
 from tests.bench.pictures import form, pictures, raw, write_script
-from tests.bench.servers import ONE_THREAD, SERVERS, SERVICE, Running, prepare, running
+from tests.bench.servers import BEFORE, ONE_THREAD, SERVERS, SERVICE, Running, Server, prepare, running
 from tests.bench.stress import beside_slow_clients, killed_worker, overload
 from tests.serving import PROJECT
 
@@ -42,6 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (3)")
     parser.add_argument("--clients", type=int, nargs="+", default=[FEW, USUAL, MANY], help="(1 8 64)")
     parser.add_argument("--requests", type=int, default=200_000, help="for the growth; 0 leaves it out")
+    parser.add_argument("--servers", nargs="+", metavar="NAME", help="that are compared; all by default")
     parser.add_argument("--readme", action="store_true", help="put the table into README.md")
     return parser.parse_args()
 
@@ -67,7 +68,7 @@ def compare(servers: list[Running], folder: Path, asked: argparse.Namespace) -> 
             results[name, clients] = [
                 {
                     server.name: measure(
-                        server, ours if server.name == SERVICE else theirs, clients, asked.seconds
+                        server, ours if server.name in (SERVICE, BEFORE) else theirs, clients, asked.seconds
                     )
                     for server in servers
                 }
@@ -83,7 +84,7 @@ def median(rounds: list[Round], field: str, name: str = SERVICE) -> float:
 
 def comparison(results: Results) -> str:
     """Return the table of ratios; above 1, this service answers more requests a second."""
-    others = [name for name in SERVERS if name != SERVICE]
+    others = [name for name in next(iter(results.values()))[0] if name != SERVICE]
     lines = [
         f"| upload | clients | requests/s | p50, ms | p99, ms | {' | '.join(others)} |",
         f"|---|{'---:|' * (4 + len(others))}",
@@ -137,11 +138,11 @@ def spread(results: Results) -> str:
 
 
 @contextlib.contextmanager
-def all_running() -> Iterator[list[Running]]:
-    """Start every server, one after the other."""
+def all_running(servers: list[Server]) -> Iterator[list[Running]]:
+    """Start servers, one after the other."""
     body = form(next(iter(pictures().values())))
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(running(server, body)) for server in SERVERS.values()]
+        yield [stack.enter_context(running(server, body)) for server in servers]
 
 
 def profile() -> str:
@@ -171,12 +172,13 @@ def main() -> None:
     """Print the tables."""
     asked = arguments()
     need_wrk()
-    prepare(list(SERVERS.values()))
+    chosen = [server for name, server in SERVERS.items() if name in {SERVICE, *(asked.servers or SERVERS)}]
+    prepare(chosen)
     print(f"Two workers each, {asked.rounds} rounds of {asked.seconds} s in turns, medians.")
     print("Under the name of a reference: requests a second of this service, divided by its.\n")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        with all_running() as servers:
+        with all_running(chosen) as servers:
             resting = {server.name: server.memory_megabytes() for server in servers}
             results = compare(servers, folder, asked)
             table = comparison(results)
