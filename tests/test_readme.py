@@ -144,7 +144,7 @@ def test_the_limits_of_the_guarantees_are_the_defaults():
     shown = [
         text for row in rows("guarantee") for text in re.findall(r"`?(DIGITS_\w+)` \(([\d.]+)( \w+)?", row[1])
     ]
-    assert len(shown) == 7
+    assert len(shown) == 6
     for variable, number, unit in shown:
         factor = {"": 1, " MiB": 2**20, " million": 10**6}[unit]
         assert float(number) * factor == defaults[variable], variable

@@ -1,29 +1,30 @@
 """Where the microseconds of one request go, without a network.
 
-    the application as shipped, behind its bridge -> each stage called by itself, many times -> table
+    the application as shipped, one thread -> each stage called by itself, many times -> table
 
 What a stage takes is the tenth percentile of the processor time of its calls, so that other work on the
 machine shows little. "The rest" is what the stages leave of a whole call: dispatch, headers, the response,
 and that code and weights push each other out of the processor's caches.
 """
 
-import asyncio
 import contextlib
 import io
 import json
 import logging.config
 import os
+import select
+import socket
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import uvloop
-
 from tests.bench.pictures import Body, form, pictures
 
 CALLS = {"12 MP JPEG": 30}  # else 500
-TOGETHER = 4  # requests that a worker has at once, with 8 clients
+TOGETHER = 4  # requests that a worker begins before it completes them; with 8 clients it has as many
 
 
 def nothing() -> None:
@@ -47,23 +48,28 @@ def microseconds(
     return 1e6 * sorted(times)[calls // 10]
 
 
-def scope(body: Body) -> dict[str, Any]:
-    """Return what an ASGI server hands over for an upload, beside its body."""
-    headers = {
-        "host": "127.0.0.1:8080",
-        "content-type": body.content_type,
-        "content-length": str(len(body.content)),
-    }
+def environ(body: Body) -> dict[str, Any]:
+    """Return what a WSGI server hands over for an upload."""
     return {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "POST",
-        "path": "/predict",
-        "raw_path": b"/predict",
-        "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        "server": ("127.0.0.1", 8080),
-        "client": ("127.0.0.1", 50000),
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/predict",
+        "SCRIPT_NAME": "",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "8080",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": "127.0.0.1:8080",
+        "CONTENT_TYPE": body.content_type,
+        "CONTENT_LENGTH": str(len(body.content)),
+        "wsgi.version": (1, 0),
+        "wsgi.input": io.BytesIO(body.content),
+        "wsgi.errors": sys.stderr,
+        "wsgi.url_scheme": "http",
+        "wsgi.input_terminated": True,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
     }
 
 
@@ -80,75 +86,59 @@ def _as_shipped() -> Iterator[Any]:
             yield wsgi
 
 
-async def ask(bridge: Any, body: Body) -> bytes:
-    """Return the answer to an upload that has arrived whole."""
-    sent: list[bytes] = []
+def server(body: Body, answer: bytes, calls: int) -> float:
+    """Return what a worker takes for a request beside the application: receive, read, write, send."""
+    from gunicorn.config import Config
+    from gunicorn.workers.gthread import TConn
 
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body.content, "more_body": False}
+    from service.answering import Answering, common_environ
+    from service.connection import Connection
 
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message.get("body", b""))
+    def application(environ: dict[str, Any], start_response: Callable) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
+        return [answer]
 
-    await bridge(scope(body), receive, send)
-    return b"".join(sent)
-
-
-def server(body: Body, answer: bytes, wsgi: Any, calls: int) -> float:
-    """Return what a worker takes for a request beside the application: receive, parse, send."""
-    from uvicorn.config import Config
-    from uvicorn.server import ServerState
-
-    from service.asgi import Bridge
-    from service.server.protocol import Protocol
-
-    class Fixed(Bridge):
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            while (await receive())["more_body"]:
-                pass
-            headers = [(b"content-length", str(len(answer)).encode())]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": answer})
+    def tell(path: str, error: Exception) -> None:
+        raise error
 
     head = (
         "POST /predict HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
         f"Content-Type: {body.content_type}\r\nContent-Length: {len(body.content)}\r\n\r\n"
     )
-    request = head.encode() + body.content
+    config = Config()
+    common = common_environ(config)
+    # Over TCP, for this alone takes what is larger than a pipe.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname())
+        ours, address = listener.accept()
+    connection = Connection(ours, len(body.content), 10)
+    conn = TConn(config, connection, address, ("127.0.0.1", 8080))
 
-    async def main() -> float:
-        config = Config(
-            Fixed(wsgi.application, wsgi.settings), http=Protocol, log_config=None, lifespan="off"
-        )
-        config.load()
-        loop, state = asyncio.get_running_loop(), ServerState()
-        listening = await loop.create_server(lambda: Protocol(config, state, {}), "127.0.0.1", 0)
-        address = listening.sockets[0].getsockname()
-        reader, writer = await asyncio.open_connection(*address)
-        times = []
-        for _ in range(calls):
-            writer.write(request)
-            started = time.thread_time()
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200"), head
-            await reader.readexactly(len(answer))
-            times.append(time.thread_time() - started)
-        writer.close()
-        listening.close()
-        return 1e6 * sorted(times)[calls // 10]
+    def work() -> None:
+        connection.receive()
+        while not connection.is_complete():
+            connection.receive()
+        connection.take_request()
+        answering = Answering(conn, common, tell)
+        answering.begin(application, config, False)
+        answering.complete()
+        connection.flush()
+        connection.expect_another()
 
-    return uvloop.run(main())
+    def asked() -> None:
+        threading.Thread(target=theirs.sendall, args=(head.encode() + body.content,)).start()
+        select.select([ours], [], [], 10)
+
+    with ours, theirs:
+        return microseconds(work, calls, before=asked, after=lambda: theirs.recv(65536))
 
 
 def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
     """Return microseconds by stage for one upload."""
-    from flask import request
-
-    from service.api.uploads import single_image
-    from service.asgi import Bridge, environ_of
     from service.logs import log_request
     from service.model.classifier import Prediction
     from service.model.network import forward
+    from service.multipart import parse_form
     from service.preprocessing.decoding import decode
     from service.preprocessing.pipeline import preprocess
 
@@ -159,20 +149,11 @@ def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
     pixels = preprocess(image, geometry)[None]
     prediction: Prediction = classifier.classify(pixels)[0]
 
-    bridge = Bridge(wsgi.application, wsgi.settings)
-    loop = uvloop.new_event_loop()
-
     def whole(requests: int = 1) -> list[bytes]:
-        async def together() -> list[bytes]:
-            return await asyncio.gather(*(ask(bridge, body) for _ in range(requests)))
-
-        return loop.run_until_complete(together())
-
-    def find_part() -> None:
-        environ = environ_of(scope(body)) | {"wsgi.input": io.BytesIO(body.content)}
-        with wsgi.application.request_context(environ):
-            assert request.content_length
-            loop.run_until_complete(single_image())
+        begun = [
+            wsgi.application(environ(body), lambda status, headers, error=None: None) for _ in range(requests)
+        ]
+        return [b"".join(pieces) for pieces in begun]
 
     def count() -> None:
         metrics.requests_in_flight.inc()
@@ -180,7 +161,7 @@ def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
         metrics.inference_duration.observe(0.001)
         metrics.predicted(classifier.name, [prediction])
         metrics.requests_in_flight.dec()
-        metrics.request_answered("POST", "/predict", 200, 0.001, 0.001)
+        metrics.request_answered("POST", "/predict", 200, 0.001)
 
     def log() -> None:
         log_request(logging.INFO, line)
@@ -188,8 +169,8 @@ def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
     total = microseconds(whole, calls)
     line = {"request_id": "0" * 32, "method": "POST", "route": "/predict", "path": "/predict", "status": 200}
     line |= {"milliseconds": 1.234, "bytes": len(body.content), "digit": 7, "model_version": "0" * 12}
-    found = {"HTTP: receive, read, write, send": server(body, whole()[0], wsgi, calls)}
-    found["form: find the part"] = microseconds(find_part, calls)
+    found = {"HTTP: receive, read, write, send": server(body, whole()[0], calls)}
+    found["form: find the part"] = microseconds(lambda: parse_form(body.content, body.content_type, 9), calls)
     decoding = microseconds(lambda: decode(image), calls)
     found["decode, reduce, grey"] = decoding
     found["ink, cleaning, normalisation"] = (
