@@ -171,5 +171,5 @@ def test_the_service_answers_at_names_and_at_ipv6(tmp_path, host, shown):
     settings = {"HOST": host, "WEB_CONCURRENCY": "", **SERVICE_LINKS}
     with running_service(tmp_path, wait_for="", port=port, **settings) as server:
         wait_until(lambda: answers(f"http://{shown}:{port}/readyz"), "/readyz; log:\n", server.log)
-        assert len(server.workers()) == 2
+        wait_until(lambda: len(server.workers()) == 2, "two workers")
         assert server.stop() == 0
