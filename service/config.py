@@ -133,7 +133,7 @@ class Settings:
     )
     max_decoding_bytes: int = _setting(
         "DIGITS_MAX_DECODING_BYTES",
-        640 * MEBIBYTE,
+        1024 * MEBIBYTE,
         _whole(1024 * 1024, 1024 * 1024 * MEBIBYTE),
         "memory that decoding large images may take at once, in all workers together",
     )

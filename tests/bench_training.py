@@ -23,14 +23,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import threadpoolctl
 
-import trainer.step
+import trainer.training.step
 from service.preprocessing.normalization import MNIST_GEOMETRY
-from trainer.augmentation import Augmentation
-from trainer.batches import epoch_batches
-from trainer.config import TrainingConfig, load_config
-from trainer.data import Examples
-from trainer.losses import one_hot
-from trainer.train import Batch, Task, begin, train
+from trainer.data import Augmentation, Examples
+from trainer.nn import one_hot
+from trainer.recipes import load_config
+from trainer.training import Task, TrainingConfig, epoch_batches, initial_state, train
+from trainer.training.task import Batch
 
 NETWORKS = ((800,), (1000, 500))
 BATCHES = (128, 256)
@@ -71,7 +70,7 @@ def epoch_of(task: Task, config: TrainingConfig) -> Callable[[], float]:
     """Return a function that trains fresh weights for one epoch; drawing them is not timed."""
 
     def work() -> float:
-        state = begin(config, task.inputs, task.outputs)
+        state = initial_state(config, task.inputs, task.outputs)
         return seconds(lambda: train(state, task, config))
 
     return work
@@ -201,7 +200,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.one_thread:
         CLOCK[0] = time.process_time
-        trainer.step.WORTH_A_THREAD = math.inf  # type: ignore[assignment]
+        trainer.training.step.WORTH_A_THREAD = math.inf  # type: ignore[assignment]
         threadpoolctl.threadpool_limits(1)
     examples = pictures(arguments.images)
     load = os.getloadavg()[0]

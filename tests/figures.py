@@ -1,13 +1,13 @@
-"""The figures of a shipped model that its own test images cannot give, with the command of each.
+"""The figures of a shipped model on other pictures than its test images, with the command of each.
 
     python -m tests.figures models/mnist-28x28.npz --mnist DIR --photos DIR --drawn DIR --clothes FILE
 
-measures a model and writes the first section of models/NAME.notes.md, which the model card takes in:
+measures a model and writes the first section of models/NAME.notes.md, which becomes part of the model card:
 
     python -m trainer publish models/mnist-28x28.npz --to models
 
 photos, drawn: folders of digits, DIR/7_any-name.png. clothes: Fashion-MNIST's test images or a part of
-them, an .npz with an array (n, 28, 28) of bytes. What is not given is left out.
+them, an .npz with an array (n, 28, 28) of bytes. Rows without their pictures are omitted.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def percent(share: float) -> str:
 
 
 def digit_rows(what: str, command: str, data: Path) -> Iterator[Row]:
-    """Yield what was measured on pictures of digits."""
+    """Yield the figures on pictures of digits."""
     found = measure(command, data)
     what = f"{found['images']:,} {what}"
     yield f"{what}: wrong", percent(1 - found["accuracy"]), command
@@ -52,7 +52,7 @@ def digit_rows(what: str, command: str, data: Path) -> Iterator[Row]:
 
 
 def distorted_rows(command: str, data: Path) -> Iterator[Row]:
-    """Yield what other light, pens and sizes cost."""
+    """Yield the errors under other light, pens and sizes."""
     for name, one in measure(command, data).items():
         if isinstance(one, dict) and name != "as it is":
             yield f"the test images {name}: wrong", percent(one["wrong"]), command
@@ -60,7 +60,7 @@ def distorted_rows(command: str, data: Path) -> Iterator[Row]:
 
 
 def refusal_rows(command: str, data: Path | None = None, what: str = "") -> Iterator[Row]:
-    """Yield what share of each kind of non-digits is refused; what: they are, in place of the kinds."""
+    """Yield the share of non-digits that is refused, by kind; what: names them instead of the kinds."""
     for name, one in measure(command, data).items():
         if isinstance(one, dict):
             yield f"{one['images']:,} {what or name}: refused", percent(one["refused"]), command
@@ -90,9 +90,9 @@ def section(model: Path, rows: Iterator[Row]) -> str:
     table = [f"| {what} | {figure} | {code(command)} |" for what, figure, command in rows]
     return f"""{HEADING}
 
-Of version `{load(model).version}`, by `python -m tests.figures`. No network has learnt any of these pictures.
-Photographs, drawings and clothes were looked at while preprocessing and the judge were made, test images
-were not; generated non-digits are new ones of the kinds that the judge was taught with.
+Of version `{load(model).version}`, by `python -m tests.figures`. No network has learned these pictures.
+Photographs, drawings and clothes were viewed during the development of preprocessing and rejector; test
+images were not. Generated non-digits are new pictures of the kinds that the rejector has learned.
 
 | what | figure | command |
 |---|---:|---|
@@ -107,14 +107,14 @@ def code(command: str) -> str:
 
 
 def write(notes: Path, text: str) -> None:
-    """Put the section into the notes, in the place of the old one or in front."""
+    """Put the section into the notes, in place of the old one or at the front."""
     old = notes.read_text() if notes.exists() else ""
     rest = re.sub(rf"^{HEADING}\n.*?(?=^## |\Z)", "", old, flags=re.DOTALL | re.MULTILINE)
     notes.write_text((text + rest).strip() + "\n")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Measure a shipped model on pictures that lie elsewhere.")
+    parser = argparse.ArgumentParser(description="Measure a shipped model on other pictures.")
     parser.add_argument("model", type=Path)
     for name in ("mnist", "photos", "drawn", "clothes"):
         parser.add_argument(f"--{name}", type=Path)

@@ -10,9 +10,7 @@ import requests
 
 from service.server import balance
 from service.server.balance import Balance
-from tests.drawing import digit_png
 from tests.serving import Server, running_service, wait_until
-from tests.sockets import connect, open_connections
 
 CLIENTS = 40
 

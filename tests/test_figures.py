@@ -13,7 +13,7 @@ from tests.figures import figures, section, write
 def test_each_row_has_the_figure_that_its_command_prints(
     quick_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainer.evaluate.EACH", 2)
+    monkeypatch.setattr("trainer.evaluation.refusals.EACH", 2)
     for digit in range(10):
         (tmp_path / f"{digit}_somebody.png").write_bytes(digit_png(digit))
     given = argparse.Namespace(mnist=None, photos=tmp_path, drawn=None, clothes=None)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.drawing import encode
 from tests.serving import MODELS, PROJECT, Server
-from trainer.data import IMAGES_MAGIC, LABELS_MAGIC, read_idx
+from trainer.data.idx import IMAGES_MAGIC, LABELS_MAGIC, read_idx
 
 
 def ask(server: Server, images: list[bytes]) -> list[dict]:

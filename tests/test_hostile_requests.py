@@ -74,11 +74,11 @@ SMUGGLING = {
 def test_what_two_servers_could_read_differently_is_refused_and_the_connection_closed(service, kind):
     # A request hidden behind the odd one must not be answered.
     answers = exchange(service, SMUGGLING[kind] + b"GET /models HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert [answer.status for answer in answers] == [400], kind
     (answer,) = answers
+    assert answer.status == (501 if kind == "unknown coding" else 400), kind
     assert answer.closed
     assert answer.headers["connection"] == "close"
-    assert answer.problem["status"] == 400
+    assert answer.problem["status"] == answer.status
     assert len(answer.headers["x-request-id"]) == 32
 
 

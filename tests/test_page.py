@@ -1,5 +1,6 @@
 """The files of the page: served with strict headers, and with nothing in them that the headers forbid."""
 
+import gzip
 import re
 
 import pytest
@@ -9,7 +10,14 @@ from service.api.page import FOLDER, HEADERS
 from tests.serving import Server
 
 FILES = sorted(path.name for path in FOLDER.iterdir())
-TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml; charset=utf-8",
+    ".json": "application/json",
+}
+MOST_BYTES = 90_000  # of all files, compressed
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", *(f"/static/{name}" for name in FILES)])
@@ -17,7 +25,7 @@ def test_every_file_has_its_type_and_the_security_headers(service: Server, path:
     response = requests.get(service.url + path, timeout=30)
     assert response.status_code == 200
     suffix = "." + path.rpartition(".")[2] if "." in path else ".html"
-    assert response.headers["Content-Type"] == f"{TYPES[suffix]}; charset=utf-8"
+    assert response.headers["Content-Type"] == TYPES[suffix]
     assert response.headers.items() >= HEADERS.items()
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
@@ -38,6 +46,19 @@ def test_no_file_holds_inline_code_or_the_address_of_another_host(name: str) -> 
         assert re.findall(r"<script(?![^>]*\bsrc=)", text) == []
     addresses = re.findall(r"https?://[^\s\"'`]+", text)
     assert [each for each in addresses if each != "http://www.w3.org/2000/svg"] == []
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith((".html", ".js"))])
+def test_every_address_is_relative_to_the_page(name: str) -> None:
+    text = (FOLDER / name).read_text()
+    assert (
+        re.findall(r"""(?:href|src|action)=["']/|fetch\(["'`]/|\bask\(["'`]/|new URL\(["'`]/""", text) == []
+    )
+
+
+def test_the_page_stays_small() -> None:
+    total = sum(len(gzip.compress((FOLDER / name).read_bytes())) for name in FILES)
+    assert total <= MOST_BYTES
 
 
 def test_an_unchanged_file_is_not_sent_again(service: Server) -> None:

@@ -15,7 +15,9 @@ import numpy as np
 from service.preprocessing.normalization import MNIST_GEOMETRY
 from tests.drawing import draw_digit
 from tests.serving import PROJECT
-from trainer.data import IMAGES_MAGIC, LABELS_MAGIC, Examples, prepare
+from trainer.data import Examples
+from trainer.data.examples import prepare
+from trainer.data.idx import IMAGES_MAGIC, LABELS_MAGIC
 
 # A training of digits that takes about a second and publishes whatever comes out.
 QUICK = (

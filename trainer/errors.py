@@ -1,13 +1,36 @@
-"""The errors that end a command: what went wrong and what to do, in a line."""
+"""The errors that end a command, and the exit code and the line that each becomes.
+
+exception -> failure -> exit code, one line that says what went wrong and what to do
+"""
+
+from service.model.artifact import ArtifactError
 
 
 class TrainerError(Exception):
-    """A command cannot go on; the message is shown on one line and the exit code is 1."""
+    """A command cannot continue. Exit code 1: it may succeed when tried again."""
 
 
 class UsageError(TrainerError):
-    """A command was asked for something it does not offer; the exit code is 2."""
+    """A command was used in a way it does not support. Exit code 2: trying again does not help."""
 
 
 class RefusedError(TrainerError):
-    """The gate keeps a model out; the exit code is 2, because the same command would end so again."""
+    """The gate does not publish a model. Exit code 2: trying again does not help."""
+
+
+# What `failure` translates; every other exception is a bug and keeps its traceback.
+FAILURES = (TrainerError, ArtifactError, OSError, MemoryError, KeyboardInterrupt)
+
+
+def failure(error: BaseException) -> tuple[int, str]:
+    """Return the exit code and the line for one of FAILURES."""
+    if isinstance(error, UsageError | RefusedError):
+        return 2, f"{error}."
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return 1, f"{where}{error.strerror or error}."
+    if isinstance(error, MemoryError):
+        return 1, "out of memory. Use fewer --hidden units or a smaller --batch-size."
+    if isinstance(error, KeyboardInterrupt):
+        return 1, "interrupted; the same command with --resume continues."
+    return 1, f"{error}."

@@ -1,25 +1,29 @@
-"""What can be typed after `python -m trainer`.
+"""The command line of `python -m trainer`: commands, arguments and their help.
 
 argv -> build_parser -> Namespace with the command's name and its options
 """
 
 import argparse
+import dataclasses
 import re
+import types
+import typing
+from collections.abc import Container
 from pathlib import Path
+from typing import Any
 
-from trainer.config import add_flags, recipe_names
-from trainer.export import JUDGE_SETTINGS
-from trainer.fetch import MNIST_MIRRORS
-from trainer.publish import DEFAULT_MAXIMUM_DROP, DEFAULT_MINIMUM_ACCURACY
-from trainer.tables import TABLES
-from trainer.teach import CHANNELS, TEACHER_SETTINGS
+from trainer.data import DATASETS, MNIST_MIRRORS, TABLES, Augmentation
+from trainer.recipes import recipe_names
+from trainer.training import REJECTOR_SETTINGS, TEACHER_CHANNELS, TEACHER_SETTINGS, TrainingConfig
 
-DATASETS = ("digits", "mnist", "fashion", "folder")
 NON_DIGITS = "non-digits"
+DEFAULT_MINIMUM_ACCURACY = 0.95
+# One of the 359 test images of the 8x8 digits, or fifty of MNIST's ten thousand.
+DEFAULT_MAXIMUM_DROP = 0.005
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands; `command` is the name of the one that was given."""
+    """Return the parser of all commands; `command` is the name of the given one."""
     parser = argparse.ArgumentParser(prog="python -m trainer", description="Train and check digit models.")
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
 
@@ -34,12 +38,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_training(distill)
 
-    _add_teacher(commands.add_parser("teach", help="train a convolutional network that teaches in distill"))
+    _add_teacher(commands.add_parser("teach", help="train a convolutional network as a teacher for distill"))
 
     score = commands.add_parser("evaluate", help="measure a model on a data set")
-    score.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
+    _add_artifact(score)
     _add_dataset(score, (*DATASETS, NON_DIGITS))
-    score.add_argument("--distorted", action="store_true", help="other light, pens, sizes ... instead")
+    score.add_argument("--distorted", action="store_true", help="under other light, pens, sizes ...")
     score.add_argument("--split", choices=("test", "train", "all"), default="test", help="default: test")
     score.add_argument("--json", action="store_true", help="print JSON instead of tables")
     score.add_argument("--pictures", type=Path, metavar="DIR", help="also write plots and mistakes as PNG")
@@ -47,34 +51,74 @@ def build_parser() -> argparse.ArgumentParser:
     again = commands.add_parser("cross-validate", help="train on several random splits of digits")
     again.add_argument("dataset", choices=("digits",), metavar="DATASET", help="digits")
     again.add_argument("--recipe", default="digits-8x8", help="default: digits-8x8")
-    again.add_argument("--splits", type=int, default=10, help="how many; default 10")
+    again.add_argument("--splits", type=int, default=10, help="number of splits; default 10")
     again.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_flags(again)
 
-    judge = commands.add_parser("judge", help="fit what refuses non-digits anew, without training again")
-    judge.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
-    _add_dataset(judge)
-    _add_judge_settings(judge)
-    _add_gate(judge, required=True)
+    rejector = commands.add_parser("judge", help="fit a new rejector of non-digits to a trained model")
+    _add_artifact(rejector)
+    _add_dataset(rejector)
+    _add_rejector_settings(rejector)
+    _add_gate(rejector, required=True)
 
     _add_fetch(commands.add_parser("fetch", help="download a data set"))
 
     gate = commands.add_parser("publish", help="check a model file and move it into place")
-    gate.add_argument("artefact", type=Path, metavar="ARTEFACT", help="a model file, NAME.npz")
+    _add_artifact(gate)
     gate.add_argument(
         "--data", type=Path, metavar="DIR", help="folder with the data set, to measure on its test images"
     )
     _add_gate(gate, required=True)
 
-    back = commands.add_parser("rollback", help="let the version before serve again")
+    back = commands.add_parser("rollback", help="serve an older version again")
     _add_versions(back)
     back.add_argument(
         "--version", metavar="VERSION", help="one of those that `versions` lists; default: the one before"
     )
 
-    listed = commands.add_parser("versions", help="list the versions that a folder keeps of a model")
+    listed = commands.add_parser("versions", help="list the versions of a model that a folder keeps")
     _add_versions(listed)
     return parser
+
+
+def add_flags(parser: argparse.ArgumentParser, names: Container[str] | None = None) -> None:
+    """Add a flag for each hyper-parameter, None by default so that the recipe's value applies.
+
+    names: the wanted ones of TrainingConfig, None for all; the flags of Augmentation are always added.
+    """
+    for cls, title in ((TrainingConfig, "training"), (Augmentation, "augmentation")):
+        group = parser.add_argument_group(f"{title} (defaults come from the recipe)")
+        for item in dataclasses.fields(cls):
+            if item.name == "augmentation" or (cls is TrainingConfig and names and item.name not in names):
+                continue
+            flag = f"--{item.name.replace('_', '-')}"
+            if isinstance(item.default, bool):
+                group.add_argument(
+                    flag, action=argparse.BooleanOptionalAction, default=None, help=item.metadata["help"]
+                )
+                continue
+            group.add_argument(
+                flag,
+                type=_type(cls, item),
+                choices=item.metadata.get("choices"),
+                metavar=None if item.metadata.get("choices") else item.name.rpartition("_")[2].upper(),
+                help=item.metadata["help"],
+            )
+
+
+def _type(cls: type, item: dataclasses.Field) -> Any:
+    """Return the function that converts a flag's text to the type of a setting."""
+    kind = typing.get_type_hints(cls)[item.name]
+    return _integers if isinstance(kind, types.GenericAlias) else kind
+
+
+def _integers(text: str) -> tuple[int, ...]:
+    values = tuple(int(part) for part in text.split(","))
+    return () if values == (0,) else values
+
+
+def _add_artifact(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("artifact", type=Path, metavar="ARTIFACT", help="a model file, NAME.npz")
 
 
 def _add_dataset(parser: argparse.ArgumentParser, names: tuple[str, ...] = DATASETS) -> None:
@@ -83,23 +127,23 @@ def _add_dataset(parser: argparse.ArgumentParser, names: tuple[str, ...] = DATAS
         "--data",
         type=Path,
         metavar="DIR",
-        help="folder with the files of mnist, fashion or folder; of non-digits also an .npz of pictures",
+        help="folder with the files of mnist, fashion or folder; for non-digits also an .npz of pictures",
     )
 
 
-def _add_judge_settings(parser: argparse.ArgumentParser) -> None:
-    for name in JUDGE_SETTINGS:
+def _add_rejector_settings(parser: argparse.ArgumentParser) -> None:
+    for name in REJECTOR_SETTINGS:
         flag = f"--{name.replace('_', '-')}"
-        parser.add_argument(flag, type=int, metavar="N", help="default: as many as the model had")
+        parser.add_argument(flag, type=int, metavar="N", help="default: as in the model")
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", help=f"hyper-parameters: {', '.join(recipe_names())}, or a .toml file")
-    parser.add_argument("--name", type=_name, help="name of the model; by default that of the recipe")
+    parser.add_argument("--name", type=_name, help="name of the model; default: that of the recipe")
     _add_gate(parser)
-    parser.add_argument("--no-publish", action="store_true", help="only train and say how good it became")
+    parser.add_argument("--no-publish", action="store_true", help="only train and print the errors")
     _add_session(parser)
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html and its pictures")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html and its plots")
     add_flags(parser)
 
 
@@ -107,9 +151,13 @@ def _add_teacher(parser: argparse.ArgumentParser) -> None:
     _add_dataset(parser)
     parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder of teachers")
     parser.add_argument("--recipe", default="convolution-28x28", help="default: convolution-28x28")
-    parser.add_argument("--name", type=_name, help="name of the teacher; by default that of the recipe")
+    parser.add_argument("--name", type=_name, help="name of the teacher; default: that of the recipe")
+    channels = ",".join(map(str, TEACHER_CHANNELS))
     parser.add_argument(
-        "--channels", type=_channels, default=CHANNELS, help="of each pair of convolutions; default 16,32,64"
+        "--channels",
+        type=_channels,
+        default=TEACHER_CHANNELS,
+        help=f"of each pair of convolutions; default {channels}",
     )
     _add_session(parser)
     add_flags(parser, TEACHER_SETTINGS)
@@ -117,7 +165,7 @@ def _add_teacher(parser: argparse.ArgumentParser) -> None:
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", choices=("mnist",), metavar="DATASET", help="mnist")
-    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="where the four files go")
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder for the four files")
     parser.add_argument(
         "--mirror", action="append", metavar="URL", help=f"instead of {' and '.join(MNIST_MIRRORS)}"
     )
@@ -125,22 +173,22 @@ def _add_fetch(parser: argparse.ArgumentParser) -> None:
 
 def _add_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default checkpoints/NAME.npz")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint, if there is one")
+    parser.add_argument("--resume", action="store_true", help="continue from the checkpoint if there is one")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
-    parser.add_argument("--log-json", type=Path, metavar="FILE", help="add a JSON line per epoch to FILE")
+    parser.add_argument("--log-json", type=Path, metavar="FILE", help="append a JSON line per epoch to FILE")
 
 
 def _name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no name: letters, digits, dots, dashes and underscores"
+            f"{text!r} is not a name: use letters, digits, dots, dashes and underscores"
         )
     return text
 
 
 def _channels(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", text):
-        raise argparse.ArgumentTypeError(f"{text!r}; numbers above 0 with commas between are expected")
+        raise argparse.ArgumentTypeError(f"{text!r}; numbers above 0, separated by commas, are expected")
     return tuple(int(number) for number in text.split(","))
 
 
@@ -160,7 +208,6 @@ def _add_gate(parser: argparse.ArgumentParser, required: bool = False) -> None:
         metavar="SHARE",
         help=f"test accuracy below which nothing is published; default {DEFAULT_MINIMUM_ACCURACY}",
     )
-
     parser.add_argument(
         "--maximum-drop",
         type=float,
@@ -174,16 +221,16 @@ def _add_gate(parser: argparse.ArgumentParser, required: bool = False) -> None:
         type=_kept,
         default=0,
         metavar="N",
-        help="keep N versions beside each other, at least 2, for `rollback`; default 0: plain files",
+        help="keep N versions, at least 2, for `rollback`; default 0: plain files",
     )
 
 
 def _kept(text: str) -> int:
     if not text.isdigit() or int(text) == 1:
-        raise argparse.ArgumentTypeError(f"{text!r} versions; 0, or 2 and more are possible")
+        raise argparse.ArgumentTypeError(f"{text!r} versions; 0, or at least 2, are possible")
     return int(text)
 
 
 def _add_versions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", type=_name, metavar="NAME", help="the model, for instance digits-8x8")
-    parser.add_argument("--in", dest="folder", type=Path, required=True, metavar="DIR", help="where it lies")
+    parser.add_argument("--in", dest="folder", type=Path, required=True, metavar="DIR", help="its folder")

@@ -3,7 +3,8 @@
 static/* -> read once at start -> GET /, /docs, /static/NAME
 
 The page loads nothing from another host and runs no inline script or style, so the policy allows
-neither; whatever a picture or a model name contains, it cannot become code.
+neither; whatever a picture or a model name contains, it cannot become code. Its one form, for browsers
+without JavaScript, goes to this service.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "static"
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",

@@ -10,9 +10,9 @@ from flask import Blueprint, request
 
 from service.api.observability import record_of
 from service.api.problems import describe
-from service.api.uploads import flag, many_images, parameter, single_image
+from service.api.uploads import explanation, many_images, parameter, single_image
 from service.config import Settings
-from service.model.explanation import explain
+from service.model.explanation import explain, hidden_layers
 from service.predictor import Outcome, Predictor
 from service.preprocessing import ImageError
 from service.registry import ModelRegistry
@@ -26,8 +26,8 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
     async def predict() -> dict[str, Any]:
         record = record_of(request.environ)
         classifier = models.get(parameter("model"))
-        explained = flag("explain")
-        outcome = await predictor.predict(await single_image(), classifier, explained)
+        explained = explanation()
+        outcome = await predictor.predict(await single_image(), classifier, explained != "no")
         record.queue_seconds = outcome.queue_seconds
         record.notes["digit"] = outcome.prediction.digit
         record.notes["model_version"] = classifier.artifact.version
@@ -38,9 +38,9 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
         record = record_of(request.environ)
         classifier = models.get(parameter("model"))
         record.notes["model_version"] = classifier.artifact.version
-        explained = flag("explain")
+        explained = explanation()
         images = await many_images(settings.max_batch_images)
-        outcomes = await predictor.predict_many(images, classifier, explained)
+        outcomes = await predictor.predict_many(images, classifier, explained != "no")
         record.notes["images"] = len(images)
         predictions: list[dict[str, Any]] = []
         for outcome in outcomes:
@@ -48,15 +48,15 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
                 predictions.append({"error": describe(outcome)})
                 continue
             predictions.append(answer(outcome, explained))
-            if explained:  # which takes long enough for others to have their turn in between
+            if explained != "no":  # which takes long enough for others to have their turn in between
                 await asyncio.sleep(0)
         return {"predictions": predictions}
 
     return routes
 
 
-def answer(outcome: Outcome, explained: bool) -> dict[str, Any]:
-    """Return the JSON object for one image."""
+def answer(outcome: Outcome, explained: str) -> dict[str, Any]:
+    """Return the JSON object for one image; explained: "no", "yes" or "layers"."""
     prediction, classifier = outcome.prediction, outcome.classifier
     body: dict[str, Any] = {
         "digit": prediction.digit,
@@ -65,6 +65,8 @@ def answer(outcome: Outcome, explained: bool) -> dict[str, Any]:
         "accepted": prediction.accepted,
         "model": {"name": classifier.name, "version": classifier.artifact.version},
     }
-    if explained:
+    if explained != "no":
         body["explanation"] = explain(outcome.pixels, classifier, prediction, outcome.steps or [])
+    if explained == "layers":
+        body["explanation"]["layers"] = hidden_layers(outcome.pixels, classifier)
     return body

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, abort, current_app
 
 from service.metrics import CONTENT_TYPE, Metrics
 from service.model.classifier import Classifier
+from service.model.explanation import unit_weights
 from service.registry import ModelRegistry, NoModelError
 
 DRAINING = "DRAINING"  # of the application's config: whether the process is about to end
@@ -20,12 +21,21 @@ def create_status(models: ModelRegistry, metrics: Metrics) -> Blueprint:
     def list_models() -> dict[str, Any]:
         return {
             "default": models.default,
+            "explain": ["true", "layers"],
             "models": [summary(classifier) for _, classifier in sorted(models.all().items())],
         }
 
     @routes.get("/models/<name>")
     def show_model(name: str) -> dict[str, Any]:
         return summary(models.get(name))
+
+    @routes.get("/models/<name>/units/<layer>/<unit>")
+    def show_unit(name: str, layer: str, unit: str) -> Response:
+        try:
+            weights = unit_weights(models.get(name), int(layer), int(unit))
+        except (IndexError, ValueError):
+            abort(404, "There is no such unit. GET /models/NAME lists the layers; the last one has no units.")
+        return Response(weights, content_type="image/png")
 
     @routes.get("/metrics")
     def show_metrics() -> Response:

@@ -10,16 +10,18 @@ Whatever else comes is a RequestError that says what to send.
 import asyncio
 import base64
 import binascii
+import contextvars
+import io
 import json
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flask import current_app, request
 from multipart import (
     MultipartError,
     MultipartSegment,
-    ParserLimitReached,
     PushMultipartParser,
     parse_options_header,
 )
@@ -45,17 +47,18 @@ PARSED_AT_ONCE = (
 )  # bytes; to take apart more of them takes long enough to leave the event loop for it
 # What zlib is told of each content coding: gzip's frame, or zlib's, which HTTP calls deflate.
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_THREAD = ThreadPoolExecutor(1, "parsing")  # one: meanwhile a large body is in memory twice
 HOW = "With curl: -F file=@picture.png"
 
 
 async def single_image() -> bytes:
     """Return the one image of the request at hand."""
-    return await _parsed(_single_image)
+    return await parsed(_single_image)
 
 
 async def many_images(limit: int) -> list[bytes]:
     """Return the images of all parts called `file`, at most `limit`, in the order sent."""
-    return await _parsed(_many_images, limit)
+    return await parsed(_many_images, limit)
 
 
 def inflated_body() -> bytes:
@@ -63,6 +66,7 @@ def inflated_body() -> bytes:
     asked = request
     limit: int = current_app.config["MAX_CONTENT_LENGTH"]
     body = get_input_stream(asked.environ, max_content_length=limit).read()
+    asked.environ["wsgi.input"] = io.BytesIO()  # what is made of the body is all that is kept of it
     encoding = asked.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if encoding in ("", "identity"):
         return body
@@ -88,14 +92,19 @@ def parameter(name: str) -> str | None:
     return asked.args.get(name) if asked.environ.get("QUERY_STRING") else None
 
 
-def flag(name: str) -> bool:
-    """Return a query parameter that is true or false; false where it is not given."""
-    value = (parameter(name) or "false").lower()
+def explanation() -> str:
+    """Return which explanation the query asks for: "no", "yes" or "layers"."""
+    given = parameter("explain")
+    value = "false" if given is None else given.lower()
     if value in ("true", "1", "yes"):
-        return True
+        return "yes"
     if value in ("false", "0", "no"):
-        return False
-    raise InvalidParameterError(f"The parameter {name!r} is {value[:50]!r}; true or false is expected.")
+        return "no"
+    if value == "layers":
+        return value
+    raise InvalidParameterError(
+        f"The parameter 'explain' is {value[:50]!r}; true, false or layers is expected."
+    )
 
 
 def decode_base64(text: str | bytes) -> bytes:
@@ -110,11 +119,12 @@ def decode_base64(text: str | bytes) -> bytes:
         raise BrokenBodyError(f"The image is not base64: {error}.") from error
 
 
-async def _parsed(parse: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what `parse` makes of the request, in a thread where the body is large."""
-    if (request.content_length or PARSED_AT_ONCE + 1) > PARSED_AT_ONCE:
-        return await asyncio.to_thread(parse, *arguments)
-    return parse(*arguments)
+async def parsed(parse: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what `parse` makes of the request at hand, in a thread where its body is large."""
+    if 0 <= (request.content_length or -1) <= PARSED_AT_ONCE:
+        return parse(*arguments)
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, context.run, parse, *arguments)
 
 
 def _single_image() -> bytes:
@@ -162,10 +172,6 @@ def _files(body: bytes, options: dict[str, str], max_parts: int) -> list[bytes]:
     """Return the contents of a form's parts called `file`; raises MissingImageError where there is none."""
     try:
         parts = _parts(body, options.get("boundary", ""), max_parts)
-    except ParserLimitReached as error:
-        raise RequestEntityTooLarge(
-            f"The form has more than {max_parts} parts, or one that is too large. Send less."
-        ) from error
     except MultipartError as error:
         raise MissingImageError(f"No part could be read from the form: {error}. {HOW}") from error
     files = [content for name, content in parts if name == PART]
@@ -178,15 +184,17 @@ def _files(body: bytes, options: dict[str, str], max_parts: int) -> list[bytes]:
 
 
 def _parts(body: bytes, boundary: str, max_parts: int) -> list[tuple[str, bytes]]:
-    """Return name and content of each part of a form; raises MultipartError."""
+    """Return name and content of each part of a form; raises MultipartError or RequestEntityTooLarge."""
     parts: list[tuple[str, list[bytes]]] = []
-    with PushMultipartParser(boundary, content_length=len(body), max_segment_count=max_parts) as parser:
+    with PushMultipartParser(boundary, content_length=len(body)) as parser:
         for event in parser.parse(body):
             if isinstance(event, MultipartSegment):
                 parts.append((event.name or "", []))
             elif event:
                 parts[-1][1].append(event)
+            if len(parts) > max_parts:
+                raise RequestEntityTooLarge(f"The form has more than {max_parts} parts. Send fewer at once.")
     contents = [(name, b"".join(pieces)) for name, pieces in parts]
     if any(len(content) > LONGEST_TEXT for name, content in contents if name != PART):
-        raise ParserLimitReached("part too long")
+        raise RequestEntityTooLarge(f"A part that is not called 'file' is longer than {LONGEST_TEXT} bytes.")
     return contents

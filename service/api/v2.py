@@ -7,7 +7,6 @@ Errors are {"error": "..."} instead of problems, as the protocol has it. Protoco
 kserve/open-inference-protocol, specification/protocol/inference_rest.md.
 """
 
-import asyncio
 import gzip
 import json
 import zlib
@@ -19,7 +18,7 @@ from flask import Blueprint, Response, request
 from service.api.observability import record_of
 from service.api.problems import BrokenBodyError, TooManyImagesError
 from service.api.status import check_ready
-from service.api.uploads import PARSED_AT_ONCE, decode_base64, inflated_body
+from service.api.uploads import decode_base64, inflated_body, parsed
 from service.api.v2_tensors import InferenceRequest, Output, TensorError, read_request, write_outputs
 from service.config import Settings
 from service.model.classifier import Classifier, Prediction
@@ -86,7 +85,7 @@ def create_v2(settings: Settings, models: ModelRegistry, predictor: Predictor) -
     async def infer(name: str, version: str | None = None) -> Response:
         classifier = find(name, version)
         record_of(request.environ).notes["model_version"] = classifier.artifact.version
-        asked = await _read()
+        asked: InferenceRequest = await parsed(_read)
         wanted = asked.outputs or [Output(each, asked.binary, 0) for each in OUTPUTS]
         for output in wanted:
             if output.name not in OUTPUTS:
@@ -140,14 +139,9 @@ def model_metadata(classifier: Classifier) -> dict[str, Any]:
     }
 
 
-async def _read() -> InferenceRequest:
-    """Return the request at hand taken apart, by a thread where it is large."""
-
-    def read() -> InferenceRequest:
-        return read_request(inflated_body(), request.headers.get(HEADER_LENGTH))
-
-    is_small = 0 <= (request.content_length or -1) <= PARSED_AT_ONCE
-    return read() if is_small else await asyncio.to_thread(read)
+def _read() -> InferenceRequest:
+    """Return the request at hand, taken apart."""
+    return read_request(inflated_body(), request.headers.get(HEADER_LENGTH))
 
 
 def _prediction(index: int, outcome: Outcome | ImageError) -> Prediction:

@@ -46,6 +46,44 @@ def explain(
     }
 
 
+def hidden_layers(pixels: np.ndarray, classifier: Classifier) -> list[dict[str, Any]]:
+    """Return a JSON object for each hidden layer: how active its units are for one picture.
+
+    pixels: (side * side,) float32 in [0, 1]. `values` is base64 of a byte for each unit; a unit's activation
+    is its byte / 255 * `largest`, negative ones count as 0.
+    """
+    layers = classifier.artifact.layers[:-1]
+    described = []
+    for layer, (activations,) in zip(layers, forward(classifier.artifact.layers, pixels[None]), strict=False):
+        largest = max(float(activations.max()), 1e-12)
+        values = np.rint(activations.clip(0) * (255 / largest)).astype(np.uint8)
+        described.append(
+            {
+                "units": len(values),
+                "activation": layer.activation,
+                "values": base64.b64encode(values.tobytes()).decode(),
+                "largest": largest,
+            }
+        )
+    return described
+
+
+def unit_weights(classifier: Classifier, layer: int, unit: int) -> bytes:
+    """Return a PNG, side x side RGBA, of what a hidden unit looks for: orange excites it, blue inhibits it.
+
+    layer: from 1. unit: from 0. Units beyond the first layer are followed back to the pixels through the
+    weights alone, as if no activation were in between. Raises IndexError where there is no such unit.
+    """
+    layers = classifier.artifact.layers[:-1]
+    if not (0 < layer <= len(layers) and 0 <= unit < layers[layer - 1].weights.shape[1]):
+        raise IndexError(f"layer {layer} has no unit {unit}")
+    weights = layers[layer - 1].weights[:, unit]
+    for below in layers[layer - 2 :: -1] if layer > 1 else ():
+        weights = below.weights @ weights
+    side = classifier.artifact.geometry.side
+    return _encoded(Image.fromarray(_colours(weights).reshape(side, side, 4)))
+
+
 def saliency(pixels: np.ndarray, classifier: Classifier) -> tuple[np.ndarray, int]:
     """Return each pixel's share of the answer's lead, (side * side,) float32, and the runner-up.
 
@@ -73,7 +111,11 @@ def _colours(values: np.ndarray) -> np.ndarray:
     return colours
 
 
-def _png(image: Image.Image) -> str:
+def _encoded(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def _png(image: Image.Image) -> str:
+    return base64.b64encode(_encoded(image)).decode()

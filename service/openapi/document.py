@@ -144,10 +144,15 @@ _MODEL_PARAMETER = {
 _EXPLAIN_PARAMETER = {
     "name": "explain",
     "in": "query",
-    "description": "Whether to add `explanation` to the answer: true, 1 or yes; false, 0 or no. In any case.",
+    "description": (
+        "Whether to add `explanation` to the answer: true, 1 or yes; false, 0 or no; or layers, which adds how "
+        "active each hidden unit is. In any case."
+    ),
     "schema": {
         "type": "string",
-        "pattern": "^([Tt][Rr][Uu][Ee]|1|[Yy][Ee][Ss]|[Ff][Aa][Ll][Ss][Ee]|0|[Nn][Oo]|)$",
+        "pattern": (
+            "^([Tt][Rr][Uu][Ee]|1|[Yy][Ee][Ss]|[Ff][Aa][Ll][Ss][Ee]|0|[Nn][Oo]|[Ll][Aa][Yy][Ee][Rr][Ss])$"
+        ),
         "default": "false",
     },
     "example": "true",
@@ -264,6 +269,32 @@ def _model_paths() -> JsonObject:
                 parameters=[name],
             )
         },
+        "/models/{name}/units/{layer}/{unit}": {
+            "get": operation(
+                "Models",
+                "showUnit",
+                "Show what a hidden unit looks for",
+                ok(
+                    {"type": "string", "format": "binary"},
+                    "A picture as large as the model's input: orange excites the unit, blue inhibits it.",
+                    "image/png",
+                )
+                | problems(*MODEL_ERRORS, plain=(404,)),
+                parameters=[name, _position("layer", "From 1.", 1), _position("unit", "From 0.", 0)],
+            )
+        },
+    }
+
+
+def _position(name: str, description: str, least: int) -> JsonObject:
+    schema = {"type": "integer", "minimum": least}
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": schema,
+        "example": 1,
     }
 
 

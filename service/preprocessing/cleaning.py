@@ -1,7 +1,7 @@
-"""Cleaning: what is dark but does not belong to the digit.
+"""Cleaning: removing what is dark but not part of the digit.
 
 darkness -> ruled lines erased
-pieces -> the digit's own: no specks, frames, neighbours, or things cut by the picture's edge
+pieces -> those of the digit: no specks, frames, neighbors, or things cut off by the picture's edge
 """
 
 import numpy as np
@@ -22,14 +22,14 @@ NEAR_SHARE = 0.25
 
 
 def erase_lines(darkness: np.ndarray, faint: float, trace: Trace = no_trace) -> np.ndarray:
-    """Return darkness without the ruled lines that cross the picture from side to side.
+    """Return darkness without ruled lines that cross the picture from side to side.
 
     darkness: (height, width) float32. faint: where ink begins. trace: gets what was done.
     """
     if min(darkness.shape) < MIN_RULED_SIDE:
         return darkness
     mask = darkness > faint / 2  # lines are printed paler than people write
-    if not (crosses(mask) or crosses(mask.T)):  # nothing in most pictures does
+    if not (crosses(mask) or crosses(mask.T)):  # as in most pictures
         return darkness
     lines = ruled_lines(mask) | ruled_lines(mask.T).T
     if not lines.any():
@@ -59,7 +59,7 @@ def ruled_lines(mask: np.ndarray) -> np.ndarray:
 
 
 def crosses(mask: np.ndarray) -> bool:
-    """Trace whether a mask, (height, width) bool, holds something at its left edge and at its right one."""
+    """Return whether a mask, (height, width) bool, is set somewhere on its left and on its right edge."""
     return bool(mask[:, 0].any() and mask[:, -1].any())
 
 
@@ -73,7 +73,7 @@ def long_runs(mask: np.ndarray, length: int) -> np.ndarray:
 
 
 def digit_pieces(pieces: Components, trace: Trace = no_trace) -> np.ndarray:
-    """Return which pieces belong to the digit, (count,) bool: the largest, and what lies near it.
+    """Return which pieces belong to the digit, (count,) bool: the largest, and those near it.
 
     trace: gets what was dropped.
     """
@@ -103,7 +103,7 @@ def digit_pieces(pieces: Components, trace: Trace = no_trace) -> np.ndarray:
 
 
 def _trace_dropped(pieces: Components, keep: np.ndarray, main: int, trace: Trace) -> None:
-    """Trace how many pieces of which kind do not belong to the digit, whose largest is `main`."""
+    """Trace how many pieces of each kind were dropped; `main` is the largest piece of the digit."""
     around = surrounding(pieces.boxes, main)
     speck = pieces.mass < SPECK_SHARE * pieces.mass[main]
     for kind, name in ((around, "frame"), (speck & ~around, "speck"), (~speck & ~around, "other piece")):
@@ -112,13 +112,13 @@ def _trace_dropped(pieces: Components, keep: np.ndarray, main: int, trace: Trace
 
 
 def surrounding(boxes: Boxes, index: int) -> np.ndarray:
-    """Return which boxes reach beyond one of them on all four sides, (count,) bool."""
+    """Return which boxes extend beyond box `index` on all four sides, (count,) bool."""
     top, bottom, left, right = boxes
     return (top < top[index]) & (bottom > bottom[index]) & (left < left[index]) & (right > right[index])
 
 
 def is_frame(pieces: Components, index: int) -> bool:
-    """Trace whether a piece is a box drawn around others: its ink lies along its own outline."""
+    """Return whether a piece is a box drawn around others, with its ink along its own outline."""
     top, bottom, left, right = pieces.boxes
     inside = (
         (top > top[index])

@@ -2,8 +2,8 @@
 
     mask -> runs of each row -> which runs touch -> components with box and mass
 
-Works on runs, not pixels: a drawn digit of 200 x 200 pixels has a few hundred of them, so that the
-only loop over single things is short, and all else are array operations.
+It works on runs instead of pixels: a drawn digit of 200 x 200 pixels has a few hundred, so the only Python
+loop is short and the rest are array operations.
 """
 
 from functools import cached_property
@@ -22,11 +22,10 @@ class Boxes(NamedTuple):
 
 
 class Components:
-    """The pieces of a mask, (height, width) bool, that touch by a side or a corner.
+    """The pieces of a mask, (height, width) bool, whose pixels touch by a side or a corner.
 
-    mass: (count,) float64, the sum of `ink`, (height, width) float32, in each piece, where it is more
-    than `above`. What else there is to know of the pieces is made for who asks for it: most pictures
-    hold a single one, and nobody does.
+    mass: (count,) float64, the sum of `ink`, (height, width) float32, over each piece's pixels where it
+    exceeds `above`. Boxes and labels are computed on demand: most pictures hold one piece and need neither.
     """
 
     def __init__(self, mask: np.ndarray, ink: np.ndarray, above: float = 0.0) -> None:
@@ -35,7 +34,7 @@ class Components:
         self._numbers, count = _number_pieces(self._starts.tolist(), self._ends.tolist(), mask.shape[1] + 1)
         counted = ink[mask]
         counted *= counted > above
-        if count == 1:  # whose pixels need not be told from those of others
+        if count == 1:  # no need to know which pixel belongs to which piece
             self.mass = counted.sum(dtype=np.float64, keepdims=True)
         else:
             self.mass = np.bincount(self._of_pixel, counted, minlength=count)
@@ -74,8 +73,8 @@ class Components:
 def find_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where the horizontal runs of `mask` start and end, (runs,) each, ends exclusive.
 
-    The indices count through the rows of a picture one pixel wider: that column of background keeps
-    a run from crossing into the next row.
+    The indices count through the rows of a picture one pixel wider: the extra column of background keeps
+    a run from continuing into the next row.
     """
     height, width = mask.shape
     padded = np.zeros(height * (width + 1) + 1, bool)
@@ -85,18 +84,18 @@ def find_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _number_pieces(starts: list[int], ends: list[int], wide: int) -> tuple[list[int], int]:
-    """Return the number, from 0, of each run's piece, and how many pieces there are.
+    """Return the number of each run's piece, counted from 0, and the number of pieces.
 
-    starts, ends: flat indices of the runs, ascending, ends exclusive. Runs of neighbouring rows
-    touch where the lower one, moved up a row, begins no later than the upper one ends. Sets of
-    touching runs are trees that know their first run (Galler and Fischer 1964).
+    starts, ends: flat indices of the runs, ascending, ends exclusive. Runs in neighboring rows touch
+    if the lower one, moved up a row, begins no later than the upper one ends. Sets of touching runs
+    are trees rooted in their first run (union-find; Galler and Fischer 1964).
     """
     parents: list[int] = []
-    count = len(starts)  # of the pieces, with each union one less
+    count = len(starts)  # pieces so far; each union makes one fewer
     above = 0  # the first run that may still touch one of this row
     for run, (start, end) in enumerate(zip(starts, ends, strict=True)):
         parents.append(run)
-        first = run  # of those that this one is known to be connected with
+        first = run  # the first run that this one is connected to, as far as known
         leftmost, rightmost = start - wide, end - wide
         while ends[above] < leftmost:
             above += 1

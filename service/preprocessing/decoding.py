@@ -19,7 +19,6 @@ from service.preprocessing.errors import (
     EmptyImageError,
     ImageError,
     TooManyPixelsError,
-    UnsupportedFormatError,  # noqa: F401 - its former place, until the trainer imports it from errors
 )
 from service.preprocessing.grey import WORKING_SIDE, reduce, to_grey
 from service.preprocessing.opening import open_header
@@ -63,7 +62,7 @@ class OpenedImage:
 
     pixels: width x height as stored, before JPEG is reduced while it is decoded: its decoder still reads
     every coefficient, so the time grows with them. decoding_bytes: an upper bound of the memory that
-    `decode` takes beyond the file itself.
+    `decode` takes besides the file.
     """
 
     def __init__(self, image: Image.Image, data: bytes) -> None:
@@ -93,7 +92,7 @@ class OpenedImage:
         small = reduce(image)
         if small.size != self._stored_size:
             trace(f"reduced from {width} x {height} pixels to {small.width} x {small.height}")
-        # Looking for an orientation is a tenth of decoding a small file, and many have no metadata.
+        # Looking for an orientation takes a tenth of decoding a small file, and many have no metadata.
         turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1)) if image.info else None
         if turn is not None:
             trace("turned upright, as its EXIF data says")

@@ -1,7 +1,7 @@
-"""How much memory decoding takes, told from the header.
+"""How much memory decoding takes, estimated from the header.
 
-    opened image -> the picture in memory + the strip that is converted at a time
-                  + what the format's decoder keeps: coefficients, canvases, strips of the file -> bytes
+    opened image -> the picture + the strip of it that is converted at a time
+                  + what the decoder keeps: coefficients, canvases, strips of the file -> bytes
 
 The figures were measured; tests/preprocessing/test_decoding_memory.py measures them again.
 """
@@ -13,10 +13,10 @@ from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin
 
 from service.preprocessing.grey import strip_pixels
 
-# Bytes a pixel that Pillow keeps for a picture in each mode; four for all others, RGB included.
+# Bytes per pixel of a picture in memory; four for all other modes, RGB included.
 _MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
-_STRIP_BYTES = 16  # a pixel: cut out, converted, multiplied by its opacity
-_REDUCED_PIXELS, _REDUCED_BYTES = 256 * 256, 32  # of the small picture and what its grey is made of
+_STRIP_BYTES = 16  # per pixel: cut out, converted, multiplied by its opacity
+_REDUCED_PIXELS, _REDUCED_BYTES = 256 * 256, 32  # the reduced picture, and per pixel its conversion to grey
 _BASE_BYTES = 512 * 1024  # decoders' tables and buffers
 
 _COEFFICIENT_BYTES = 2
@@ -24,9 +24,10 @@ _LARGEST_MCU = 32  # pixels: the unit of JPEG's subsampling at its coarsest
 # Components of JpegImagePlugin.get_sampling, counted in full ones: 4:4:4, 4:2:2, 4:2:0.
 _SAMPLED_COMPONENTS = {0: 3.0, 1: 2.0, 2: 1.5}
 _MAX_SEGMENTS = 1_000
+_FEW_BYTES = 3 * 1024 * 1024  # finding out whether a small picture needs them takes longer than it is worth
 
-_WEBP_BYTES = 12.5  # a pixel: two canvases of the animation decoder, and the frame as bytes
-_RUN_LENGTH_BMP_BYTES = 2.25  # a pixel: Pillow decodes them to a bytearray, then to bytes
+_WEBP_BYTES = 12.5  # per pixel: two canvases of the animation decoder, and the frame as bytes
+_RUN_LENGTH_BMP_BYTES = 2.25  # per pixel: Pillow decodes to a bytearray and copies it to bytes
 
 _JPEG_IN_TIFF = ("jpeg", "tiff_jpeg")
 # Other decoders may keep a dictionary or a window as long as the strip.
@@ -38,7 +39,7 @@ _STRIP_ENTRY_BYTES = 32  # for each strip or tile in libtiff's directory
 
 
 def decoding_bytes(image: Image.Image, size: tuple[int, int], data: bytes) -> int:
-    """Return an upper bound of the memory that decoding an opened image takes, beyond its file.
+    """Return an upper bound of the memory that decoding an opened image takes besides its file.
 
     image: after `draft`. size: (width, height) before. data: the file.
     """
@@ -61,14 +62,17 @@ def _jpeg_bytes(image: JpegImagePlugin.JpegImageFile, size: tuple[int, int], dat
     """Return what a JPEG decoder keeps: lines of the picture, or all of its coefficients."""
     width, height = (-(-side // _LARGEST_MCU) * _LARGEST_MCU for side in size)
     components = len(image.getbands())
+    coefficients = width * height * components * _COEFFICIENT_BYTES
+    if coefficients < _FEW_BYTES:
+        return coefficients
     if not image.info.get("progressive") and _is_one_scan(data, components):
         return width * components * 2 * _LARGEST_MCU
     sampled = _SAMPLED_COMPONENTS.get(JpegImagePlugin.get_sampling(image), float(components))
-    return math.ceil(width * height * sampled * _COEFFICIENT_BYTES)
+    return math.ceil(coefficients * sampled / components)
 
 
 def _is_one_scan(data: bytes, components: int) -> bool:
-    """Tell whether a JPEG's first scan holds all components; else its decoder keeps all coefficients.
+    """Return whether a JPEG's first scan holds all components; else its decoder keeps all coefficients.
 
     Pillow does not say. False also where the segments before the scan are too many or not what they
     usually are, so that a file cannot look cheaper than it is.

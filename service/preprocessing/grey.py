@@ -1,4 +1,4 @@
-"""A loaded picture in any mode -> the grey that shows its ink best, small.
+"""A loaded picture in any mode -> a small grey one that shows its ink best.
 
 picture -> averaged down, strip by strip -> RGB, RGBA, L or F -> transparency laid on white
         -> luma or the clearest color channel -> (height, width) float32 in [0, 255]
@@ -29,7 +29,7 @@ def reduce(image: Image.Image) -> Image.Image:
     across, down = min(factor, image.width), min(factor, image.height)
     if _is_reduced_whole(image.mode, mode):
         return image.reduce((across, down))
-    # Strip by strip: in a wider mode, or multiplied by its opacity, the whole would be there twice.
+    # Strip by strip: a converted copy of the whole picture would need as much memory again, or more.
     reduced = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
     rows = _strip_rows(image.width, down)
     for top in range(0, image.height, rows):
@@ -39,7 +39,7 @@ def reduce(image: Image.Image) -> Image.Image:
 
 
 def strip_pixels(image: Image.Image) -> int:
-    """Return how many pixels of an opened picture `reduce` converts at a time; 0 where it converts none."""
+    """Return how many pixels of an opened picture `reduce` converts at a time; 0 if it converts none."""
     if _is_reduced_whole(image.mode, _plain_mode(image)):
         return 0
     factor = max(image.size) // WORKING_SIDE
@@ -49,6 +49,7 @@ def strip_pixels(image: Image.Image) -> int:
 
 
 def _is_reduced_whole(mode: str, plain_mode: str) -> bool:
+    """Return whether Pillow can average a picture as it is; it multiplies RGBA by its opacity in a copy."""
     return mode == plain_mode and mode != "RGBA"
 
 
@@ -72,16 +73,18 @@ def to_grey(image: Image.Image, trace: Trace) -> np.ndarray:
     """Return (height, width) float32 in [0, 255] of a picture in a plain mode."""
     if image.mode == "F":
         return _stretched(np.asarray(image), trace)
-    # Each line channel by channel: to pick these apart takes half as long as pixel by pixel.
-    raw_mode = image.mode if image.mode == "L" else f"{image.mode};L"
-    lines = np.frombuffer(image.tobytes("raw", raw_mode), np.uint8).reshape(image.height, -1, image.width)
     if image.mode == "L":
-        return lines[:, 0].astype(np.float32)
-    planes = lines.transpose(1, 0, 2).astype(np.float32, order="C")  # whole rows add up faster than triples
+        return np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width).astype(np.float32)
+    # Each line channel by channel: separating these takes half as long as separating pixels.
+    lines = np.frombuffer(image.tobytes("raw", f"{image.mode};L"), np.uint8)
+    lines = lines.reshape(image.height, -1, image.width)
+    planes = lines.transpose(1, 0, 2).astype(
+        np.float32, order="C"
+    )  # whole rows are faster to add up than triples
     return _over_paper(planes, trace) if image.mode == "RGBA" else _ink_channel(planes, trace)
 
 
-_LEAST_RANGE = 1e-36  # what 255 divided by less is, is no float32 number
+_LEAST_RANGE = 1e-36  # 255 divided by anything smaller overflows float32
 
 
 def _stretched(values: np.ndarray, trace: Trace) -> np.ndarray:
@@ -90,7 +93,7 @@ def _stretched(values: np.ndarray, trace: Trace) -> np.ndarray:
     Pillow's own convert("L") would clip all above 255 to white. The brightest value present
     decides, since files do not say how many of their bits are in use.
     """
-    # Halved, because the difference of two float32 numbers need not be one.
+    # Halved, because the difference of two float32 numbers may overflow.
     halves = np.nan_to_num(values, posinf=0, neginf=0) / 2
     lowest, highest = float(halves.min()), float(halves.max())
     if highest - lowest < _LEAST_RANGE:
@@ -100,7 +103,7 @@ def _stretched(values: np.ndarray, trace: Trace) -> np.ndarray:
 
 
 def _over_paper(planes: np.ndarray, trace: Trace) -> np.ndarray:
-    """Return a picture laid on white, or its opacity as ink where that leaves nothing.
+    """Return a picture laid on white, or its opacity as ink if nothing of it shows on white.
 
     planes: (4, height, width) float32, red, green, blue, opacity. White ink on
     nothing, a common canvas export, is invisible on white paper: there the ink lives in the alpha
@@ -109,7 +112,7 @@ def _over_paper(planes: np.ndarray, trace: Trace) -> np.ndarray:
     opacity = planes[3] / 255
     laid = planes[:3] * opacity + 255 * (1 - opacity)
     if np.ptp(laid) < 0.25 * np.ptp(planes[3]):
-        trace("opacity taken for ink: its colour does not show on white")
+        trace("opacity taken for ink: its color does not show on white")
         return 255 - planes[3]
     if opacity.min() < 1:
         trace("transparent ground laid on white")
@@ -119,14 +122,14 @@ def _over_paper(planes: np.ndarray, trace: Trace) -> np.ndarray:
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # A yellow pen shows in blue, a light blue one in red.
 _CHANNELS = ("grey", "red", "green", "blue")
-# Noise is stronger in single channels, so one has to be this much clearer to be preferred.
+# Single channels are noisier, so one has to be this much clearer to be preferred.
 _CHANNEL_ADVANTAGE = 1.5
 
 
 def _ink_channel(planes: np.ndarray, trace: Trace) -> np.ndarray:
     """Return the grey, (height, width), of a picture (red, green, blue; height; width) that shows ink best.
 
-    Luma, unless one colour channel has a clearly larger standard deviation.
+    Luma, unless one color channel has a clearly larger standard deviation.
     """
     red, green, blue = planes
     if (red == green).all() and (red == blue).all():
@@ -134,7 +137,7 @@ def _ink_channel(planes: np.ndarray, trace: Trace) -> np.ndarray:
     luma = (_LUMA @ planes.reshape(3, -1)).reshape(red.shape)
     greys = (luma, red, green, blue)
     deviations = [_deviation(grey) for grey in greys]
-    clearest = max(deviations) * (1 - 1e-5)  # of those that differ by rounding alone, the first
+    clearest = max(deviations) * (1 - 1e-5)  # of those that differ only by rounding, the first
     best = [deviation >= clearest for deviation in deviations].index(True)
     if not best or deviations[best] < _CHANNEL_ADVANTAGE * deviations[0]:
         return luma
@@ -143,6 +146,6 @@ def _ink_channel(planes: np.ndarray, trace: Trace) -> np.ndarray:
 
 
 def _deviation(grey: np.ndarray) -> float:
-    """Return the standard deviation of a picture; its own method takes twice as long."""
-    centred = (grey - grey.sum() / grey.size).reshape(-1)
-    return math.sqrt(centred @ centred / centred.size)
+    """Return the standard deviation of a picture; ndarray.std takes twice as long."""
+    centered = (grey - grey.sum() / grey.size).reshape(-1)
+    return math.sqrt(centered @ centered / centered.size)

@@ -1,30 +1,30 @@
-"""Ink -> the box of a network without room around it: as the 8x8 digits of scikit-learn were made.
+"""Ink -> a box that the digit fills, made the way the 8x8 digits of scikit-learn were made.
 
     ink -> upright -> 20 x 32 of 32 x 32 cells -> strokes of even width -> means of 4 x 4 cells -> box
 
 Their forms went through NIST's programs (Garris et al. 1994, "NIST Form-Based Handprint Recognition
 System", NISTIR 5469): each digit was stretched to 20 x 32 cells, made bolder or thinner where it held
-little or much ink, and sheared upright. Then the ink in blocks of four by four cells was counted. What
-people send has other widths, pens and slants, and would be new to a network that learnt those digits.
+little or much ink, and sheared upright. Then the ink in blocks of four by four cells was counted. Uploads
+have other widths, pens and slants, which a network trained on those digits has never seen.
 """
 
 import numpy as np
 
-CELLS = 4  # a side of the block that becomes one pixel
+CELLS = 4  # side of the block that becomes one pixel
 WIDTH = 5 / 8  # of the frame
-STRETCH = 2  # how much wider a 1 may become than its height asks for; it stays a stroke
-STEEPEST = 1.0  # columns a row: what leans more is not handwriting
+STRETCH = 2  # how much wider than in proportion to its height a 1 may become: it stays a stroke
+STEEPEST = 1.0  # columns per row: handwriting leans less
 # Ink as a share of the frame: the mean of scikit-learn's digits is 0.30, and of nine in ten it is less
 # than 0.35.
 LEAST_INK, MOST_INK = 0.31, 0.375
-INKED = 0.1  # of the most ink: what a column must hold somewhere to count as part of the digit
+INKED = 0.1  # share of the darkest ink that a column must reach to count as part of the digit
 GROWTHS = 6  # cells: as much as the finest pen needs
 
 
 def stand(ink: np.ndarray, side: int) -> np.ndarray:
-    """Return the box, (side, side) float32 in [0, 1], of ink, (height, width), without empty margins.
+    """Return a box, (side, side) float32 in [0, 1], that ink, (height, width), fills from top to bottom.
 
-    It is as high as the box, and in its middle.
+    The digit is in the middle of the box. The ink must have no empty margins.
     """
     frame = CELLS * side
     rows = area_weights(0, len(ink), len(ink), frame) @ ink  # (frame, width)
@@ -52,9 +52,9 @@ def area_weights(start: float, length: int, extent: float, cells: int) -> np.nda
 
 
 def shear_upright(ink: np.ndarray, row_height: float) -> np.ndarray:
-    """Return ink with its rows moved sideways, so that on average it does not lean.
+    """Return ink with its rows moved sideways so that, on average, it does not lean.
 
-    row_height: in columns. The picture becomes wider by as much as rows move.
+    row_height: in columns. The picture grows wider by as much as its rows move.
     """
     height, width = ink.shape
     y, x = np.arange(height) - height / 2, np.arange(width)
@@ -66,7 +66,7 @@ def shear_upright(ink: np.ndarray, row_height: float) -> np.ndarray:
     moves = np.clip(lean, -steepest, steepest) * y  # columns to the left, by row
     room = int(np.ceil(np.abs(moves).max())) + 1
     places = np.arange(2 - room, width + room + 2) + moves[:, None]  # with two columns of paper before
-    before = places.astype(int)  # rounds down; left of the paper, where it rounds up, there is no ink
+    before = places.astype(int)  # rounds down, except left of the paper, where there is no ink
     share = (places - before).astype(np.float32)
     padded = np.zeros((height, width + 4), np.float32)
     padded[:, 2:-2] = ink

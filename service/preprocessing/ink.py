@@ -1,10 +1,10 @@
-"""Grey picture -> ink alone: what was written, on a background of exactly zero.
+"""Grey picture -> only the ink: what was written, on a background of exactly zero.
 
     grey -> darkness relative to the paper -> how dark is ink? -> ruled lines erased
          -> connected pieces -> the digit's own -> ink
 
-The order matters: one speck left in before the digit is cut out costs a third of all answers, and
-no training repairs it.
+The order matters: one speck left in before the digit is cut out costs a third of all answers, and no
+training makes up for it.
 """
 
 from typing import NamedTuple
@@ -24,15 +24,15 @@ from service.preprocessing.paper import (
 )
 from service.preprocessing.trace import Trace, no_trace
 
-# Less contrast than this, of 255, is paper grain or compression, not writing.
+# Less contrast than this, out of 255, is paper grain or compression, not writing.
 MIN_CONTRAST = 12
-# Ink must stand this many standard deviations of the paper's noise above it.
+# Ink must stand out from the paper by this many standard deviations of its noise.
 MIN_SIGNAL_TO_NOISE = 3.0
 MIN_EVEN_SIGNAL_TO_NOISE = 6.0
 
 
 class Levels(NamedTuple):
-    """Darkness in [0, 255] where ink begins, is surely ink, and is full."""
+    """Darkness in [0, 255] at which ink begins, is certain, and is full."""
 
     faint: float
     solid: float
@@ -61,14 +61,14 @@ def extract_ink(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
 
 
 def _darkness_and_levels(grey: np.ndarray, trace: Trace) -> tuple[np.ndarray, Levels]:
-    """Return how much darker than its paper each pixel is, and from where on that is ink."""
+    """Return how much darker than its paper each pixel is, and the levels of its ink."""
     steps: list[str] = []
     try:
         darkness = ink_darkness(grey, steps.append)
         levels = ink_levels(darkness, MIN_SIGNAL_TO_NOISE)
     except BlankImageError:
-        # A tight crop shows too little paper to follow its light: one level for all of it, then. A
-        # page that is merely unevenly lit has no two clear levels and stays blank.
+        # A tight crop shows too little paper to estimate its light, so use one level for all of it. A page
+        # that is merely unevenly lit does not have two clear levels and stays blank.
         steps.clear()
         darkness = even_darkness(grey, steps.append)
         levels = ink_levels(darkness, MIN_EVEN_SIGNAL_TO_NOISE)
@@ -78,7 +78,7 @@ def _darkness_and_levels(grey: np.ndarray, trace: Trace) -> tuple[np.ndarray, Le
 
 
 def ink_levels(darkness: np.ndarray, signal_to_noise: float) -> Levels:
-    """Return the levels of a picture's ink; raises BlankImageError if it does not stand out."""
+    """Return the levels of a picture's ink; raises BlankImageError if the ink does not stand out."""
     ordered = ascending(darkness)
     solid = otsu_threshold(ordered)
     bare = int(ordered.searchsorted(np.float32(solid), "right"))

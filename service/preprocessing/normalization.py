@@ -1,12 +1,12 @@
-"""Ink -> the picture a network sees: cut out, scaled, centred.
+"""Ink -> the picture that a network sees: cut out, scaled, centered.
 
-    ink (n, height, width) -> square box -> area-averaged -> peak 1 -> centre of mass -> pixels
+    ink (n, height, width) -> square box -> area-averaged -> peak 1 -> center of mass -> pixels
                            -> handprint.py, for a frame without room around the box -^
 
 The steps are those that made MNIST (LeCun, Cortes, Burges; re-created step by step in
-facebookresearch/qmnist), so an MNIST digit comes out unchanged; those of handprint.py made the 8x8
-digits of scikit-learn. The service sends one picture through, the trainer whole batches of augmented
-ones: same function, same arithmetic.
+facebookresearch/qmnist), so an MNIST digit comes out unchanged; the steps in handprint.py made the 8x8
+digits of scikit-learn. The service normalizes single pictures and the trainer whole batches of augmented
+ones, with the same function and the same arithmetic.
 """
 
 import math
@@ -18,15 +18,15 @@ import numpy as np
 from service.preprocessing.handprint import area_weights, stand
 
 # Ink this close to full is not stretched: MNIST peaks at 254 of 255 or more, the 8x8 digits of
-# scikit-learn (but for two) at 15 of 16 or more, and both shall pass unchanged.
+# scikit-learn (except two) at 15 of 16 or more, and both must pass unchanged.
 FULL_PEAK = 0.93
 
 
 class Geometry(NamedTuple):
-    """How a digit lies in the picture that a network sees; stored in each artefact.
+    """How a digit lies in the picture that a network sees; stored in each artifact.
 
     side: height and width of the picture in pixels. digit_side: length in pixels of the longer
-    side of the digit's box. With room around the box, the digit's centre of mass is moved to
+    side of the digit's box. With room around the box, the digit's center of mass is moved to
     the middle by whole pixels; without, the digit is as high as the frame and stands in its middle.
     """
 
@@ -35,7 +35,7 @@ class Geometry(NamedTuple):
 
     @property
     def margin(self) -> int:
-        """Pixels, on both sides together, between box and frame."""
+        """Pixels between box and frame, both sides together."""
         return self.side - self.digit_side
 
 
@@ -68,10 +68,10 @@ def normalize(inks: np.ndarray, geometry: Geometry) -> np.ndarray:
 
 
 def is_normal(ink: np.ndarray, geometry: Geometry) -> bool:
-    """Tell whether a picture, (side, side) float32 in [0, 1], is what `normalize` would make of it.
+    """Return whether a picture, (side, side) float32 in [0, 1], is what `normalize` would make of it.
 
-    It is if its digit is black enough, has the right length, and lies where it would be put: cheaper
-    to see than to make the pixels and compare them, most of all where it is not.
+    It is if its digit is black enough, has the right length, and lies where it would be placed: cheaper
+    to check than making the pixels and comparing them, above all when the answer is no.
     """
     if _most(ink) < FULL_PEAK:
         return False
@@ -85,14 +85,14 @@ def is_normal(ink: np.ndarray, geometry: Geometry) -> bool:
 
 
 def _most(values: np.ndarray) -> float:
-    """Return the largest of some values; their own max() takes twice as long."""
+    """Return the largest of some values; ndarray.max takes twice as long."""
     return float(values.item(values.argmax()))
 
 
 class _Cut(NamedTuple):
-    """What a picture holds, `height` x `width` pixels from (top, left), in a square box of `side`.
+    """Where the content of a picture is: `height` x `width` pixels from (top, left).
 
-    There it begins at (down, across).
+    It goes into a square box of `side` pixels, from (down, across).
     """
 
     top: int
@@ -105,17 +105,17 @@ class _Cut(NamedTuple):
 
 
 def _cut(ink: np.ndarray) -> _Cut:
-    """Return where a picture, (height, width), holds something, and where that goes in its box.
+    """Return where the content of a picture, (height, width), is and where it goes in its box.
 
-    The shorter side is centred. A square picture that its digit fills is its own box: a digit of an
+    The shorter side is centered. A square picture that its digit fills is its own box, so a digit from an
     8x8 data set keeps its place.
     """
     inked = ink.astype(bool)
-    # Bytes are searched in a fifth of the time that array operations take on so few values.
+    # Searching bytes takes a fifth of the time of array operations on so few values.
     pixels, columns = inked.tobytes(), np.logical_or.reduce(inked, axis=0).tobytes()
     top, left = pixels.find(1) // ink.shape[1], columns.find(1)
     if left < 0:
-        raise ValueError("a picture without ink cannot be normalised")
+        raise ValueError("a picture without ink cannot be normalized")
     height, width = pixels.rfind(1) // ink.shape[1] + 1 - top, columns.rfind(1) + 1 - left
     side = max(height, width)
     if ink.shape == (side, side):
@@ -129,13 +129,13 @@ def _part(ink: np.ndarray, cut: _Cut) -> np.ndarray:
 
 
 def _fit(ink: np.ndarray, cut: _Cut, box: np.ndarray) -> None:
-    """Write the part of a picture that is cut out into the square `box`, its longer side filling it."""
+    """Write the part of a picture that is cut out into the square `box`; its longer side fills the box."""
     rows = _area_weights(cut.down, cut.height, cut.side, len(box))
     columns = _area_weights(cut.across, cut.width, cut.side, len(box))
     np.matmul(rows @ _part(ink, cut), columns.T, out=box)
 
 
-@lru_cache(maxsize=1024)  # of 20 kB at most; a batch of 28x28 pictures needs a few hundred
+@lru_cache(maxsize=1024)  # 20 kB each at most; a batch of 28x28 pictures needs a few hundred
 def _area_weights(start: int, length: int, side: int, digit_side: int) -> np.ndarray:
     """Return the matrix, (digit_side, length), that averages a box of `side` pixels into `digit_side`.
 
@@ -150,7 +150,7 @@ def _area_weights(start: int, length: int, side: int, digit_side: int) -> np.nda
 def _corners(boxes: np.ndarray, geometry: Geometry) -> list[tuple[int, int]]:
     """Return (top, left) of each of (n, digit_side, digit_side) boxes in its frame.
 
-    There its centre of mass is in the middle; but the box never leaves the frame. MNIST's centres
+    The center of mass comes to the middle of the frame, as far as the box stays inside. MNIST's centers
     of mass lie in (13.5, 14.5], counting pixels from zero: hence the floor.
     """
     moments = boxes.reshape(len(boxes), -1) @ _pixel_moments(geometry.digit_side)  # (n, 3)
@@ -168,7 +168,7 @@ def _corners(boxes: np.ndarray, geometry: Geometry) -> list[tuple[int, int]]:
 def _pixel_moments(length: int) -> np.ndarray:
     """Return what each pixel of a square box adds to its mass and moments, (length * length, 3).
 
-    The columns are one, the pixel's row and its column; in float64, where such sums hardly round.
+    The columns are one, the pixel's row and its column, in float64 to keep rounding errors small.
     """
     rows, columns = np.mgrid[:length, :length].reshape(2, -1)
     moments = np.stack((np.ones(length * length), rows, columns), axis=1)

@@ -1,10 +1,10 @@
 """Bytes of an image file -> Pillow's image, of which only the header has been read.
 
-    bytes -> one of six formats? -> header of a bearable number of parts? -> opened image
+    bytes -> one of six formats? -> header of a reasonable number of parts? -> opened image
 
-Pillow's parsers work in Python: a few megabytes of tiny parts (segments, chunks, offsets) would keep them
-busy for minutes, or fill gigabytes, before anything is known of the picture. So what is larger than a
-small drawing is handed to them as a file that counts how often it is read.
+Pillow parses headers in Python: a few megabytes of tiny parts (segments, chunks, offsets) would keep it busy
+for minutes, or fill gigabytes, before anything is known about the picture. Larger files are therefore passed
+to it as a file object that counts how often it is read.
 """
 
 import contextlib
@@ -18,23 +18,23 @@ from PIL import Image, PngImagePlugin
 
 from service.preprocessing.errors import BrokenImageError, UnsupportedFormatError
 
-# Anything else (PSD, EPS, FITS, PDF, ...) never reaches its parser: most of Pillow's security
-# fixes of recent years were in formats in which nobody photographs digits.
+# Anything else (PSD, EPS, FITS, PDF, ...) never reaches its parser: most of Pillow's security fixes of
+# recent years were in formats that cameras and drawing programs do not use.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 
-# What Pillow warns of or logs is metadata, with values of the file; what is wrong leaves here as an error.
-# Filtered once: changing the filters for each picture takes as long as reading the header of a small one,
-# and threads would undo each other's.
+# Pillow warns about and logs metadata, with values from the file; errors are raised anyway. Set once:
+# changing the filters for each picture takes as long as reading a small header, and threads would undo each
+# other's changes.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 logging.getLogger("PIL").propagate = False
 
 _MEBIBYTE = 1024 * 1024
-PngImagePlugin.MAX_TEXT_MEMORY = 4 * _MEBIBYTE  # of comments, inflated; Pillow would take sixteen times this
+PngImagePlugin.MAX_TEXT_MEMORY = 4 * _MEBIBYTE  # of inflated comments; Pillow's default is 64 MiB
 
-_SMALL_FILE_BYTES = 8 * 1024  # of which parsers can make 20 ms of work at most
-_MAX_HEADER_READS = 4_000  # the headers of 6,000 files on one machine took 49 at most
-_MAX_TIFF_STRIPS = 16_384  # each becomes a few Python objects
+_SMALL_FILE_BYTES = 64 * 1024  # cannot keep a parser busy for much more than 20 ms
+_MAX_HEADER_READS = 4_000  # ordinary headers take fewer than 50
+_MAX_TIFF_STRIPS = 8_192  # each becomes a few Python objects
 _TIFF_STRIP_TAGS = (273, 324)  # where the strips are, and the tiles
 _SIGNATURES = (b"II*\0", b"MM\0*", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM")
 
@@ -65,9 +65,9 @@ class _CountedFile(io.BytesIO):
 
 
 def open_header(data: bytes) -> Image.Image:
-    """Return an image file opened by Pillow, which has read its header alone.
+    """Return an image file opened by Pillow, which has read only its header.
 
-    That takes up to three times the memory of the file. Raises UnsupportedFormatError, BrokenImageError,
+    This takes up to three times the memory of the file. Raises UnsupportedFormatError, BrokenImageError,
     or whatever a parser raises.
     """
     if data.startswith((b"II", b"MM")) and strips_of_tiff(data) > _MAX_TIFF_STRIPS:

@@ -1,9 +1,9 @@
-"""From the bytes of an image to the pixels a network sees.
+"""From the bytes of an image to the pixels that a network sees.
 
     bytes -> decode -> grey -> already_normal? -> pixels
                             -> extract_ink -> ink -> frame: normalize -> pixels
 
-The one road for service, trainer and evaluation. Needs NumPy and Pillow, knows nothing of HTTP.
+Service, trainer and evaluation all use this pipeline.
 """
 
 import numpy as np
@@ -23,8 +23,8 @@ def preprocess(
 ) -> np.ndarray:
     """Return pixels, (side * side,) float32, ink near 1 and background exactly 0.
 
-    data: the bytes of an image file. steps: gets what was done to the picture, a sentence for each
-    step, also where an error ended it. Raises an ImageError: EmptyImageError,
+    data: the bytes of an image file. steps: gets a sentence for each step taken, even if an error ended
+    it. Raises an ImageError: EmptyImageError,
     UnsupportedFormatError, TooManyPixelsError, BrokenImageError or BlankImageError.
     """
     trace = no_trace if steps is None else steps.append
@@ -46,27 +46,25 @@ def frame(ink: np.ndarray, geometry: Geometry, trace: Trace = no_trace) -> np.nd
     """Return pixels, (side * side,) float32, of ink, (height, width) float32 in [0, 1], background 0."""
     trace(f"cut out and scaled to fit {geometry.digit_side} x {geometry.digit_side} pixels")
     if geometry.margin:
-        trace(f"centred by its mass in {geometry.side} x {geometry.side}")
+        trace(f"centered by its mass in {geometry.side} x {geometry.side}")
     elif ink.shape != (geometry.side, geometry.side):
         trace("set upright, with strokes as bold as those of the 8x8 digits")
     return normalize(ink[None], geometry)[0]
 
 
 def already_normal(grey: np.ndarray, geometry: Geometry, trace: Trace = no_trace) -> np.ndarray | None:
-    """Return the pixels, (side * side,), of a picture that already is what `normalize` makes, or None.
+    """Return the pixels, (side * side,), of a picture that already is what `normalize` makes, else None.
 
-    grey: (height, width) float32 in [0, 255].
-
-    Such a picture (any of MNIST) has been cleaned before; to look for specks and shadows in it
-    could only take ink away.
+    grey: (height, width) float32 in [0, 255]. Such a picture, like any of MNIST, has been cleaned before;
+    looking for specks and shadows in it could only remove ink.
     """
     if grey.shape != (geometry.side, geometry.side):
         return None
     ink = (grey if median(ascending(border(grey))) < 128 else 255 - grey) / 255
     if not is_normal(ink, geometry):
         return None
-    has_paper = geometry.margin or ink.min() <= 0  # what is smaller than its frame has some around it
+    has_paper = geometry.margin or ink.min() <= 0  # a digit smaller than its frame has some around it
     if not has_paper:
         return None
-    trace("ink taken as it is: already cut out, scaled and centred")
+    trace("ink taken as it is: already cut out, scaled and centered")
     return ink.reshape(-1)

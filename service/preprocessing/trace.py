@@ -18,8 +18,3 @@ def no_trace(step: str) -> None:
 def counted(count: int, thing: str) -> str:
     """Return "1 speck" or "2 specks"."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
-# Former names, until no caller uses them.
-Tell = Trace
-nobody = no_trace

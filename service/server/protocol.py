@@ -83,7 +83,7 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless a head becomes too long."""
-        if self.is_deaf:
+        if self.is_deaf or self.arrival.is_draining:
             return
         self.head_bytes += len(data) if self.is_in_head else 0
         super().data_received(data)

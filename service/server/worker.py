@@ -33,7 +33,8 @@ class Worker(UvicornWorker):
 
             def drain() -> None:
                 application.config[DRAINING] = True
-                loop.call_later(settings.drain_seconds, stop, signal.SIGTERM, None)
+                # A moment at least, for connections that have not been accepted yet.
+                loop.call_later(max(settings.drain_seconds, 0.2), stop, signal.SIGTERM, None)
 
             loop.add_signal_handler(signal.SIGTERM, drain)
 

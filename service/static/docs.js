@@ -1,10 +1,6 @@
 // The API reference, rendered from the description that programs read.
 //
-//   GET /openapi.json -> tags -> operations -> parameters, bodies, responses
-
-import { toggleTheme } from "./theme.js";
-
-document.getElementById("theme").addEventListener("click", toggleTheme);
+//   GET openapi.json -> tags -> operations -> parameters, bodies, responses
 
 function element(name, attributes = {}, ...children) {
   const { className, ...rest } = attributes;
@@ -108,8 +104,8 @@ function responses(operation) {
 }
 
 function example(method, path, operation) {
-  const origin = location.origin;
-  const url = `${origin}${path.replace(/\{(\w+)\}/g, (all, name) => operation.parameters?.find((each) => each.name === name)?.example ?? name.toUpperCase())}`;
+  const base = new URL(".", location).href.slice(0, -1); // what the service answers below
+  const url = `${base}${path.replace(/\{(\w+)\}/g, (all, name) => operation.parameters?.find((each) => each.name === name)?.example ?? name.toUpperCase())}`;
   const body = operation.requestBody?.content ?? {};
   const json = body["application/json"]?.example;
   let command = `curl ${method === "post" && !operation.requestBody ? "-X POST " : ""}`;
@@ -131,7 +127,7 @@ function show(path, method, operation) {
 }
 
 async function load() {
-  const description = await (await fetch("/openapi.json")).json();
+  const description = await (await fetch("openapi.json")).json();
   schemas = description.components.schemas;
   guarded = Boolean(description.security);
   document.getElementById("summary").textContent = description.info.summary;

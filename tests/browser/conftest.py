@@ -1,8 +1,9 @@
-"""A real browser: one Chromium for all tests, a fresh page for each, no error on its console."""
+"""A real browser: one Chromium for each set of fonts, a fresh page for each test, no error on its console."""
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
@@ -16,18 +17,53 @@ ARGUMENTS = (
 )
 
 
+# Letters of different widths; the Debian packages are fonts-dejavu-core and fonts-liberation.
+FONTS = {"dejavu": "/usr/share/fonts/truetype/dejavu", "liberation": "/usr/share/fonts/truetype/liberation"}
+
+
+def require(found: object, message: str) -> None:
+    """Fail if a tool is missing where all tools should be, and skip elsewhere."""
+    if not found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Browser]]:
+    """A function that returns the browser which knows only one set of fonts."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not path:
-        message = "needs Chromium: apt-get install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+    require(path, "needs Chromium: apt-get install chromium")
+    browsers: dict[str, Browser] = {}
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS.split())
-        yield chromium
-        chromium.close()
+
+        def launch(fonts: str) -> Browser:
+            if fonts not in browsers:
+                folder = Path(FONTS[fonts])
+                require(folder.is_dir(), "needs fonts: apt-get install fonts-dejavu-core fonts-liberation")
+                settings = tmp_path_factory.mktemp(fonts) / "fonts.conf"
+                settings.write_text(
+                    f"<fontconfig><dir>{folder}</dir><cachedir>{settings.parent}</cachedir></fontconfig>"
+                )
+                browsers[fonts] = playwright.chromium.launch(
+                    executable_path=path,
+                    args=ARGUMENTS.split(),
+                    env=os.environ | {"FONTCONFIG_FILE": str(settings)},
+                )
+            return browsers[fonts]
+
+        yield launch
+        for browser in browsers.values():
+            browser.close()
+
+
+@pytest.fixture
+def fonts() -> str:
+    """The set of fonts; a test parametrises it to run with each."""
+    return "dejavu"
+
+
+@pytest.fixture
+def browser(launched: Callable[[str], Browser], fonts: str) -> Browser:
+    return launched(fonts)
 
 
 @pytest.fixture

@@ -69,7 +69,11 @@ def test_the_answer_comes_while_the_pen_is_still_down(page: Page) -> None:
     page.mouse.down()
     for step in range(30):
         page.mouse.move(x + side / 2, y + side * (0.15 + 0.02 * step))
+    expect_digit(page, 1, "writing")
+    expect(page.locator("#headline")).to_have_text("So far: a 1?")
+    page.mouse.up()
     expect_digit(page, 1)
+    expect(page.locator("#headline")).to_have_text("It is a 1")
 
 
 def test_the_explanation_shows_what_the_network_saw(page: Page) -> None:
@@ -158,8 +162,8 @@ class TestProblems:
 
     def test_a_file_that_is_no_picture_is_explained(self, page: Page) -> None:
         upload(page, b"%PDF-1.7", "notes.pdf", "application/pdf")
-        expect(page.locator("#headline")).to_have_text("The image format is not supported.")
-        expect(page.locator("#detail")).to_contain_text("Send one of PNG")
+        expect(page.locator("#headline")).to_have_text("This file cannot be read")
+        expect(page.locator("#detail")).to_have_text("Try a JPEG or PNG picture.")
 
     def test_a_drawing_outlives_the_service_and_is_answered_when_it_is_back(
         self, page: Page, tmp_path: Path
@@ -214,9 +218,9 @@ class TestPhone:
 
 def test_another_model_answers_when_it_is_chosen(page: Page) -> None:
     draw(page, 0)
-    expect(page.locator("#time")).to_contain_text("mnist-28x28")
+    expect(page.locator("#time")).to_contain_text("Large network")
     page.locator("#model").select_option("digits-8x8")
-    expect(page.locator("#time")).to_contain_text("digits-8x8")
+    expect(page.locator("#time")).to_contain_text("Small network")
     assert shown_picture(page).size == (8, 8)
     expect(page.locator("#about")).to_contain_text("sees 8 × 8 pixels")
 
@@ -265,6 +269,40 @@ def test_the_trainer_reads_what_corrections_saved(page: Page, tmp_path: Path) ->
     quick = ["--recipe", "own-digits", "--epochs", "1", "--no-publish", "--quiet"]
     checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.npz")]
     assert main(["train", "folder", "--data", str(tmp_path / "mine"), *quick, *checkpoint]) == 0
+
+
+def test_a_correction_can_be_made_by_keyboard(page: Page) -> None:
+    draw(page, 7)
+    expect(page.locator("#extras")).to_be_visible()
+    page.locator("#copy").focus()
+    with page.expect_download() as download:
+        for _ in range(20):
+            page.keyboard.press("Shift+Tab")
+            if page.evaluate("document.activeElement.textContent") == "1":
+                break
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename.startswith("digit-1-")
+
+
+def test_the_page_works_below_a_prefix(page: Page, service: Server) -> None:
+    asked: list[str] = []
+
+    def strip(route: Route) -> None:
+        asked.append(route.request.url)
+        route.continue_(url=route.request.url.replace("/digits/", "/", 1))
+
+    page.route("**/*", strip)
+    page.goto(f"{service.url}/digits/")
+    page.locator("#about", has_text="version").wait_for()
+    draw(page, 7)
+    expect_digit(page, 7)
+    expect(page.locator("#curl")).to_contain_text(f"{service.url}/digits/predict?model=")
+    page.get_by_role("link", name="API", exact=True).click()
+    page.locator("#predict[open]").wait_for()
+    expect(page.locator("#predict")).to_contain_text(f"{service.url}/digits/predict")
+    page.get_by_role("link", name="Draw a digit").click()
+    page.locator("#about", has_text="version").wait_for()
+    assert [url for url in asked if not url.startswith(f"{service.url}/digits/")] == []
 
 
 def test_light_and_dark_follow_the_system_until_one_is_chosen(page: Page) -> None:

@@ -68,7 +68,7 @@ def test_a_pen_that_rests_before_it_moves_leaves_no_blank_picture(page: Page) ->
     page.mouse.move(x, y)
     page.mouse.move(x, y)
     page.mouse.move(x, y + 350)
-    expect_digit(page, 1)
+    expect_digit(page, 1, "writing")
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (0.55, 0), (0, 0.55), (0.55, 0.55)], ids=str)
@@ -108,7 +108,7 @@ def test_a_doubt_names_both_digits(locked_page: Page) -> None:
     digit, runner_up = (page.locator(f"#{name}-digit").text_content() for name in ("for", "against"))
     assert digit != runner_up
     words = [("an 8" if each == "8" else f"a {each}") for each in (digit, runner_up)]
-    expect(page.locator("#headline")).to_have_text(f"Not sure: {words[0]} or {words[1]}?")
+    expect(page.locator("#headline")).to_have_text(f"A{words[0][1:]} or {words[1]}?")
     expect(page.locator("#detail")).to_contain_text("%")
     expect(page.locator("#detail")).not_to_contain_text("larger")
     draw(page, 8, left=0.4, top=0.4, size=0.2)  # the pen all but closes its loops
@@ -189,5 +189,5 @@ class TestPhoneOnItsSide:
     def test_the_whole_sheet_and_the_answer_are_in_sight(self, page: Page) -> None:
         draw(page, 2)
         expect_digit(page, 2)
-        for name in ("canvas", "digit", "headline", "clear", "photograph"):
+        for name in ("canvas", "digit", "headline", "clear", "open"):
             expect(page.locator(f"#{name}")).to_be_in_viewport(ratio=1)

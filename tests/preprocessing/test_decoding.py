@@ -5,12 +5,14 @@ import struct
 import subprocess
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from service.preprocessing.decoding import decode
+from service.preprocessing.decoding import _check_size as check_size
+from service.preprocessing.decoding import decode, open_image
 from service.preprocessing.errors import (
     BrokenImageError,
     EmptyImageError,
@@ -23,6 +25,7 @@ from tests.drawing import draw_digit, encode
 from tests.serving import PROJECT
 
 SEVEN = draw_digit(7)
+SEVEN_PNG = encode(SEVEN)
 
 
 def assert_dark_seven_on_light(grey: np.ndarray) -> None:
@@ -61,14 +64,14 @@ def test_floating_point_values_of_any_size_use_the_whole_range(dark, light):
     np.testing.assert_allclose(grey, np.where(np.asarray(SEVEN) < 128, 0, 255), rtol=1e-6)
 
 
-def test_floating_point_values_that_differ_by_next_to_nothing_are_blank():
+def test_nearly_equal_floating_point_values_are_blank():
     values = np.where(np.asarray(SEVEN) < 128, np.float32(0), np.float32(1e-42))
     assert (decode(encode(Image.fromarray(values), "TIFF")) == 255).all()
 
 
-@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 30, 30)])
-def test_ink_on_a_transparent_ground_is_seen_whatever_its_colour(colour):
-    picture = Image.new("RGBA", SEVEN.size, (*colour, 0))
+@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (200, 30, 30)])
+def test_ink_on_a_transparent_ground_is_seen_in_any_color(color):
+    picture = Image.new("RGBA", SEVEN.size, (*color, 0))
     picture.putalpha(Image.eval(SEVEN, lambda value: 255 - value))
     grey = decode(encode(picture))
     inked = np.asarray(SEVEN.reduce(1)) < 128
@@ -76,7 +79,7 @@ def test_ink_on_a_transparent_ground_is_seen_whatever_its_colour(colour):
     assert grey[inked].mean() < grey[~inked].mean() - 100
 
 
-def test_a_palette_with_a_transparent_colour_is_laid_on_paper():
+def test_a_palette_with_a_transparent_color_is_laid_on_paper():
     picture = SEVEN.convert("P")
     grey = decode(encode(picture, "GIF", transparency=picture.getpixel((0, 0))))
     assert_dark_seven_on_light(grey)
@@ -107,7 +110,7 @@ def test_exif_orientation_is_undone(orientation):
     ("ink", "paper"),
     [((250, 230, 40), (255, 255, 255)), ((200, 40, 40), (40, 140, 40)), ((90, 200, 250), (255, 255, 255))],
 )
-def test_coloured_ink_stands_out(ink, paper):
+def test_colored_ink_stands_out(ink, paper):
     grey = decode(encode(draw_digit(7, mode="RGB", ink=ink, paper=paper)))
     assert np.ptp(grey) > 90
 
@@ -118,7 +121,7 @@ def test_the_first_frame_of_an_animation_is_taken():
     np.testing.assert_array_equal(decode(buffer.getvalue()), decode(encode(SEVEN, "GIF")))
 
 
-def test_what_pillow_warns_of_is_left_aside_even_where_warnings_are_errors():
+def test_pillow_warnings_are_ignored_where_warnings_are_errors():
     code = (
         "import sys; from PIL import Image; from service.preprocessing.decoding import decode;"
         "Image.MAX_IMAGE_PIXELS = 30_000; print(decode(sys.stdin.buffer.read()).shape)"
@@ -168,7 +171,7 @@ def test_the_pixel_limit_is_a_parameter():
     decode(encode(SEVEN), max_pixels=40_000)
 
 
-def test_a_size_beyond_pillows_own_bomb_limit_is_too_many_pixels_as_well():
+def test_a_size_beyond_pillows_bomb_limit_is_too_many_pixels():
     with pytest.raises(TooManyPixelsError):
         decode(png_header(60_000, 60_000), max_pixels=1_000_000_000)
 
@@ -210,7 +213,7 @@ def test_a_png_that_ends_within_its_pixels_is_broken():
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_flipped_bytes_never_raise_anything_but_an_image_error(format):
+def test_flipped_bytes_raise_only_image_errors(format):
     rng = np.random.default_rng(11)
     original = encode(draw_digit(7, (60, 50)), format)
     for _ in range(150):
@@ -224,3 +227,44 @@ def test_flipped_bytes_never_raise_anything_but_an_image_error(format):
         assert grey.ndim == 2
         assert grey.dtype == np.float32
         assert np.isfinite(grey).all()
+
+
+# Written out, so that one that is no longer caught is noticed.
+RAISED = [
+    *(OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError),
+    *(ZeroDivisionError, NotImplementedError, AttributeError, AssertionError, RuntimeError),
+    *(RecursionError, MemoryError, struct.error, zlib.error, UnicodeError),
+]
+
+
+@pytest.mark.parametrize("error", RAISED)
+def test_whatever_a_decoder_raises_is_a_broken_image(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fail(_: Image.Image) -> None:
+        raise error("inside")
+
+    monkeypatch.setattr(Image.Image, "load", fail)
+    with pytest.raises(BrokenImageError, match=r"cannot be decoded: .*inside"):
+        decode(SEVEN_PNG)
+
+
+def test_pillows_bomb_error_is_too_many_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(TooManyPixelsError):
+        decode(SEVEN_PNG)
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
+def test_an_image_opened_without_a_pixel_is_broken(size: tuple[int, int]) -> None:
+    with pytest.raises(BrokenImageError, match=f"{size[0]} x {size[1]} pixels"):
+        check_size(Image.new("L", size), 100)
+
+
+def test_opened_images_are_decoded_in_any_thread():
+    files = [encode(SEVEN, format) for format in FORMATS]
+    opened = [open_image(data) for data in files]
+    with ThreadPoolExecutor(3) as threads:
+        decoded = list(threads.map(lambda image: image.decode(), opened))
+    for data, grey in zip(files, decoded, strict=True):
+        np.testing.assert_array_equal(grey, decode(data))

@@ -32,7 +32,7 @@ def middle_of_each_row(cells: np.ndarray) -> np.ndarray:
     return cells @ np.arange(cells.shape[1]) / cells.sum(axis=1)
 
 
-def test_a_stretch_is_averaged_into_cells_wherever_its_pixels_begin() -> None:
+def test_a_stretch_is_averaged_wherever_its_pixels_begin() -> None:
     weights = area_weights(start=0.5, length=3, extent=4, cells=2)
     # Cell 0 has pixels 0.5 to 1.5 and 1.5 to 2 of its two; cell 1 has 2 to 2.5 and 2.5 to 3.5.
     np.testing.assert_allclose(weights, [[0.5, 0.25, 0], [0, 0.25, 0.5]])
@@ -49,7 +49,7 @@ def test_a_stroke_that_leans_is_set_upright(slant: float) -> None:
     assert np.ptp(middle_of_each_row(stroke)) > 7
 
 
-def test_what_leans_more_than_handwriting_does_keeps_the_rest_of_its_slant() -> None:
+def test_a_slant_beyond_handwriting_keeps_its_rest() -> None:
     stroke = np.zeros((20, 80), np.float32)
     for row in range(20):
         stroke[row, 3 * row : 3 * row + 6] = 1
@@ -95,7 +95,7 @@ def test_a_digit_is_as_high_as_the_box_and_in_its_middle(digit: int) -> None:
     assert inked[0] == 7 - inked[-1] == 1
 
 
-def test_a_narrow_one_is_not_stretched_to_the_width_of_other_digits() -> None:
+def test_a_narrow_one_stays_narrower_than_other_digits() -> None:
     one = np.zeros((100, 20), np.float32)
     one[:, 10:16] = 1
     one[80:, :] = 1  # a foot as wide as the flag of a 1 is
@@ -103,7 +103,7 @@ def test_a_narrow_one_is_not_stretched_to_the_width_of_other_digits() -> None:
     assert len(inked) == 4
 
 
-def test_drawn_digits_hold_as_much_ink_as_those_that_the_data_set_has() -> None:
+def test_drawn_digits_hold_as_much_ink_as_the_data_set() -> None:
     data = load_dataset("digits", None).train.pixels.mean()
     drawn = np.stack([normalize(ink(digit)[None], DIGITS_GEOMETRY) for digit in DIGITS]).mean()
     assert drawn == pytest.approx(data, rel=0.15)

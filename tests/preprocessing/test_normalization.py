@@ -1,4 +1,4 @@
-"""Ink is cut out, scaled and centred as MNIST was made."""
+"""Ink is cut out, scaled and centered as MNIST was made."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_longer_side_becomes_twenty_pixels(digit):
 
 
 @pytest.mark.parametrize("digit", DIGITS)
-def test_centre_of_mass_comes_to_index_fourteen(digit):
+def test_center_of_mass_comes_to_index_fourteen(digit):
     picture = normalize(ink(digit), MNIST_GEOMETRY).reshape(28, 28)
     rows = picture.sum(axis=1) @ np.arange(28) / picture.sum()
     columns = picture.sum(axis=0) @ np.arange(28) / picture.sum()
@@ -58,7 +58,7 @@ def test_where_a_digit_stands_makes_no_difference():
     np.testing.assert_array_equal(pixels[0], pixels[1])
 
 
-def test_averaging_to_half_the_size_is_the_mean_of_two_by_two_pixels():
+def test_halving_the_size_is_the_mean_of_two_by_two_pixels():
     rng = np.random.default_rng(0)
     large = rng.random((1, 40, 40), dtype=np.float32) * 0.05 + 0.95  # peak near 1: no stretching
     expected = large[0].reshape(20, 2, 20, 2).mean(axis=(1, 3))

@@ -31,17 +31,17 @@ def test_the_median_distance_is_that_of_all_distances_sorted(ordered):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 40])
 @pytest.mark.parametrize("value", [0.0, -0.0, 1e-3, 250.0])
-def test_the_median_distance_of_equal_values_is_zero_without_a_sign(value, size):
+def test_the_median_distance_of_equal_values_is_unsigned_zero(value, size):
     values = np.full(size, value, np.float32)
     assert str(median_distance(values, value)) == "0.0"
 
 
-def test_the_median_distance_of_zeros_of_both_signs_is_zero_without_a_sign():
+def test_the_median_distance_of_signed_zeros_is_unsigned_zero():
     values = np.array([0.0, -0.0, 0.0], np.float32)
     assert str(median_distance(values, -0.0)) == "0.0"
 
 
-def test_values_of_any_shape_become_one_ascending_row_and_stay_as_they_are():
+def test_ascending_copies_values_of_any_shape_into_one_row():
     picture = RNG.random((7, 9), dtype=np.float32)
     before = picture.copy()
     assert ascending(picture.T).tolist() == sorted(picture.reshape(-1).tolist())
@@ -61,7 +61,7 @@ def furthest_apart(values: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("share", [0.02, 0.2, 0.5, 0.9])
-def test_the_threshold_splits_values_into_the_classes_furthest_apart(share):
+def test_the_threshold_splits_into_the_classes_furthest_apart(share):
     ink = RNG.random(500) < share
     values = (np.where(ink, 180, 20) + RNG.normal(0, 12, 500)).astype(np.float32)
     assert otsu_threshold(np.sort(values)) == pytest.approx(furthest_apart(values), abs=1e-4)

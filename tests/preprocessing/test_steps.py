@@ -9,7 +9,7 @@ from service.preprocessing.pipeline import preprocess
 from tests.drawing import draw_digit, encode
 
 SEVEN = draw_digit(7)
-LAST = ["cut out and scaled to fit 20 x 20 pixels", "centred by its mass in 28 x 28"]
+LAST = ["cut out and scaled to fit 20 x 20 pixels", "centered by its mass in 28 x 28"]
 TURNED_OVER = "light ink on dark: turned over"
 
 
@@ -21,9 +21,9 @@ def told(data: bytes, geometry: Geometry = MNIST_GEOMETRY) -> list[str]:
     return steps
 
 
-def inked(colour: tuple[int, int, int], opacity: int = 255) -> Image.Image:
-    """Return a 7 of one colour on nothing."""
-    picture = Image.new("RGBA", SEVEN.size, (*colour, 0))
+def inked(color: tuple[int, int, int], opacity: int = 255) -> Image.Image:
+    """Return a 7 of one color on nothing."""
+    picture = Image.new("RGBA", SEVEN.size, (*color, 0))
     picture.putalpha(Image.eval(SEVEN, lambda value: (255 - value) * opacity // 255))
     return picture
 
@@ -60,11 +60,11 @@ def in_uneven_light(bright: int, dark: int) -> Image.Image:
     return Image.fromarray((np.asarray(SEVEN) * light).astype(np.uint8))
 
 
-def test_a_plain_picture_is_only_cut_out_scaled_and_centred():
+def test_a_plain_picture_is_only_cut_out_scaled_and_centered():
     assert told(encode(SEVEN)) == LAST
 
 
-def test_a_digit_that_fills_the_whole_of_the_networks_picture_is_set_upright_and_not_centred():
+def test_a_digit_that_fills_its_frame_is_set_upright():
     assert told(encode(SEVEN), DIGITS_GEOMETRY) == [
         "cut out and scaled to fit 8 x 8 pixels",
         "set upright, with strokes as bold as those of the 8x8 digits",
@@ -76,10 +76,10 @@ def test_what_already_is_in_normal_form_is_taken_as_it_is(geometry):
     pixels = preprocess(encode(SEVEN), geometry).reshape(geometry.side, -1)
     normal = Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
     for picture in (normal, ImageOps.invert(normal)):
-        assert told(encode(picture), geometry) == ["ink taken as it is: already cut out, scaled and centred"]
+        assert told(encode(picture), geometry) == ["ink taken as it is: already cut out, scaled and centered"]
 
 
-def test_turning_upright_is_told_and_only_where_it_happened():
+def test_turning_upright_is_traced_where_it_happened():
     exif = Image.Exif()
     exif[0x0112] = 6
     lying = SEVEN.transpose(Image.Transpose.ROTATE_90)
@@ -94,7 +94,7 @@ def test_a_large_picture_was_reduced(format, size):
     assert told(encode(large, format))[0] == f"reduced from 1200 x 900 pixels to {size}"
 
 
-def test_a_lying_picture_is_reduced_as_it_was_stored_and_then_turned():
+def test_a_lying_picture_is_reduced_before_it_is_turned():
     exif = Image.Exif()
     exif[0x0112] = 6
     stored = draw_digit(7, (900, 1200)).transpose(Image.Transpose.ROTATE_90)
@@ -117,32 +117,32 @@ def test_a_transparent_ground_was_laid_on_white():
 
 def test_white_ink_on_nothing_was_taken_from_its_opacity():
     steps = told(encode(inked((255, 255, 255))))
-    assert steps == ["opacity taken for ink: its colour does not show on white", *LAST]
+    assert steps == ["opacity taken for ink: its color does not show on white", *LAST]
 
 
-def test_an_opaque_picture_with_an_alpha_channel_is_not_said_to_be_transparent():
+def test_an_opaque_picture_with_alpha_counts_as_opaque():
     assert told(encode(SEVEN.convert("RGBA"))) == LAST
 
 
 @pytest.mark.parametrize(
     ("ink", "channel"), [((255, 230, 40), "blue"), ((90, 255, 255), "red"), ((255, 60, 255), "green")]
 )
-def test_the_colour_channel_that_shows_the_ink_was_taken(ink, channel):
+def test_the_color_channel_that_shows_the_ink_was_taken(ink, channel):
     picture = draw_digit(7, mode="RGB", ink=ink, paper=(255, 255, 255))
     assert f"{channel} channel taken: it shows the ink best" in told(encode(picture))
 
 
 @pytest.mark.parametrize(
-    ("digit", "size", "colour"),
+    ("digit", "size", "color"),
     [(4, (157, 120), (255, 50, 242)), (6, (46, 153), (59, 152, 6)), (3, (56, 36), (221, 104, 15))],
 )
-def test_of_channels_that_are_equally_clear_the_first_was_taken(digit, size, colour):
-    red, green, blue = colour
-    picture = draw_digit(digit, size, ink=colour, paper=(green, red, blue), mode="RGB")
+def test_of_channels_that_are_equally_clear_the_first_was_taken(digit, size, color):
+    red, green, blue = color
+    picture = draw_digit(digit, size, ink=color, paper=(green, red, blue), mode="RGB")
     assert "red channel taken: it shows the ink best" in told(encode(picture))
 
 
-def test_black_ink_on_coloured_paper_needs_no_channel_of_its_own():
+def test_black_ink_on_colored_paper_needs_no_single_channel():
     assert told(encode(draw_digit(7, mode="RGB", ink=(0, 0, 0), paper=(240, 230, 200)))) == LAST
 
 
@@ -152,7 +152,7 @@ def test_light_ink_on_dark_was_turned_over(picture):
     assert TURNED_OVER in told(encode(ImageOps.invert(picture)))
 
 
-def test_uneven_light_was_evened_out_and_light_that_is_nearly_even_is_not_worth_a_word():
+def test_only_light_that_is_clearly_uneven_is_mentioned():
     assert "uneven light evened out" in told(encode(in_uneven_light(235, 120)))
     assert "uneven light evened out" not in told(encode(in_uneven_light(235, 225)))
 
@@ -175,7 +175,7 @@ def test_ruled_lines_were_erased():
 
 
 @pytest.mark.parametrize("light_on_dark", [False, True])
-def test_what_was_tried_and_given_up_is_not_told(light_on_dark):
+def test_only_steps_that_were_kept_are_traced(light_on_dark):
     # So tight a crop shows too little paper to follow its light: one level is taken for all of it.
     bold = draw_digit(1, (60, 60), box=(-0.2, -0.05, 1.4, 1.1), pen=0.3, ink=60, paper=200)
     shaded = Image.fromarray((np.asarray(bold) * np.linspace(1, 0.93, 60)[:, None]).astype(np.uint8))

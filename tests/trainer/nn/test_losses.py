@@ -1,0 +1,108 @@
+"""Every supported pair of loss and output has the right gradient, by two independent checks."""
+
+import numpy as np
+import pytest
+
+from tests.differences import assert_gradient, central_differences
+from trainer.nn import OUTPUTS_OF, activate, loss_and_gradient, one_hot
+
+PAIRS = [(loss, output) for loss, outputs in OUTPUTS_OF.items() for output in outputs]
+
+
+def batch(output: str, rows: int = 5, columns: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    """Return logits and targets, float64: probabilities where the output gives some."""
+    rng = np.random.default_rng(7)
+    logits = rng.normal(0, 2, (rows, columns))
+    targets = (
+        rng.dirichlet(np.ones(columns), rows)
+        if output in ("softmax", "sigmoid")
+        else rng.normal(size=logits.shape)
+    )
+    return logits, targets
+
+
+@pytest.mark.parametrize(("loss", "output"), PAIRS)
+def test_gradients_match_central_differences(loss: str, output: str) -> None:
+    logits, targets = batch(output)
+    _, gradient = loss_and_gradient(loss, output, logits, targets)
+    numeric = central_differences(
+        lambda: float(loss_and_gradient(loss, output, logits, targets)[0].sum()), logits
+    )
+    assert_gradient(gradient, numeric)
+
+
+@pytest.mark.parametrize(("loss", "output"), PAIRS)
+def test_losses_and_gradients_match_pytorch(loss: str, output: str) -> None:
+    torch = pytest.importorskip("torch", reason="needs PyTorch: pip install -r tests/requirements-torch.txt")
+    functional = torch.nn.functional
+    logits, targets = batch(output)
+    inputs = torch.tensor(logits, requires_grad=True)
+    wanted = torch.tensor(targets)
+    outputs = {
+        "linear": lambda z: z,
+        "sigmoid": torch.sigmoid,
+        "tanh": torch.tanh,
+        "relu": torch.relu,
+        "leaky_relu": lambda z: functional.leaky_relu(z, float(np.float32(0.01))),
+        "softmax": lambda z: functional.softmax(z, dim=1),
+    }[output](inputs)
+    rows = {
+        "mean_squared_error": lambda: functional.mse_loss(outputs, wanted, reduction="none").mean(dim=1),
+        "binary_cross_entropy": lambda: functional.binary_cross_entropy(
+            outputs, wanted, reduction="none"
+        ).mean(dim=1),
+        "cross_entropy": lambda: functional.cross_entropy(inputs, wanted, reduction="none"),
+        "kullback_leibler": lambda: functional.kl_div(outputs.log(), wanted, reduction="none").sum(dim=1),
+        "cosine_distance": lambda: 1 - functional.cosine_similarity(outputs, wanted, dim=1),
+    }[loss]()
+    rows.sum().backward()
+    found, gradient = loss_and_gradient(loss, output, logits, targets)
+    assert found == pytest.approx(rows.detach().numpy(), rel=1e-6, abs=1e-9)
+    assert gradient == pytest.approx(inputs.grad.numpy(), rel=1e-6, abs=1e-9)
+
+
+def test_softmax_matches_a_worked_example() -> None:
+    # exp(0) : exp(ln 2) : exp(ln 5) = 1 : 2 : 5, of 8.
+    outputs = activate("softmax", np.log(np.array([[1.0, 2.0, 5.0]])))
+    assert outputs == pytest.approx(np.array([[1 / 8, 2 / 8, 5 / 8]]))
+
+
+def test_cross_entropy_matches_a_worked_example() -> None:
+    # Probabilities 1/8, 2/8, 5/8 and the truth is the last: -ln(5/8); slope: probability - target.
+    rows, gradient = loss_and_gradient(
+        "cross_entropy", "softmax", np.log(np.array([[1.0, 2.0, 5.0]])), np.array([[0.0, 0.0, 1.0]])
+    )
+    assert rows == pytest.approx([-np.log(5 / 8)])
+    assert gradient == pytest.approx(np.array([[1 / 8, 2 / 8, -3 / 8]]))
+
+
+def test_divergence_of_equal_distributions_is_zero() -> None:
+    targets = np.array([[0.1, 0.2, 0.7], [0.0, 0.5, 0.5]])
+    with np.errstate(divide="ignore"):
+        logits = np.log(targets + 1e-300)
+    rows, gradient = loss_and_gradient("kullback_leibler", "softmax", logits, targets)
+    assert rows == pytest.approx([0, 0], abs=1e-12)
+    assert gradient == pytest.approx(np.zeros((2, 3)), abs=1e-12)
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "softmax"])
+@pytest.mark.parametrize("loss", OUTPUTS_OF)
+def test_confident_mistake_has_a_large_finite_loss(loss: str, output: str) -> None:
+    if output not in OUTPUTS_OF[loss]:
+        return
+    logits = np.array([[1000.0, -1000.0]], np.float32)
+    rows, gradient = loss_and_gradient(loss, output, logits, np.array([[0.0, 1.0]], np.float32))
+    assert np.isfinite(rows).all()
+    assert rows[0] > 0.5
+    assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize(("loss", "output"), PAIRS)
+def test_float32_stays_float32(loss: str, output: str) -> None:
+    logits, targets = (array.astype(np.float32) for array in batch(output))
+    rows, gradient = loss_and_gradient(loss, output, logits, targets)
+    assert rows.dtype == gradient.dtype == np.float32
+
+
+def test_one_hot_is_one_at_the_label() -> None:
+    assert one_hot(np.array([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]

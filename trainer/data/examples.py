@@ -1,0 +1,95 @@
+"""Labeled pictures: what every reader returns and every training consumes.
+
+raw gray pictures -> prepare (the serving preprocessing) -> Examples -> hold_out -> Dataset (train, test)
+"""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from service.preprocessing import Geometry, ImageError, preprocess_grey
+from trainer.errors import TrainerError
+
+CLASSES = 10
+SPLIT_OFF = ("digits", "folder")  # data sets without test images of their own: some are held out
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Prepared pictures, (n, side, side) float32 ink in [0, 1], and labels, (n,) int64 in 0 ... 9."""
+
+    pictures: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> "Examples":
+        """Return the examples at `indices`, (m,) integers."""
+        return Examples(self.pictures[indices], self.labels[indices])
+
+    def __add__(self, others: "Examples") -> "Examples":
+        """Return these examples followed by the others."""
+        return Examples(
+            np.concatenate((self.pictures, others.pictures)), np.concatenate((self.labels, others.labels))
+        )
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The pictures as rows, (n, side * side) float32."""
+        return self.pictures.reshape(len(self.pictures), math.prod(self.pictures.shape[1:]))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Examples to fit and to test on, and where they come from.
+
+    sources: file name -> SHA-256 of the uncompressed content, for the artifact's metadata.
+    """
+
+    name: str
+    geometry: Geometry
+    train: Examples
+    test: Examples
+    sources: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def everything(self) -> Examples:
+        """All examples that a final network may learn: official test images are never among them."""
+        return self.train + self.test if self.name in SPLIT_OFF else self.train
+
+    def part(self, name: str) -> Examples:
+        """Return the examples of one part: "test", "train", or "all" for both."""
+        if name == "test":
+            return self.test
+        return self.train if name == "train" else self.train + self.test
+
+
+def hold_out(examples: Examples, share: float, seed: int) -> tuple[Examples, Examples]:
+    """Return (the rest, the held-out share) of a random permutation drawn from `seed`.
+
+    share: in [0, 1]; the number held out is rounded.
+    """
+    order = np.random.default_rng(seed).permutation(len(examples))
+    held = round(share * len(examples))
+    return examples.take(order[held:]), examples.take(order[:held])
+
+
+def prepare(raw: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """Return (n, side, side) float32 ink in [0, 1] of raw gray pictures, (n, height, width) uint8.
+
+    Raises TrainerError for a picture without ink.
+    """
+    pixels = np.empty((len(raw), geometry.side**2), np.float32)
+
+    def prepare_one(index: int) -> None:
+        try:
+            pixels[index] = preprocess_grey(raw[index], geometry)
+        except ImageError as error:
+            raise TrainerError(f"image {index} of the data: {str(error).rstrip('.')}. Remove it") from error
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(prepare_one, range(len(raw))))  # building the list raises what a thread raised
+    return pixels.reshape(-1, geometry.side, geometry.side)

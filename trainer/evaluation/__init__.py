@@ -1,0 +1,25 @@
+"""How good a trained model is: metrics, refusals of non-digits, other conditions, plots, the report.
+
+Nothing here changes a model. The plots (`answer_plots`, `training_plots`, `report`) need matplotlib.
+Start reading in `metrics.py`.
+"""
+
+from trainer.evaluation.conditions import try_conditions
+from trainer.evaluation.cross_validation import cross_validate, spread_text
+from trainer.evaluation.metrics import Evaluation, evaluate
+from trainer.evaluation.refusals import generated_refusals, picture_refusals
+from trainer.evaluation.text import conditions_text, evaluation_text, refusals_text, table_text
+
+__all__ = [
+    "Evaluation",
+    "conditions_text",
+    "cross_validate",
+    "evaluate",
+    "evaluation_text",
+    "generated_refusals",
+    "picture_refusals",
+    "refusals_text",
+    "spread_text",
+    "table_text",
+    "try_conditions",
+]

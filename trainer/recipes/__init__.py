@@ -1,0 +1,9 @@
+"""Recipes: hyper-parameters under a name, one TOML file each, and the function that reads them.
+
+No defaults are decided here (see `trainer.training.config`), and nothing is trained.
+Start reading in `digits-8x8.toml`, then `reading.py`.
+"""
+
+from trainer.recipes.reading import default_name, default_recipe, load_config, recipe_names
+
+__all__ = ["default_name", "default_recipe", "load_config", "recipe_names"]

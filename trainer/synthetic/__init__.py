@@ -1,0 +1,11 @@
+"""Pictures generated from a seed: digits drawn stroke by stroke, and pictures that are not digits.
+
+No files are read and nothing is trained here. All randomness comes from the generator that is passed in.
+Start reading in `digits.py`, then `outliers.py`.
+"""
+
+from trainer.synthetic.digits import draw_digits
+from trainer.synthetic.outliers import KINDS, make_outlier, make_outliers
+from trainer.synthetic.textures import on_paper
+
+__all__ = ["KINDS", "draw_digits", "make_outlier", "make_outliers", "on_paper"]

@@ -1,0 +1,135 @@
+"""Batches of distorted pictures, made in another thread while the network trains.
+
+    examples, epoch -> shuffled -> augment -> (some) normalize -> (pixels, targets)
+
+Each batch has its own generator, seeded with (seed, epoch, index): the batches are the same whenever they are
+made, even after a resume.
+"""
+
+import functools
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+
+from service.preprocessing import Geometry
+from service.preprocessing.normalization import normalize
+from trainer.data import CLASSES, Dataset, Examples, augment
+from trainer.nn import one_hot
+from trainer.synthetic import draw_digits
+from trainer.training.config import TrainingConfig
+from trainer.training.task import Batch, Task, batch_rows
+
+AHEAD = 4  # batches made in advance: enough to keep the matrix products busy, a few MB of memory
+DRAWN = 0x64726177  # separates the random stream of drawn digits from those of epochs and thresholds
+
+# targets, (n, 10), and pixels, (n, side * side): mixes the teachers' answers into the targets, in place.
+Soften = Callable[[np.ndarray, np.ndarray], None]
+
+
+class Teachers(Protocol):
+    """Trained networks whose answers soften the targets, see `trainer.distillation.Committee`."""
+
+    def soften(
+        self,
+        targets: np.ndarray,
+        pixels: np.ndarray,
+        config: TrainingConfig,
+        taught: np.ndarray,
+        key: tuple[int, int],
+    ) -> None:
+        """Mix the teachers' answers into the targets of the rows `taught`, in place."""
+
+
+def with_drawn(examples: Examples, dataset: Dataset, config: TrainingConfig) -> Examples:
+    """Return the examples followed by the `drawn` digits that the configuration asks for."""
+    if not config.drawn:
+        return examples
+    rng = np.random.default_rng((config.seed, DRAWN))
+    return examples + draw_digits(config.drawn, dataset.geometry, rng)
+
+
+def digits_task(
+    dataset: Dataset,
+    examples: Examples,
+    validation: Examples,
+    config: TrainingConfig,
+    teachers: Teachers | None = None,
+) -> Task:
+    """Return the task of classifying digits; teachers soften the targets."""
+    offset = np.float32(config.input_offset)
+    return Task(
+        inputs=dataset.geometry.side**2,
+        outputs=CLASSES,
+        examples=len(examples),
+        batches=lambda epoch: epoch_batches(examples, dataset.geometry, config, epoch, teachers),
+        held_out=(validation.pixels - offset, one_hot(validation.labels, CLASSES)),
+    )
+
+
+def epoch_batches(
+    examples: Examples,
+    geometry: Geometry,
+    config: TrainingConfig,
+    epoch: int,
+    teachers: Teachers | None = None,
+) -> Iterator[Batch]:
+    """Yield (pixels, targets) of one epoch: (n, side * side) float32 and (n, 10) float32."""
+    view = epoch % config.views if config.views else epoch
+    order = np.random.default_rng((config.seed, view)).permutation(len(examples))
+    real = len(examples) - config.drawn  # drawn digits come last
+
+    def make(index: int, chosen: np.ndarray) -> Batch:
+        rng = np.random.default_rng((config.seed, view, index))
+        # Teachers may not know the styles of drawn digits, which therefore keep their labels.
+        soften = None
+        if teachers:
+            soften = functools.partial(
+                teachers.soften, config=config, taught=chosen < real, key=(view, index)
+            )
+        return make_batch(examples.take(chosen), geometry, config, rng, soften)
+
+    return made_ahead(make, order, batch_rows(len(examples), config))
+
+
+def made_ahead(make: Callable[[int, np.ndarray], Batch], order: np.ndarray, rows: int) -> Iterator[Batch]:
+    """Yield make(index, chosen) for each batch of `rows` indices in `order`, made in another thread."""
+    pending: deque[Future[Batch]] = deque()
+    with ThreadPoolExecutor(1) as pool:
+        for index, start in enumerate(range(0, len(order), rows)):
+            pending.append(pool.submit(make, index, order[start : start + rows]))
+            if len(pending) > AHEAD:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def make_batch(
+    examples: Examples,
+    geometry: Geometry,
+    config: TrainingConfig,
+    rng: np.random.Generator,
+    soften: Soften | None = None,
+) -> Batch:
+    """Return (pixels, targets) of distorted examples: (n, side * side) float32 and (n, 10) float32.
+
+    Teachers see the same distorted pictures as the student, before the input offset.
+    """
+    settings = config.augmentation
+    pictures = augment(examples.pictures, examples.labels, settings, rng)
+    pixels = pictures.reshape(len(pictures), -1)
+    again = rng.random(len(pixels)) < settings.normalized_share
+    if again.any():
+        pixels[again] = normalize(pictures[again], geometry)
+    targets = one_hot(examples.labels, CLASSES)
+    if soften:
+        soften(targets, pixels)
+    if config.label_smoothing:
+        targets = targets * np.float32(1 - config.label_smoothing) + np.float32(
+            config.label_smoothing / CLASSES
+        )
+    if config.input_offset:
+        pixels = pixels - np.float32(config.input_offset)
+    return pixels, targets

@@ -1,0 +1,131 @@
+"""The rejector: a small network beside the classifier that recognizes what is not a digit.
+
+    training digits, drawn digits       -> 0 -+
+                                              +-> half of them distorted
+    letters, shapes, noise ... outliers -> 1 -+
+                                                  -> pixels, last hidden layer -> rejector -> log-odds
+
+It is fitted after the classifier, whose layers stay unchanged. The limit beyond which a picture is refused
+comes from digits that neither network has seen (`trainer.publishing.calibration`). Artifacts and the service
+call the rejector "judge", a name that the file format fixes.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from service.model.classifier import judge_inputs
+from service.model.network import Layer, forward
+from service.preprocessing import Geometry
+from service.preprocessing.normalization import normalize
+from trainer.data import Examples, augment
+from trainer.synthetic import draw_digits, make_outliers
+from trainer.training.batches import made_ahead
+from trainer.training.config import TrainingConfig
+from trainer.training.loop import initial_state, train
+from trainer.training.task import Batch, Task, batch_rows
+
+STREAM = 0x6A75646765  # separates the rejector's random stream from that of the classifier's epochs
+EPOCHS = 20
+# The same for outliers and digits: traces of a distortion must not indicate either.
+DISTORTED_SHARE = 0.5
+DIGITS_PER_OUTLIER = 2  # at most
+OUTLIERS_PER_DRAWN = 4  # drawn digits add pens and styles that the training digits lack
+PART = 1000  # pictures generated or distorted at a time, to bound the memory
+
+
+def fit_rejector(
+    layers: Sequence[Layer], digits: Examples, geometry: Geometry, config: TrainingConfig
+) -> list[Layer]:
+    """Return the rejector's layers for a trained classifier; [] where config.outliers is 0.
+
+    layers: those of the classifier. digits: handwriting that it was trained on. In each epoch some digits
+    and outliers are shown unchanged, the others as freshly distorted copies. The output is the log-odds
+    that a picture is not a digit.
+    """
+    if not config.outliers:
+        return []
+    rng = np.random.default_rng((config.seed, STREAM))
+    shown, visits, targets = _gather(digits, geometry, config, rng)
+    own = TrainingConfig(
+        hidden=(config.judge_units,),
+        output="sigmoid",
+        loss="binary_cross_entropy",
+        epochs=EPOCHS,
+        batch_size=256,
+        averaging=0.99,
+        seed=config.seed,
+    )
+
+    def make(epoch: int, index: int, chosen: np.ndarray) -> Batch:
+        chance = np.random.default_rng((config.seed, STREAM, epoch, index))
+        pixels = _some_distorted(shown.take(chosen), geometry, config, chance)
+        return judge_inputs(pixels, forward(layers, pixels)[:-1]), targets[chosen]
+
+    def batches(epoch: int) -> Iterator[Batch]:
+        order = np.random.default_rng((config.seed, STREAM, epoch)).permutation(visits)
+        return made_ahead(functools.partial(make, epoch), order, batch_rows(len(visits), own))
+
+    nothing = make(0, 0, np.arange(0))
+    width = nothing[0].shape[1]
+    task = Task(width, 1, len(visits), batches, held_out=nothing)
+    return train(initial_state(own, width, 1), task, own).latest.layers
+
+
+def _gather(
+    digits: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
+) -> tuple[Examples, np.ndarray, np.ndarray]:
+    """Return pictures, the indices that an epoch visits, and targets, (n, 1): 1 for outliers.
+
+    A random part of many digits is used. Few digits are visited several times, so that an epoch has about
+    as many digits as outliers.
+    """
+    chosen = rng.permutation(len(digits))[: DIGITS_PER_OUTLIER * config.outliers]
+    drawn = draw_digits(config.outliers // OUTLIERS_PER_DRAWN, geometry, rng)
+    first = len(chosen) + len(drawn)  # index of the first outlier
+    pictures = np.empty((first + config.outliers, geometry.side, geometry.side), np.float32)
+    pictures[: len(chosen)] = digits.pictures[chosen]
+    pictures[len(chosen) : first] = drawn.pictures
+    for part in np.split(pictures, range(first, len(pictures), PART))[1:]:
+        part[...] = make_outliers(len(part), geometry, digits, rng).reshape(part.shape)
+    labels = np.zeros(len(pictures), int)  # labels of digits limit their rotation
+    labels[:first] = np.concatenate((digits.labels[chosen], drawn.labels))
+    targets = (np.arange(len(pictures)) >= first).astype(np.float32)[:, None]
+    times = max(1, round(config.outliers / len(chosen)))
+    visits = np.concatenate((np.arange(len(pictures)), np.tile(np.arange(len(chosen)), times - 1)))
+    return Examples(pictures, labels), visits, targets
+
+
+def _some_distorted(
+    examples: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the pixels of examples, (n, side * side), DISTORTED_SHARE of them distorted."""
+    pixels = examples.pixels.copy()
+    chosen = np.flatnonzero(rng.random(len(pixels)) < DISTORTED_SHARE)
+    if len(chosen):
+        pixels[chosen] = distort(examples.take(chosen), geometry, config, rng)
+    return pixels
+
+
+def distorted(
+    examples: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
+) -> Examples:
+    """Return distorted and re-centered copies: unusual but real handwriting."""
+    pixels = [distort(part, geometry, config, rng) for part in parts(examples, np.arange(len(examples)))]
+    return Examples(np.concatenate(pixels).reshape(examples.pictures.shape), examples.labels)
+
+
+def distort(
+    examples: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the pixels of distorted and re-centered copies, (n, side * side) float32 in [0, 1]."""
+    settings = dataclasses.replace(config.augmentation, share=1.0)
+    return normalize(augment(examples.pictures, examples.labels, settings, rng), geometry)
+
+
+def parts(examples: Examples, indices: np.ndarray) -> Iterator[Examples]:
+    """Yield the examples with these indices in parts of at most PART examples."""
+    for part in np.array_split(indices, -(-len(indices) // PART) or 1):
+        yield examples.take(part)
