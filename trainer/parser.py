@@ -149,9 +149,8 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         "--report-test", action="store_true", help="also show the figures on the test images: look once"
     )
     _add_session(parser)
-    report = parser.add_mutually_exclusive_group()
-    report.add_argument("--report", type=Path, metavar="DIR", help="default runs/NAME/report")
-    report.add_argument("--no-report", action="store_true", help="write no report, which takes some seconds")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="default runs/NAME/report")
+    parser.add_argument("--no-report", action="store_true", help="write no report, which takes some seconds")
     add_flags(parser)
 
 

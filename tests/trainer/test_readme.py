@@ -20,7 +20,19 @@ from trainer.recipes import recipe_names
 TEXT = README.read_text()
 PYTORCH = find_spec("torch") is not None
 GATE = ["--minimum-accuracy", "0", "--maximum-drop", "1"]
-TRAINING = ["--no-report", "--epochs", "1", "--hidden", "8", "--outliers", "50", "--drawn", "10", "--quiet", *GATE]
+TRAINING = [
+    "--no-report",
+    "--epochs",
+    "1",
+    "--hidden",
+    "8",
+    "--outliers",
+    "50",
+    "--drawn",
+    "10",
+    "--quiet",
+    *GATE,
+]
 SMALL = {
     "train": TRAINING,
     "distill": TRAINING,
