@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 help:
 	@echo "make serve [PORT=9000]   start the service on 127.0.0.1"
 	@echo "make test                run all tests"
-	@echo "make train               train digits-8x8 and publish it to models/"
+	@echo "make train               train digits-8x8 into runs/, beside the model in models/"
 	@echo "make bench               print the benchmark tables"
 	@echo "make docs                draw the pictures in docs/ and of the page again; needs Chromium"
 	@echo "make lint                check format, style, types and security"
