@@ -8,6 +8,7 @@ than its share closes a connection after its answer; the client comes again, to 
 
 import mmap
 import time
+from collections.abc import Callable
 
 PLACES = 256
 PAUSE_SECONDS = 0.05  # in which a client whose connection was closed comes again
@@ -15,19 +16,21 @@ PAUSE_SECONDS = 0.05  # in which a client whose connection was closed comes agai
 _counts = memoryview(mmap.mmap(-1, 4 * PLACES)).cast("i")
 
 
-def forget(slot: int) -> None:
-    """Take a worker that ended out of the count."""
-    _counts[slot % PLACES] = 0
+def forget(slot: int) -> bool:
+    """Take a worker that ended out of the count; return whether it ended without leaving it."""
+    was_counted, _counts[slot % PLACES] = _counts[slot % PLACES] > 0, 0
+    return was_counted
 
 
 class Balance:
     """The view of the worker in place `slot`."""
 
-    def __init__(self, slot: int = 0) -> None:
-        self._place, self._next_closing = slot % PLACES, 0.0
+    def __init__(self, slot: int = 0, note: Callable[[int], None] = lambda connections: None) -> None:
+        self._place, self._next_closing, self._note = slot % PLACES, 0.0, note
 
     def count(self, connections: int) -> None:
-        """Let the others know how many connections this worker has."""
+        """Let the others know how many connections this worker has; -1 when it is about to end."""
+        self._note(connections)
         _counts[self._place] = connections + 1
 
     def should_close(self) -> bool:

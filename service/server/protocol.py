@@ -16,9 +16,7 @@ from werkzeug.exceptions import RequestURITooLarge as AddressTooLong
 from service.asgi import EXTENSION, MAX_HEAD_BYTES, Arrival, Bridge
 from service.server.balance import Balance
 
-MOMENT_SECONDS = (
-    1.0  # for what is on its way: a request as the process ends, a refusal as its client sends on
-)
+MOMENT_SECONDS = 1.0  # for what is on its way as the process ends, or as a request is refused
 
 
 class Parser:
