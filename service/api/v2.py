@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from flask import Blueprint, Response, request
 
+from service import __version__
 from service.api.observability import record_of
 from service.api.problems import BrokenBodyError, describe
 from service.api.status import check_ready
@@ -29,7 +30,6 @@ from service.registry import ModelRegistry, UnknownModelError
 HEADER_LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository(index)"]
 OUTPUTS = ("digit", "probabilities", "accepted")
-VERSION = "1.0.0"
 WORTH_COMPRESSING = 1024  # bytes; below, they fit one packet either way
 
 
@@ -56,7 +56,7 @@ def create_v2(settings: Settings, models: ModelRegistry, predictor: Predictor) -
     @v2.get("")
     @v2.get("/")
     def server() -> dict[str, Any]:
-        return {"name": "digits", "version": VERSION, "extensions": EXTENSIONS}
+        return {"name": "digits", "version": __version__, "extensions": EXTENSIONS}
 
     @v2.get("/health/live")
     def live() -> dict[str, bool]:

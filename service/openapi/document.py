@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 
+from service import __version__
 from service.api.auth import key_of, open_routes
 from service.api.problems import (
     STATUSES,
@@ -30,7 +31,6 @@ from service.registry import NoModelError, UnknownModelError
 
 JsonObject = dict[str, Any]
 
-API_VERSION = "1.0.0"
 MODEL_ERRORS = (UnknownModelError, NoModelError)
 BODY_TOO_LARGE = 413  # told by its status alone, as are 404 for a path and 405
 
@@ -60,7 +60,7 @@ def describe_api(settings: Settings) -> JsonObject:
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": {
             "title": "Handwritten digits",
-            "version": API_VERSION,
+            "version": __version__,
             "summary": "One picture of a handwritten digit in, the digit and how sure that is out.",
             "description": (
                 "Every error is `application/problem+json` (RFC 9457), except under `/v2`, where it has the "
