@@ -43,6 +43,7 @@ HELD_BODIES = 4  # of the largest size, in each worker; of small ones, many more
 LEAST_BYTES_PER_SECOND = 4096
 DRAINING_SECONDS = 2.0
 
+NO_ROOM = "There is no memory left for so large a body. Send it again a little later."
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
@@ -71,7 +72,7 @@ class Body:
     timeout: asyncio.Timeout
 
     def __init__(self) -> None:
-        self.pieces: list[bytes] = []
+        self.content = io.BytesIO()
         self.size = 0
         self.is_incomplete = False
         self.is_evicted = False
@@ -110,8 +111,9 @@ class Bridge:
                 environ[REFUSAL] = error
                 self._let_go(body)
             else:
-                environ["wsgi.input"] = io.BytesIO(b"".join(body.pieces))
-                body.pieces.clear()
+                body.content.getvalue()  # gives back what the buffer has to spare, and copies nothing
+                body.content.seek(0)
+                environ["wsgi.input"], body.content = body.content, io.BytesIO()
                 if self._in_flight >= self.settings.max_in_flight:
                     environ[REFUSAL] = OverloadedError(
                         "The service is answering as many requests as it can. Send it again a little later."
@@ -172,15 +174,16 @@ class Bridge:
                 raise self._too_slow(body) from None
             if message["type"] == "http.disconnect":
                 raise ClientLeftError
+            if body.is_evicted:
+                raise OverloadedError(NO_ROOM)
             if arrival.is_broken:
                 raise BadRequest("The body is not framed as HTTP/1.1 asks.")
             piece, more = message["body"], message["more_body"]
             body.is_incomplete = more
-            body.pieces.append(piece)
+            body.content.write(piece)
             body.size += len(piece)
             self._held_bytes += len(piece)
             if body.size > limit:
-                body.pieces.clear()
                 raise RequestEntityTooLarge
             self._make_room()
 
@@ -188,8 +191,7 @@ class Bridge:
         """Forget a body, whose request is refused or answered."""
         self._bodies.discard(body)
         self._held_bytes -= body.size
-        body.size = 0
-        body.pieces.clear()
+        body.size, body.content = 0, io.BytesIO()
 
     def _latest(self, started: float, size: int) -> float:
         """Return until when the next bytes of a body have to come, for its client to be fast enough."""
@@ -197,19 +199,22 @@ class Bridge:
 
     def _too_slow(self, body: Body) -> Exception:
         if body.is_evicted:
-            return OverloadedError(
-                "There is no memory left for so large a body. Send it again a little later."
-            )
+            return OverloadedError(NO_ROOM)
         return RequestTimeout("The request took too long to arrive. Send it again over a faster connection.")
 
     def _make_room(self) -> None:
         """Refuse the largest body that is still on its way while all of them take too much memory."""
-        if self._held_bytes > HELD_BODIES * self.settings.max_upload_bytes:
-            waiting = [body for body in self._bodies if body.pieces and hasattr(body, "timeout")]
-            largest = max(waiting, key=lambda body: body.size)
-            largest.is_evicted = True
-            with contextlib.suppress(RuntimeError):  # it has just become complete
-                largest.timeout.reschedule(0)
+        if self._held_bytes <= HELD_BODIES * self.settings.max_upload_bytes:
+            return
+        on_their_way = [body for body in self._bodies if body.is_incomplete and body.size]
+        if not on_their_way:
+            raise OverloadedError(NO_ROOM)
+        largest = max(on_their_way, key=lambda body: body.size)
+        largest.is_evicted = True
+        self._held_bytes -= largest.size
+        largest.size = 0
+        with contextlib.suppress(RuntimeError):  # its task is about to go on anyway
+            largest.timeout.reschedule(0)
 
     async def _live(self, receive: Any, send: Any) -> None:
         """Tell the server that all is ready, when it starts and when it ends."""

@@ -141,11 +141,45 @@ def test_every_answer_of_a_batch_is_explained_as_if_it_were_alone(service: Serve
     assert ["explanation" in answer for answer in plain] == [False] * 3
 
 
-@pytest.mark.parametrize("value", ["yes", "1", "", "TRUE"])
+def ask(service: Server, value: str) -> requests.Response:
+    url = f"{service.url}/predict?model=digits-8x8&explain={value}"
+    return requests.post(url, files={"file": digit_png(1)}, timeout=30)
+
+
+@pytest.mark.parametrize(("value", "explained"), [("yes", True), ("1", True), ("TRUE", True), ("no", False)])
+def test_yes_and_no_may_be_written_in_several_ways(service: Server, value: str, explained: bool) -> None:
+    assert ("explanation" in ask(service, value).json()) == explained
+
+
+@pytest.mark.parametrize("value", ["", "maybe", "layer"])
 def test_another_value_of_explain_is_refused(service: Server, value: str) -> None:
-    response = requests.post(
-        f"{service.url}/predict?model=digits-8x8&explain={value}", files={"file": digit_png(1)}, timeout=30
-    )
+    response = ask(service, value)
     assert response.status_code == 400
     assert response.json()["type"] == "/problems/invalid-parameter"
-    assert "true or false is expected" in response.json()["detail"]
+    assert "true, false or layers is expected" in response.json()["detail"]
+
+
+def test_layers_say_how_active_each_unit_is(service: Server) -> None:
+    layers = ask(service, "layers").json()["explanation"]["layers"]
+    classifier = Classifier(load(MODELS / "digits-8x8.npz"))
+    pixels = preprocess(digit_png(1), classifier.artifact.geometry)
+    *hidden, _ = forward(classifier.artifact.layers, pixels[None])
+    assert [layer["units"] for layer in layers] == [outputs.shape[1] for outputs in hidden]
+    for layer, (outputs,) in zip(layers, hidden, strict=True):
+        seen = np.frombuffer(base64.b64decode(layer["values"]), np.uint8) / 255 * layer["largest"]
+        np.testing.assert_allclose(seen, outputs.clip(0), atol=layer["largest"] / 500)
+
+
+def test_the_weights_of_a_unit_come_as_a_picture(service: Server) -> None:
+    for layer in range(1, len(load(MODELS / "mnist-28x28.npz").layers)):
+        response = requests.get(f"{service.url}/models/mnist-28x28/units/{layer}/3", timeout=30)
+        picture = Image.open(io.BytesIO(response.content))
+        assert (response.headers["Content-Type"], picture.size, picture.mode) == ("image/png", (28, 28), "RGBA")
+        assert np.asarray(picture)[..., 3].max() == 255
+
+
+@pytest.mark.parametrize("path", ["0/1", "9/1", "1/100000"])
+def test_a_unit_that_is_not_there_is_not_found(service: Server, path: str) -> None:
+    response = requests.get(f"{service.url}/models/mnist-28x28/units/{path}", timeout=30)
+    assert response.status_code == 404
+    assert "no such unit" in response.json()["detail"]

@@ -139,7 +139,9 @@ def _http_detail(error: HTTPException) -> str:
     status = error.code or 500
     if status == 413 and error.description == RequestEntityTooLarge.description:
         return f"The body is larger than {request.max_content_length} bytes. Send less."
-    return HTTP_DETAILS.get(status) or error.description or error.name
+    if error.description in (None, type(error).description):
+        return HTTP_DETAILS.get(status) or error.description or error.name
+    return error.description or error.name
 
 
 def http_problem(status: int, detail: str) -> dict[str, Any]:

@@ -95,7 +95,8 @@ def parameter(name: str) -> str | None:
 
 def explanation() -> str:
     """Return which explanation the query asks for: "no", "yes" or "layers"."""
-    value = (parameter("explain") or "false").lower()
+    given = parameter("explain")
+    value = "false" if given is None else given.lower()
     if value in ("true", "1", "yes"):
         return "yes"
     if value in ("false", "0", "no"):
