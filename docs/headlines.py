@@ -43,14 +43,14 @@ def figures(measured: dict[str, Any]) -> str:
     card = card_figures()
     rows = [
         card_row(card, "test images of MNIST: wrong", "MNIST images: wrong"),
-        card_row(card, "digits drawn on screens: wrong", "drawn digits: wrong"),
+        card_row(card, "digits drawn on screens: wrong", "drawings: wrong"),
         card_row(card, "clothes (Fashion-MNIST): refused", "clothes: refused"),
         (
-            f"{small['upload']}s per second, {small['clients']} clients",
+            f"{small['upload']}s per second, {small['clients']} clients ({serving['version']})",
             f"{small['requests_per_second']:,}, {small['ratios'][FASTAPI]:.2f} times FastAPI's",
             bench,
         ),
-        (f"p99 beside {slow['slow_clients']} slow clients", f"{slow['p99_ms']:.1f} ms", bench),
+        (f"p99 beside {slow['slow_clients']} slow clients ({serving['version']})", f"{slow['p99_ms']:.1f} ms", bench),
     ]
     return table("what | figure: | command", rows)
 

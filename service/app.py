@@ -79,6 +79,8 @@ class Application(Flask):
             return super().create_url_adapter(request)
         environ = request.environ
         path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+        if path.startswith("//"):
+            path = f"/-{path}"  # which no rule matches; werkzeug would take //predict for /predict
         return self.url_map.bind(
             "localhost", environ["SCRIPT_NAME"], path_info=path, default_method=environ["REQUEST_METHOD"]
         )

@@ -174,8 +174,6 @@ class Bridge:
                 raise self._too_slow(body) from None
             if message["type"] == "http.disconnect":
                 raise ClientLeftError
-            if body.is_evicted:
-                raise OverloadedError(NO_ROOM)
             if arrival.is_broken:
                 raise BadRequest("The body is not framed as HTTP/1.1 asks.")
             piece, more = message["body"], message["more_body"]
@@ -186,6 +184,8 @@ class Bridge:
             if body.size > limit:
                 raise RequestEntityTooLarge
             self._make_room()
+            if more and body.is_evicted:
+                raise self._too_slow(body)
 
     def _let_go(self, body: Body) -> None:
         """Forget a body, whose request is refused or answered."""

@@ -5,6 +5,7 @@ logging record -> {"time", "level", "message", ...extra} -> one line
 
 import contextlib
 import datetime
+import json
 import logging
 import sys
 import time
@@ -16,7 +17,10 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 def _encode(members: dict[str, Any]) -> str:
-    return orjson.dumps(members, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        return orjson.dumps(members, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # half of a surrogate pair, or a number of more than 64 bits
+        return json.dumps(members, default=str)
 
 
 _logger = logging.getLogger(__name__)

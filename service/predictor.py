@@ -28,6 +28,7 @@ BATCH_SIZE = FEW_ROWS
 TURN_SECONDS = 0.008
 LARGE_PIXELS = 1_000_000
 LARGE_BYTES = 512 * 1024
+LARGE_DECODING_BYTES = 6_000_000  # 999 x 999 as RGBA or WebP takes as long as four megapixels of grey
 
 
 @dataclass(eq=False, slots=True)
@@ -79,12 +80,11 @@ class Predictor:
         """
         results: list[Outcome | ImageError] = []
         for start in range(0, len(images), BATCH_SIZE):
-            few = images[start : start + BATCH_SIZE]
-            for future in [self._submit(image, classifier, traced) for image in few]:
-                try:
-                    results.append(await future)
-                except ImageError as error:
-                    results.append(error)
+            few = [self._submit(image, classifier, traced) for image in images[start : start + BATCH_SIZE]]
+            for result in await asyncio.gather(*few, return_exceptions=True):
+                if isinstance(result, BaseException) and not isinstance(result, ImageError):
+                    raise result
+                results.append(result)
         return results
 
     async def classify(self, pixels: np.ndarray, classifier: Classifier) -> list[Prediction]:
@@ -105,7 +105,8 @@ class Predictor:
             self._fail(outcome, error)
             return outcome.future
         self._metrics.requests_waiting.inc()
-        if opened.pixels > LARGE_PIXELS or len(image) > LARGE_BYTES:
+        is_large = opened.pixels > LARGE_PIXELS or opened.decoding_bytes > LARGE_DECODING_BYTES
+        if is_large or len(image) > LARGE_BYTES:
             task = loop.create_task(self._decode_in_thread(outcome, opened))
             self._decoding.add(task)
             task.add_done_callback(self._decoding.discard)
@@ -134,15 +135,19 @@ class Predictor:
         Step by step, so that what a step needs is in the processor's caches from the second image on.
         """
         end = time.perf_counter() + TURN_SECONDS
-        decoded: list[Outcome] = []
+        decoded: deque[Outcome] = deque()
         while self._queue and len(decoded) < BATCH_SIZE and time.perf_counter() < end:
             outcome = self._queue.popleft()
             if self._takes(self._decode, outcome):
                 decoded.append(outcome)
         ready: dict[Classifier, list[Outcome]] = {}
-        for outcome in decoded:
+        while decoded:
+            outcome = decoded.popleft()
             if self._takes(self._preprocess, outcome):
                 ready.setdefault(outcome.classifier, []).append(outcome)
+            if time.perf_counter() >= end:  # a grainy picture takes longer to preprocess than to decode
+                break
+        self._queue.extendleft(reversed(decoded))
         for classifier, outcomes in ready.items():
             self._finish(outcomes, classifier)
         self._is_scheduled = bool(self._queue)
@@ -162,6 +167,7 @@ class Predictor:
         """Decode an image, in whatever thread, unless one has already; raises ImageError."""
         started = time.perf_counter()
         outcome.queue_seconds += started - outcome.waiting_since
+        outcome.waiting_since = started
         opened, outcome.opened = outcome.opened, None
         if opened:
             self._metrics.requests_waiting.dec()

@@ -174,7 +174,8 @@ def test_the_weights_of_a_unit_come_as_a_picture(service: Server) -> None:
     for layer in range(1, len(load(MODELS / "mnist-28x28.npz").layers)):
         response = requests.get(f"{service.url}/models/mnist-28x28/units/{layer}/3", timeout=30)
         picture = Image.open(io.BytesIO(response.content))
-        assert (response.headers["Content-Type"], picture.size, picture.mode) == ("image/png", (28, 28), "RGBA")
+        assert response.headers["Content-Type"] == "image/png"
+        assert (picture.size, picture.mode) == ((28, 28), "RGBA")
         assert np.asarray(picture)[..., 3].max() == 255
 
 

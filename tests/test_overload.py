@@ -107,7 +107,8 @@ def test_the_largest_pictures_at_once_stay_within_a_bounded_memory(tmp_path, mod
     options = {"compress_level": 1} if format == "PNG" else {"method": 0, "quality": 1}
     colour = (255,) * len(mode)
     picture = encode(Image.new(mode, (5000, 5000), colour), format, **options)
-    with running_service(tmp_path, WEB_CONCURRENCY="1") as server:
+    room = {"WEB_CONCURRENCY": "1", "DIGITS_MAX_DECODING_BYTES": str(512 * 1024 * 1024)}
+    with running_service(tmp_path, **room) as server:
         before = peak_megabytes(server)
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             statuses = {response.status_code for response in pool.map(server.predict, [picture] * 8)}

@@ -29,11 +29,11 @@ def create_status(models: ModelRegistry, metrics: Metrics) -> Blueprint:
     def show_model(name: str) -> dict[str, Any]:
         return summary(models.get(name))
 
-    @routes.get("/models/<name>/units/<int:layer>/<int:unit>")
-    def show_unit(name: str, layer: int, unit: int) -> Response:
+    @routes.get("/models/<name>/units/<layer>/<unit>")
+    def show_unit(name: str, layer: str, unit: str) -> Response:
         try:
-            weights = unit_weights(models.get(name), layer, unit)
-        except IndexError:
+            weights = unit_weights(models.get(name), int(layer), int(unit))
+        except (IndexError, ValueError):
             abort(404, "There is no such unit. GET /models/NAME lists the layers; the last one has no units.")
         return Response(weights, content_type="image/png")
 

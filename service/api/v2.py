@@ -17,7 +17,7 @@ from flask import Blueprint, Response, request
 
 from service import __version__
 from service.api.observability import record_of
-from service.api.problems import BrokenBodyError, describe
+from service.api.problems import BrokenBodyError, TooManyImagesError
 from service.api.status import check_ready
 from service.api.uploads import decode_base64, inflated_body, parsed
 from service.api.v2_tensors import InferenceRequest, Output, TensorError, read_request, write_outputs
@@ -31,14 +31,6 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository(index)"]
 OUTPUTS = ("digit", "probabilities", "accepted")
 WORTH_COMPRESSING = 1024  # bytes; below, they fit one packet either way
-
-
-class V2Error(Exception):
-    """An error to be told in the protocol's form."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 def create_v2(settings: Settings, models: ModelRegistry, predictor: Predictor) -> Blueprint:
@@ -112,8 +104,8 @@ def create_v2(settings: Settings, models: ModelRegistry, predictor: Predictor) -
             )
         name, array = next(iter(inputs.items()))
         if len(array) > settings.max_batch_images:
-            raise V2Error(
-                f"There are {len(array)} images; at most {settings.max_batch_images} are taken at once.", 413
+            raise TooManyImagesError(
+                f"There are {len(array)} images; at most {settings.max_batch_images} are taken at once."
             )
         if not len(array):
             raise TensorError("The shape begins with 0: there is no image in the request.")
@@ -124,8 +116,7 @@ def create_v2(settings: Settings, models: ModelRegistry, predictor: Predictor) -
         outcomes = await predictor.predict_many([_plain(image) for image in array], classifier)
         return [_prediction(index, outcome) for index, outcome in enumerate(outcomes)]
 
-    v2.register_error_handler(TensorError, lambda error: _refuse(str(error), 400))
-    v2.register_error_handler(V2Error, lambda error: _refuse(str(error), error.status))
+    v2.register_error_handler(TensorError, _refuse)
     return v2
 
 
@@ -155,7 +146,7 @@ def _read() -> InferenceRequest:
 
 def _prediction(index: int, outcome: Outcome | ImageError) -> Prediction:
     if isinstance(outcome, ImageError):
-        raise V2Error(f"Image {index}: {outcome}", describe(outcome)["status"]) from outcome
+        raise type(outcome)(f"Image {index}: {outcome}") from outcome
     return outcome.prediction
 
 
@@ -194,9 +185,9 @@ def _values(predictions: list[Prediction]) -> dict[str, np.ndarray]:
     }
 
 
-def _refuse(message: str, status: int) -> Response:
+def _refuse(error: TensorError) -> Response:
     record_of(request.environ).problem = "v2-request"
-    return Response(json.dumps({"error": message}), status, content_type="application/json")
+    return Response(json.dumps({"error": str(error)}), 400, content_type="application/json")
 
 
 def _respond(answer: dict[str, Any], raw: bytes) -> Response:

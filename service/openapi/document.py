@@ -15,11 +15,13 @@ from service import __version__
 from service.api.auth import key_of, open_routes
 from service.api.problems import (
     STATUSES,
+    BrokenBodyError,
     InvalidParameterError,
     MissingImageError,
     OverloadedError,
     TooManyImagesError,
     UnsupportedContentTypeError,
+    UnsupportedEncodingError,
     problem_type,
 )
 from service.config import Settings
@@ -142,8 +144,24 @@ _MODEL_PARAMETER = {
 _EXPLAIN_PARAMETER = {
     "name": "explain",
     "in": "query",
-    "description": "Add `explanation` to the answer.",
-    "schema": {"type": "boolean", "default": False},
+    "description": (
+        "Whether to add `explanation` to the answer: true, 1 or yes; false, 0 or no; or layers, which adds "
+        "how active each hidden unit is. In any case."
+    ),
+    "schema": {
+        "type": "string",
+        "pattern": (
+            "^([Tt][Rr][Uu][Ee]|1|[Yy][Ee][Ss]|[Ff][Aa][Ll][Ss][Ee]|0|[Nn][Oo]|[Ll][Aa][Yy][Ee][Rr][Ss])$"
+        ),
+        "default": "false",
+    },
+    "example": "true",
+}
+
+# Whatever a part holds is taken for the bytes of an image, with a file name or without.
+_FILE_PART: JsonObject = {
+    "anyOf": [{"type": "string", "format": "binary"}, {}],
+    "description": "The bytes of an image file; a file name is not required.",
 }
 
 
@@ -154,16 +172,25 @@ def _prediction_paths(settings: Settings) -> JsonObject:
     one_file = {
         "type": "object",
         "required": ["file"],
-        "properties": {"file": {"type": "string", "format": "binary", "description": "An image file."}},
+        "properties": {"file": _FILE_PART},
+    }
+    json_body = {
+        "type": "object",
+        "required": ["image"],
+        "properties": {
+            "image": {
+                "type": "string",
+                "contentEncoding": "base64",
+                "description": "An image file in base64, or as a data URL.",
+            }
+        },
     }
     many_files = {
         "type": "object",
         "required": ["file"],
         "properties": {
             "file": {
-                "type": "array",
-                "items": {"type": "string", "format": "binary"},
-                "minItems": 1,
+                "anyOf": [{"type": "array", "items": _FILE_PART, "minItems": 1}, _FILE_PART],
                 "description": f"At most {settings.max_batch_images:,} image files, all parts called so.",
             }
         },
@@ -175,18 +202,27 @@ def _prediction_paths(settings: Settings) -> JsonObject:
         ok(reference("Prediction"), "The digit, the ten probabilities, and whether it is one at all.")
         | problems(
             MissingImageError,
+            BrokenBodyError,
             InvalidParameterError,
             UnsupportedContentTypeError,
+            UnsupportedEncodingError,
             *IMAGE_ERRORS,
             *MODEL_ERRORS,
             OverloadedError,
             plain=(BODY_TOO_LARGE,),
         ),
-        description="Dark on light or light on dark, drawn or photographed, of any size.",
+        description=(
+            "Dark on light or light on dark, drawn or photographed, of any size. "
+            "The body may be compressed: `Content-Encoding: gzip` or `deflate`."
+        ),
         parameters=[_MODEL_PARAMETER, _EXPLAIN_PARAMETER],
         requestBody={
             "required": True,
-            "content": {"multipart/form-data": {"schema": one_file}, **raw},
+            "content": {
+                "multipart/form-data": {"schema": one_file},
+                "application/json": {"schema": json_body},
+                **raw,
+            },
         },
     )
     many = operation(
@@ -196,8 +232,10 @@ def _prediction_paths(settings: Settings) -> JsonObject:
         ok(reference("Batch"), "An answer for each image in the order sent; an error where one has none.")
         | problems(
             MissingImageError,
+            BrokenBodyError,
             InvalidParameterError,
             TooManyImagesError,
+            UnsupportedEncodingError,
             *MODEL_ERRORS,
             OverloadedError,
             plain=(BODY_TOO_LARGE,),
@@ -231,6 +269,32 @@ def _model_paths() -> JsonObject:
                 parameters=[name],
             )
         },
+        "/models/{name}/units/{layer}/{unit}": {
+            "get": operation(
+                "Models",
+                "showUnit",
+                "Show what a hidden unit looks for",
+                ok(
+                    {"type": "string", "format": "binary"},
+                    "A picture as large as the model's input: orange excites the unit, blue inhibits it.",
+                    "image/png",
+                )
+                | problems(*MODEL_ERRORS, plain=(404,)),
+                parameters=[name, _position("layer", "From 1.", 1), _position("unit", "From 0.", 0)],
+            )
+        },
+    }
+
+
+def _position(name: str, description: str, least: int) -> JsonObject:
+    schema = {"type": "integer", "minimum": least}
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": schema,
+        "example": 1,
     }
 
 

@@ -89,6 +89,24 @@ def schemas() -> JsonObject:
                     "items": {"type": "string"},
                     "description": "What was done to the image to get `picture`, in order.",
                 },
+                "layers": {
+                    "type": "array",
+                    "items": reference("HiddenLayer"),
+                    "description": "With `explain=layers`: the hidden layers, first to last.",
+                },
+            },
+            optional=("layers",),
+        ),
+        "HiddenLayer": _object(
+            {
+                "units": count,
+                "activation": {"type": "string"},
+                "values": {
+                    "type": "string",
+                    "contentEncoding": "base64",
+                    "description": "A byte for each unit: its activation is byte / 255 * `largest`.",
+                },
+                "largest": {"type": "number"},
             }
         ),
         "Batch": _object(
@@ -102,7 +120,11 @@ def schemas() -> JsonObject:
             }
         ),
         "Models": _object(
-            {"default": {"type": "string"}, "models": {"type": "array", "items": reference("Model")}}
+            {
+                "default": {"type": "string"},
+                "explain": {"type": "array", "items": {"type": "string"}},
+                "models": {"type": "array", "items": reference("Model")},
+            }
         ),
         "Model": _object(
             {

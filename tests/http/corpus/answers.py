@@ -47,8 +47,8 @@ def split(data: bytes, methods: Iterable[str] = ()) -> list[Answer]:
 def describe(request: Request) -> dict[str, object]:
     """Return what the echo application answers to a request that it was given as llhttp read it."""
     headers: dict[str, str] = {}
-    for name, value in request.headers:
-        value = value.strip()
+    for name, field in request.headers:
+        value = field.strip()
         if "_" not in name and name != "upgrade":  # an underscore could stand for a hyphen
             key = name.upper().replace("-", "_")
             key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
