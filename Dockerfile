@@ -90,4 +90,4 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/readyz', timeout=2)"]
-CMD ["python", "-m", "gunicorn", "-c", "python:service.server.gunicorn_conf", "service.wsgi:application"]
+CMD ["python", "-m", "service"]

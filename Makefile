@@ -40,7 +40,7 @@ serve: export MALLOC_TRIM_THRESHOLD_ = 8388608
 serve: export MALLOC_TOP_PAD_ = 1048576
 serve: export MALLOC_ARENA_MAX = 2
 serve: $(VENV)/.serving
-	HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m gunicorn -c python:service.server.gunicorn_conf service.wsgi:application
+	HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m service
 
 test: $(VENV)/.all
 	$(RUN) -m pytest --numprocesses auto --dist loadfile

@@ -50,7 +50,11 @@ def figures(measured: dict[str, Any]) -> str:
             f"{small['requests_per_second']:,}, {small['ratios'][FASTAPI]:.2f} times FastAPI's",
             bench,
         ),
-        (f"p99 beside {slow['slow_clients']} slow clients ({serving['version']})", f"{slow['p99_ms']:.1f} ms", bench),
+        (
+            f"p99 beside {slow['slow_clients']} slow clients ({serving['version']})",
+            f"{slow['p99_ms']:.1f} ms",
+            bench,
+        ),
     ]
     return table("what | figure: | command", rows)
 

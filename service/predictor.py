@@ -47,7 +47,7 @@ class Outcome:
     queue_seconds: float = 0.0
     preprocessing_seconds: float = 0.0
     opened: OpenedImage | None = None
-    grey: np.ndarray | None = None
+    grey: np.ndarray = field(init=False)
     pixels: np.ndarray = field(init=False)
     prediction: Prediction = field(init=False)
 
@@ -182,11 +182,10 @@ class Predictor:
         started = time.perf_counter()
         geometry = outcome.classifier.artifact.geometry
         try:
-            assert outcome.grey is not None
             trace = no_trace if outcome.steps is None else outcome.steps.append
             outcome.pixels = preprocess_grey(outcome.grey, geometry, trace)
         finally:
-            outcome.grey = None
+            del outcome.grey
             outcome.preprocessing_seconds += time.perf_counter() - started
 
     def _finish(self, outcomes: list[Outcome], classifier: Classifier) -> None:

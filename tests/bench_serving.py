@@ -1,9 +1,9 @@
-"""The serving benchmark: this service beside six others, in the same run and in turns.
+"""The serving benchmark: this service beside others, in the same run and in turns.
 
     python -m tests.bench_serving            all of it, some 15 minutes; --help for shorter runs
     python -m tests.bench_serving --json docs/benchmarks.json && python -m docs
 
-    seven servers, two workers each -> wrk, in turns, round after round -> medians of the ratios
+    the servers, two workers each   -> wrk, in turns, round after round -> medians of the ratios
     this service alone              -> batches, saliency, slow clients, overload, growth, profile
 
 Needs `wrk` (Debian package wrk). The references are installed into .venv-bench/ the first time. Absolute
@@ -23,7 +23,7 @@ from tests.bench.extras import batch_factor, growth, saliency_cost
 from tests.bench.load import measure, need_wrk
 from tests.bench.pictures import form, pictures, raw, write_script
 from tests.bench.report import FEW, USUAL, Results, Section
-from tests.bench.servers import ONE_THREAD, SERVERS, SERVICE, Running, prepare, running
+from tests.bench.servers import BEFORE, ONE_THREAD, SERVERS, SERVICE, Running, Server, prepare, running
 from tests.bench.stress import beside_slow_clients, killed_worker, overload
 from tests.serving import PROJECT
 
@@ -39,6 +39,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (3)")
     parser.add_argument("--clients", type=int, nargs="+", default=[FEW, USUAL, MANY], help="(1 8 64)")
     parser.add_argument("--requests", type=int, default=200_000, help="for the growth; 0 leaves it out")
+    parser.add_argument("--servers", nargs="+", metavar="NAME", help="that are compared; all by default")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into FILE as well")
     return parser.parse_args()
 
@@ -64,7 +65,7 @@ def compare(servers: list[Running], folder: Path, asked: argparse.Namespace) -> 
             results[name, clients] = [
                 {
                     server.name: measure(
-                        server, ours if server.name == SERVICE else theirs, clients, asked.seconds
+                        server, ours if server.name in (SERVICE, BEFORE) else theirs, clients, asked.seconds
                     )
                     for server in servers
                 }
@@ -74,11 +75,11 @@ def compare(servers: list[Running], folder: Path, asked: argparse.Namespace) -> 
 
 
 @contextlib.contextmanager
-def all_running() -> Iterator[list[Running]]:
-    """Start every server, one after the other."""
+def all_running(servers: list[Server]) -> Iterator[list[Running]]:
+    """Start servers, one after the other."""
     body = form(next(iter(pictures().values())))
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(running(server, body)) for server in SERVERS.values()]
+        yield [stack.enter_context(running(server, body)) for server in servers]
 
 
 def profile() -> str:
@@ -90,7 +91,7 @@ def profile() -> str:
     ).stdout.strip()
 
 
-def measured(folder: Path, asked: argparse.Namespace) -> Section:
+def measured(chosen: list[Server], folder: Path, asked: argparse.Namespace) -> Section:
     """Measure everything, print it as it comes, and return it."""
     section: Section = {**report.machine(), "seconds": asked.seconds, "rounds": asked.rounds}
     figures: dict[str, Section] = {}
@@ -100,7 +101,7 @@ def measured(folder: Path, asked: argparse.Namespace) -> Section:
             figures[name] = values
             print(report.SENTENCES[name].format(**values), flush=True)
 
-    with all_running() as servers:
+    with all_running(chosen) as servers:
         resting = {server.name: server.memory_megabytes() for server in servers}
         results = compare(servers, folder, asked)
         section["comparison"] = report.compared(results)
@@ -123,11 +124,12 @@ def main() -> None:
     """Print the tables; with --json, keep their figures."""
     asked = arguments()
     need_wrk()
-    prepare(list(SERVERS.values()))
+    chosen = [server for name, server in SERVERS.items() if name in {SERVICE, *(asked.servers or SERVERS)}]
+    prepare(chosen)
     print(f"Two workers each, {asked.rounds} rounds of {asked.seconds} s in turns, medians.")
     print("Under the name of a reference: requests a second of this service, divided by its.\n")
     with tempfile.TemporaryDirectory() as temporary:
-        section = measured(Path(temporary), asked)
+        section = measured(chosen, Path(temporary), asked)
     if asked.json:
         report.write_section(asked.json, "serving", section)
     print(f"\n{profile()}")

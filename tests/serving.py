@@ -18,10 +18,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 MODELS = PROJECT / "models"
 START_SECONDS = 30
 # What the Makefile and the image start.
-COMMAND = [
-    sys.executable,
-    *["-m", "gunicorn", "-c", "python:service.server.gunicorn_conf", "service.wsgi:application"],
-]
+COMMAND = [sys.executable, "-m", "service"]
 
 
 # As the Makefile and the image set them.

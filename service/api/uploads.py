@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from flask import request
+from flask import current_app, request
 from multipart import (
     MultipartError,
     MultipartSegment,
@@ -64,7 +64,7 @@ async def many_images(limit: int) -> list[bytes]:
 def inflated_body() -> bytes:
     """Return the body of the request at hand, inflated where it is compressed, within the limit of a body."""
     asked = request
-    limit = asked.max_content_length
+    limit: int = current_app.config["MAX_CONTENT_LENGTH"]
     body = get_input_stream(asked.environ, max_content_length=limit).read()
     asked.environ["wsgi.input"] = io.BytesIO()  # what is made of the body is all that is kept of it
     encoding = asked.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
@@ -74,7 +74,6 @@ def inflated_body() -> bytes:
         raise UnsupportedEncodingError(
             f"The content encoding is {encoding[:20]!r}; gzip and deflate can be read, or a body as it is."
         )
-    assert limit
     inflater = zlib.decompressobj(WINDOW_BITS[encoding])
     try:
         content = inflater.decompress(body, limit + 1)

@@ -53,6 +53,7 @@ def on_starting(server: Any) -> None:
         family, _, _, _, address = socket.getaddrinfo(_settings.host, _settings.port)[0]
         socket.create_server(address, family=family).close()
     except OSError as error:
+        on_exit(server)
         sys.exit(f"digits: cannot listen on {bind}: {error.strerror or error}.")
 
 

@@ -90,7 +90,6 @@ def server(body: Body, answer: bytes, calls: int) -> float:
     """Return what a worker takes for a request beside the application: receive, read, write, send."""
     from gunicorn.config import Config
     from gunicorn.workers.gthread import TConn
-
     from service.answering import Answering, common_environ
     from service.connection import Connection
 
@@ -135,10 +134,11 @@ def server(body: Body, answer: bytes, calls: int) -> float:
 
 def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
     """Return microseconds by stage for one upload."""
+    from service.multipart import parse_form
+
     from service.logs import log_request
     from service.model.classifier import Prediction
     from service.model.network import forward
-    from service.multipart import parse_form
     from service.preprocessing.decoding import decode
     from service.preprocessing.pipeline import preprocess
 

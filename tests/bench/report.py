@@ -14,7 +14,7 @@ from typing import Any
 
 from service import __version__
 from tests.bench.load import Load
-from tests.bench.servers import SERVERS, SERVICE, Running
+from tests.bench.servers import SERVICE, Running
 from tests.serving import PROJECT
 
 FEW, USUAL = 1, 8  # clients
@@ -75,7 +75,7 @@ def compared(results: Results) -> list[Section]:
     ratios: requests/s of this service divided by those of each reference. uneven: the references that kept
     one of their two workers idle, which flatters the ratio.
     """
-    others = [name for name in SERVERS if name != SERVICE]
+    others = [name for name in next(iter(results.values()))[0] if name != SERVICE]
     rows = []
     for (upload, clients), rounds in results.items():
         busiest = {name: statistics.median(each[name].shares[0] for each in rounds) for name in others}
