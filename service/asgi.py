@@ -51,12 +51,13 @@ Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 class Arrival:
     """How a request arrives.
 
-    received: when its head was complete, in seconds of time.perf_counter. is_broken: its body is not framed
-    as HTTP asks. has_ended: its client sends no more. is_draining: it is refused, and what still comes is
-    thrown away.
+    received: when its head was complete, in seconds of time.perf_counter. is_whole: its body is there.
+    is_broken: its body is not framed as HTTP asks. has_ended: its client sends no more. is_draining: it is
+    refused, and what still comes is thrown away.
     """
 
     received: float = 0.0
+    is_whole: bool = False
     is_broken: bool = False
     has_ended: bool = False
     is_draining: bool = False
@@ -168,8 +169,11 @@ class Bridge:
             body.is_incomplete = True
             patience = min(self.settings.read_timeout_seconds, self._latest(started, body.size) - loop.time())
             try:
-                async with asyncio.timeout(patience) as body.timeout:
+                if arrival.is_whole:
                     message = await receive()
+                else:
+                    async with asyncio.timeout(patience) as body.timeout:
+                        message = await receive()
             except TimeoutError:
                 raise self._too_slow(body) from None
             if message["type"] == "http.disconnect":

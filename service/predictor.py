@@ -47,6 +47,7 @@ class Outcome:
     queue_seconds: float = 0.0
     preprocessing_seconds: float = 0.0
     opened: OpenedImage | None = None
+    is_decoded: bool = False
     grey: np.ndarray = field(init=False)
     pixels: np.ndarray = field(init=False)
     prediction: Prediction = field(init=False)
@@ -97,27 +98,17 @@ class Predictor:
 
     def _submit(self, image: bytes, classifier: Classifier, traced: bool) -> "asyncio.Future[Outcome]":
         """Take an image in; the future gets its outcome, or the error."""
-        loop = asyncio.get_running_loop()
-        outcome = Outcome(image, classifier, [] if traced else None, loop.create_future())
-        try:
-            opened = outcome.opened = open_image(image, self._max_pixels)
-        except ImageError as error:
-            self._fail(outcome, error)
-            return outcome.future
+        future = asyncio.get_running_loop().create_future()
         self._metrics.requests_waiting.inc()
-        is_large = opened.pixels > LARGE_PIXELS or opened.decoding_bytes > LARGE_DECODING_BYTES
-        if is_large or len(image) > LARGE_BYTES:
-            task = loop.create_task(self._decode_in_thread(outcome, opened))
-            self._decoding.add(task)
-            task.add_done_callback(self._decoding.discard)
-        else:
-            self._enqueue(outcome)
-        return outcome.future
+        self._enqueue(Outcome(image, classifier, [] if traced else None, future))
+        return future
 
     async def _decode_in_thread(self, outcome: Outcome, opened: OpenedImage) -> None:
         try:
             async with self._memory.hold(opened.decoding_bytes):
-                await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, outcome)
+                await asyncio.get_running_loop().run_in_executor(
+                    self._threads, self._decode_opened, outcome, opened
+                )
         except Exception as error:
             self._fail(outcome, error)
         else:
@@ -127,7 +118,9 @@ class Predictor:
         self._queue.append(outcome)
         if not self._is_scheduled:
             self._is_scheduled = True
-            asyncio.get_running_loop().call_soon(self._process)
+            loop = asyncio.get_running_loop()
+            # One turn later, when requests that have arrived meanwhile are in the queue too.
+            loop.call_soon(loop.call_soon, self._process)
 
     def _process(self) -> None:
         """Take what is in the queue through preprocessing and the network, as much as fits into one turn.
@@ -138,7 +131,7 @@ class Predictor:
         decoded: deque[Outcome] = deque()
         while self._queue and len(decoded) < BATCH_SIZE and time.perf_counter() < end:
             outcome = self._queue.popleft()
-            if self._takes(self._decode, outcome):
+            if self._takes(self._decode, outcome) and outcome.opened is None:
                 decoded.append(outcome)
         ready: dict[Classifier, list[Outcome]] = {}
         while decoded:
@@ -164,18 +157,32 @@ class Predictor:
         return True
 
     def _decode(self, outcome: Outcome) -> None:
-        """Decode an image, in whatever thread, unless one has already; raises ImageError."""
+        """Open an image and decode it, or have a thread do that where it takes long; raises ImageError."""
+        if outcome.is_decoded:  # by a thread, or in the turn before
+            now = time.perf_counter()
+            outcome.queue_seconds += now - outcome.waiting_since
+            outcome.waiting_since = now
+            return
+        opened = outcome.opened = open_image(outcome.image, self._max_pixels)
+        is_large = opened.pixels > LARGE_PIXELS or opened.decoding_bytes > LARGE_DECODING_BYTES
+        if is_large or len(outcome.image) > LARGE_BYTES:
+            task = asyncio.get_running_loop().create_task(self._decode_in_thread(outcome, opened))
+            self._decoding.add(task)
+            task.add_done_callback(self._decoding.discard)
+        else:
+            self._decode_opened(outcome, opened)
+
+    def _decode_opened(self, outcome: Outcome, opened: OpenedImage) -> None:
+        """Decode an image, in whatever thread; raises ImageError."""
         started = time.perf_counter()
-        outcome.queue_seconds += started - outcome.waiting_since
-        outcome.waiting_since = started
-        opened, outcome.opened = outcome.opened, None
-        if opened:
-            self._metrics.requests_waiting.dec()
-            try:
-                outcome.grey = opened.decode(no_trace if outcome.steps is None else outcome.steps.append)
-            finally:
-                outcome.waiting_since = time.perf_counter()
-                outcome.preprocessing_seconds = outcome.waiting_since - started
+        outcome.queue_seconds = started - outcome.waiting_since
+        outcome.is_decoded, outcome.opened = True, None
+        self._metrics.requests_waiting.dec()
+        try:
+            outcome.grey = opened.decode(no_trace if outcome.steps is None else outcome.steps.append)
+        finally:
+            outcome.waiting_since = time.perf_counter()
+            outcome.preprocessing_seconds = outcome.waiting_since - started
 
     def _preprocess(self, outcome: Outcome) -> None:
         """Make the pixels of a decoded image; raises ImageError."""
@@ -209,7 +216,7 @@ class Predictor:
         return predictions
 
     def _fail(self, outcome: Outcome, error: Exception) -> None:
-        if outcome.opened:  # it never got its turn
+        if not outcome.is_decoded:  # it never got its turn
             self._metrics.requests_waiting.dec()
         if isinstance(error, ImageError):
             self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)

@@ -63,11 +63,14 @@ async def many_images(limit: int) -> list[bytes]:
 
 def inflated_body() -> bytes:
     """Return the body of the request at hand, inflated where it is compressed, within the limit of a body."""
-    asked = request
+    environ = request.environ
     limit: int = current_app.config["MAX_CONTENT_LENGTH"]
-    body = get_input_stream(asked.environ, max_content_length=limit).read()
-    asked.environ["wsgi.input"] = io.BytesIO()  # what is made of the body is all that is kept of it
-    encoding = asked.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
+    is_terminated = environ.get("wsgi.input_terminated")
+    body: bytes = (environ["wsgi.input"] if is_terminated else get_input_stream(environ)).read(limit + 1)
+    environ["wsgi.input"] = io.BytesIO()  # what is made of the body is all that is kept of it
+    if len(body) > limit:
+        raise RequestEntityTooLarge
+    encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if encoding in ("", "identity"):
         return body
     if encoding not in WINDOW_BITS:

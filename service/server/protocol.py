@@ -115,7 +115,7 @@ class Protocol(HttpToolsProtocol):
         """Expect the next head."""
         if not self.parser.should_upgrade():
             super().on_message_complete()
-            self.is_in_head = True
+            self.is_in_head = self.arrival.is_whole = True
 
     def on_response_complete(self) -> None:
         """Go on to the next request, or to the error behind the last one."""
