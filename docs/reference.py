@@ -33,6 +33,7 @@ LIMITS = {
     "HEAD_BYTES": asgi.MAX_HEAD_BYTES,
     "HELD_BODIES": asgi.HELD_BODIES,
     "LARGE_BYTES": predictor.LARGE_BYTES,
+    "LARGE_DECODING_BYTES": predictor.LARGE_DECODING_BYTES,
     "LARGE_PIXELS": predictor.LARGE_PIXELS,
     "MEMORY_WAIT_SECONDS": f"{budget.LONGEST_WAIT_SECONDS:g}",
     "OTHER_PARTS": uploads.OTHER_PARTS,
@@ -94,13 +95,15 @@ def endpoints() -> str:
     rows = []
     for path, methods in describe_api(Settings()).get("paths", {}).items():
         for method, operation in methods.items():
-            bodies = ", ".join(f"`{kind}`" for kind in media_types(operation.get("requestBody", {})))
-            parameters = ", ".join(
-                f"`?{each['name']}=`" for each in operation.get("parameters", []) if each["in"] == "query"
-            )
+            text = [sentence(operation["summary"])]
+            if bodies := ", ".join(f"`{kind}`" for kind in media_types(operation.get("requestBody", {}))):
+                text.append(f"Body: {bodies}.")
+            queried = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
+            if parameters := ", ".join(f"`?{name}=`" for name in queried):
+                text.append(f"Parameters: {parameters}.")
             statuses = " ".join(sorted(operation["responses"]))
-            rows.append((f"`{method.upper()} {path}`", operation["summary"], bodies, parameters, statuses))
-    return table("method and path | what it does | body | parameters | statuses", rows)
+            rows.append((f"`{method.upper()} {path}`", " ".join(text), statuses))
+    return table("method and path | what it does | statuses", rows)
 
 
 def media_types(body: dict[str, Any]) -> list[str]:
@@ -139,8 +142,8 @@ def shown(default: object) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a text with a capital and a full stop."""
-    return f"{text[0].upper()}{text[1:].rstrip('.')}."
+    """Return a text with a capital and, unless it ends with a mark, a full stop."""
+    return f"{text[0].upper()}{text[1:]}" + "." * (text[-1] not in ".?!")
 
 
 def allowed(field: dataclasses.Field[Any]) -> str:

@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 
 
-# What platforms set, sometimes to nothing.
+# Platforms set these, sometimes to nothing.
 EMPTY_IS_DEFAULT = ("HOST", "PORT", "WEB_CONCURRENCY")
 
 
@@ -24,7 +24,7 @@ class SettingsError(Exception):
 
 
 def _is_service_link(variable: str) -> bool:
-    """Tell whether Kubernetes made a variable of a Service that is called digits."""
+    """Return whether Kubernetes sets a variable for a Service called digits."""
     return variable == "DIGITS_SERVICE_HOST" or variable.startswith(("DIGITS_SERVICE_PORT", "DIGITS_PORT"))
 
 
@@ -184,7 +184,7 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Return the settings of an environment; raises SettingsError.
 
-        A DIGITS_ variable that does not exist is an error too: it is a typing mistake.
+        An unknown DIGITS_ variable is an error too, because it is a typing mistake.
         """
         fields = {field.metadata["variable"]: field for field in dataclasses.fields(cls)}
         for variable in environ:
