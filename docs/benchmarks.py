@@ -41,14 +41,15 @@ Ratios travel between machines; absolute figures do not. [How it was measured](m
 
 {measured_by(serving)} {turns}. Every server has two workers.
 
-A column with the name of a server states how many times its requests per second this service answers. The
+{absolute(serving["comparison"])}
+
+The next tables state how many times as many requests per second this service answers as each reference. The
 references are FastAPI with this project's own model; FastAPI, LitServe and BentoML with ONNX Runtime and a
-plain resize; Flask as tutorials write it; and Flask that only reads the upload. They take forms; the row
-"raw body" compares this service's raw bodies with them.
+plain resize; Flask as tutorials write it; and Flask that only reads the upload. They take forms; the column
+"raw body" compares this service's raw bodies with them. A star marks a reference that had all connections on
+one of its two workers, which flatters this service.
 
-{report.comparison(serving["comparison"])}
-
-A star marks a reference that had all connections on one of its two workers, which flatters this service.
+{relative(serving["comparison"])}
 {f"{chr(10)}{report.resources(resources)}{chr(10)}" if resources else ""}
 {chr(10).join(f"- {each}" for each in report.sentences(serving["figures"]))}
 
@@ -66,6 +67,34 @@ Ours is served without convolutions, but two of the four networks that taught it
 networks of the papers had no teachers. [The model card](../models/mnist-28x28.md) states what three seeds
 reach without teachers.
 """
+
+
+def absolute(rows: list[report.Section]) -> str:
+    """Return the table of this service's own figures."""
+    return table(
+        "upload | clients: | requests/s: | p50, ms: | p99, ms:",
+        (
+            (
+                row["upload"],
+                row["clients"],
+                f"{row['requests_per_second']:,}",
+                f"{row['p50_ms']:.1f}",
+                f"{row['p99_ms']:.1f}",
+            )
+            for row in rows
+        ),
+    )
+
+
+def relative(rows: list[report.Section]) -> str:
+    """Return a table of ratios for each number of clients, the references below each other."""
+    tables = []
+    for clients in sorted({row["clients"] for row in rows}):
+        chosen = [row for row in rows if row["clients"] == clients]
+        header = " | ".join([f"{clients} clients", *(f"{row['upload']}:" for row in chosen)])
+        lines = [[name, *(report.ratio(row, name) for row in chosen)] for name in chosen[0]["ratios"]]
+        tables.append(table(header, lines))
+    return "\n\n".join(tables)
 
 
 def measured_by(section: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Coroutines called from synchronous code, so that Flask's views can wait without blocking the event loop.
+"""Coroutines called from synchronous code: Flask's views can wait without blocking the event loop.
 
     event loop: await InGreenlet(app, environ, ...) -> app runs in a greenlet -> a view is a coroutine
                 <- the future that it waits for      <- run(coroutine)  (switches out until that is done)

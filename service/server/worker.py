@@ -25,7 +25,7 @@ class Worker(UvicornWorker):
     CONFIG_KWARGS |= dict.fromkeys(("proxy_headers", "server_header", "access_log"), False)
 
     def serve(self, application: Application, settings: Settings, slot: int) -> None:
-        """Put an application behind ASGI; slot: the worker's place among all."""
+        """Put an application behind ASGI; slot: the worker's place among all workers."""
 
         def drain_on_sigterm() -> None:
             loop = asyncio.get_running_loop()
@@ -33,13 +33,13 @@ class Worker(UvicornWorker):
 
             def drain() -> None:
                 application.config[DRAINING] = True
-                # A moment at least, for connections that have not been accepted yet.
+                # At least a moment, for connections that are not accepted yet.
                 loop.call_later(max(settings.drain_seconds, 0.2), stop, signal.SIGTERM, None)
 
             loop.add_signal_handler(signal.SIGTERM, drain)
 
         self.wsgi = Bridge(application, settings, drain_on_sigterm)
         self.config.timeout_graceful_shutdown = settings.graceful_timeout_seconds
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # not what clients do wrong
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # not the errors of clients
         Protocol.balance, Protocol.max_connections = Balance(slot), self.cfg.worker_connections
         Protocol.balance.count(0)

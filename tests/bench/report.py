@@ -107,12 +107,17 @@ def comparison(rows: list[Section]) -> str:
         f"|---|{'---:|' * (4 + len(others))}",
     ]
     for row in rows:
-        ratios = [f"{row['ratios'][name]:.2f}{'*' * (name in row['uneven'])}" for name in others]
+        ratios = [ratio(row, name) for name in others]
         lines.append(
             f"| {row['upload']} | {row['clients']} | {row['requests_per_second']:,} | {row['p50_ms']:.1f} "
             f"| {row['p99_ms']:.1f} | {' | '.join(ratios)} |"
         )
     return "\n".join(lines)
+
+
+def ratio(row: Section, name: str) -> str:
+    """Return the ratio to one reference, with a star if that used one worker."""
+    return f"{row['ratios'][name]:.2f}{'*' * (name in row['uneven'])}"
 
 
 def used(servers: list[Running], results: Results, resting: dict[str, float]) -> list[Section]:
