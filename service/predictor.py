@@ -1,4 +1,4 @@
-"""From the bytes of an image to its prediction; every protocol goes this way.
+"""From the bytes of an image to its prediction, for every protocol.
 
     predict -> open -> small ------------------------------> queue -> up to eight: preprocess each
                     -> large: memory -> decoded by a thread -^        -> one forward pass -> outcomes
@@ -23,17 +23,17 @@ from service.model.classifier import Classifier, Prediction
 from service.model.network import FEW_ROWS
 from service.preprocessing import ImageError, OpenedImage, error_name, no_trace, open_image, preprocess_grey
 
-# No more in one forward pass: the answer to an image must not depend on what came with it.
+# The most in one forward pass, so that an answer does not depend on the other images in it.
 BATCH_SIZE = FEW_ROWS
 TURN_SECONDS = 0.008
 LARGE_PIXELS = 1_000_000
 LARGE_BYTES = 512 * 1024
-LARGE_DECODING_BYTES = 6_000_000  # 999 x 999 as RGBA or WebP takes as long as four megapixels of grey
+LARGE_DECODING_BYTES = 6_000_000  # 999 x 999 as RGBA or WebP takes as long as four megapixels of gray
 
 
 @dataclass(eq=False, slots=True)
 class Outcome:
-    """What became of an image; the predictor fills it in on the way.
+    """What became of an image; the predictor fills it in step by step.
 
     prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw. steps: what
     preprocessing did, in words, None where that is not wanted. queue_seconds: how long the image waited.
@@ -54,7 +54,7 @@ class Outcome:
 
 
 class Predictor:
-    """Predicts on behalf of the views; knows nothing of requests. It serves one event loop at a time."""
+    """Predicts for the views, without knowing requests. It serves one event loop at a time."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._max_pixels = settings.max_image_pixels
@@ -79,7 +79,7 @@ class Predictor:
     ) -> list[Outcome | ImageError]:
         """Return the outcome, or the error, for each image file, in the order given.
 
-        A few at a time, so that single images get their turn beside a batch of any size.
+        It submits a few at a time, so that single images get their turn during a batch of any size.
         """
         results: list[Outcome | ImageError] = []
         for start in range(0, len(images), BATCH_SIZE):
@@ -99,7 +99,7 @@ class Predictor:
         return predictions
 
     def _submit(self, image: bytes, classifier: Classifier, traced: bool) -> "asyncio.Future[Outcome]":
-        """Take an image in; the future gets its outcome, or the error."""
+        """Submit an image; the future gets its outcome, or the error."""
         future = asyncio.get_running_loop().create_future()
         self._metrics.requests_waiting.inc()
         self._enqueue(Outcome(image, classifier, [] if traced else None, future))
@@ -121,11 +121,11 @@ class Predictor:
         if not self._is_scheduled:
             self._is_scheduled = True
             loop = asyncio.get_running_loop()
-            # One turn later, when requests that have arrived meanwhile are in the queue too.
+            # One turn later, so that requests which arrived meanwhile are in the queue too.
             loop.call_soon(loop.call_soon, self._process)
 
     def _process(self) -> None:
-        """Take what is in the queue through preprocessing and the network, as much as fits into one turn.
+        """Preprocess and classify queued images, as many as fit into one turn.
 
         Step by step, so that what a step needs is in the processor's caches from the second image on.
         """
@@ -150,7 +150,7 @@ class Predictor:
             asyncio.get_running_loop().call_soon(self._process)
 
     def _takes(self, step: Callable[[Outcome], None], outcome: Outcome) -> bool:
-        """Take an image one step further; return False where that ends in an error."""
+        """Take an image one step further; return False if that fails."""
         try:
             step(outcome)
         except Exception as error:
@@ -159,7 +159,7 @@ class Predictor:
         return True
 
     def _decode(self, outcome: Outcome) -> None:
-        """Open an image and decode it, or have a thread do that where it takes long; raises ImageError."""
+        """Open an image and decode it, or let a thread do so if it takes long; raises ImageError."""
         if outcome.is_decoded:  # by a thread, or in the turn before
             now = time.perf_counter()
             outcome.queue_seconds += now - outcome.waiting_since
@@ -175,7 +175,7 @@ class Predictor:
             self._decode_opened(outcome, opened)
 
     def _decode_opened(self, outcome: Outcome, opened: OpenedImage) -> None:
-        """Decode an image, in whatever thread; raises ImageError."""
+        """Decode an image, in any thread; raises ImageError."""
         started = time.perf_counter()
         outcome.queue_seconds = started - outcome.waiting_since
         outcome.is_decoded, outcome.opened = True, None
@@ -218,7 +218,7 @@ class Predictor:
         return predictions
 
     def _fail(self, outcome: Outcome, error: Exception) -> None:
-        if not outcome.is_decoded:  # it never got its turn
+        if not outcome.is_decoded:  # it never had its turn
             self._metrics.requests_waiting.dec()
         if isinstance(error, ImageError):
             self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)

@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 
+from service import __version__
 from service.api.auth import key_of, open_routes
 from service.api.problems import (
     STATUSES,
@@ -32,9 +33,8 @@ from service.registry import NoModelError, UnknownModelError
 
 JsonObject = dict[str, Any]
 
-API_VERSION = "1.0.0"
 MODEL_ERRORS = (UnknownModelError, NoModelError)
-BODY_TOO_LARGE = 413  # told by its status alone, as are 404 for a path and 405
+BODY_TOO_LARGE = 413  # has only a status and no type, like 404 for a path and 405
 
 
 def create_openapi(settings: Settings) -> Blueprint:
@@ -50,19 +50,19 @@ def create_openapi(settings: Settings) -> Blueprint:
 
 
 def describe_service(settings: Settings) -> JsonObject:
-    """Return the OpenAPI document of a service with these settings, behind a key where they name one."""
+    """Return the OpenAPI document of a service with these settings, with a key if they name one."""
     document = describe_api(settings)
     return guard(document, open_routes(settings)) if key_of(settings) else document
 
 
 def describe_api(settings: Settings) -> JsonObject:
-    """Return the OpenAPI document of a service open to all; the limits in its words are `settings`'."""
+    """Return the OpenAPI document of a service without a key, with the limits of `settings`."""
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": {
             "title": "Handwritten digits",
-            "version": API_VERSION,
+            "version": __version__,
             "summary": "One picture of a handwritten digit in, the digit and how sure that is out.",
             "description": (
                 "Every error is `application/problem+json` (RFC 9457), except under `/v2`, where it has the "
@@ -158,7 +158,7 @@ _EXPLAIN_PARAMETER = {
     "example": "true",
 }
 
-# Whatever a part holds is taken for the bytes of an image, with a file name or without.
+# The content of a part is the bytes of an image, with a file name or without.
 _FILE_PART: JsonObject = {
     "anyOf": [{"type": "string", "format": "binary"}, {}],
     "description": "The bytes of an image file; a file name is not required.",

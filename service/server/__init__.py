@@ -1,4 +1,5 @@
 """Everything that touches the process: gunicorn's settings, the worker, connections.
 
-What requests mean is not known here; nothing else of the service imports this. Start reading in `worker.py`.
+Nothing here knows what requests mean, and nothing else in the service imports it. Start reading in
+`worker.py`.
 """

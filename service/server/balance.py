@@ -1,9 +1,9 @@
-"""How many connections each worker has, where all workers see it.
+"""How many connections each worker has, in memory that all workers share.
 
-    worker: its count -> memory that the workers share -> has one of us clearly more than another?
+    worker: its count -> memory that the workers share -> does one have clearly more than another?
 
-All workers accept from one socket, and the one that is awake takes whoever comes. A worker that has more
-than its share closes a connection after its answer; the client comes again, to one that is less busy.
+All workers accept from one socket, and the first to wake takes each connection. A worker with more than its
+share closes a connection after an answer; the client reconnects, and a less busy worker accepts it.
 """
 
 import mmap
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 PLACES = 256
-PAUSE_SECONDS = 0.05  # in which a client whose connection was closed comes again
+PAUSE_SECONDS = 0.05  # the time that a client needs to reconnect
 # One more than the count, 0 for no worker. Made before the workers are forked, so that they share it.
 _counts = memoryview(mmap.mmap(-1, 4 * PLACES)).cast("i")
 
@@ -34,7 +34,7 @@ class Balance:
         _counts[self._place] = connections + 1
 
     def should_close(self) -> bool:
-        """Tell whether this worker should close a connection now."""
+        """Return whether this worker should close a connection now."""
         now, own = time.monotonic(), _counts[self._place]
         if now < self._next_closing:
             return False
