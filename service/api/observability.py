@@ -27,8 +27,8 @@ LONGEST_REQUEST_ID = 64
 QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})  # requested every few seconds: logged at debug
 REFUSALS = frozenset({408, 413, 503})
 
-# An answer is data for the client that asked. Browsers must not sniff its type, frame it, cache it or embed it
-# in another site. `service.api.page` sets its own headers for the page.
+# An answer is data for the client that asked. Browsers must not sniff its type, frame it, cache it or embed
+# it in another site. `service.api.page` sets its own headers for the page.
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
