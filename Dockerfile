@@ -40,13 +40,16 @@ LABEL org.opencontainers.image.title="digits-trainer" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# Pictures and checkpoints go to /tmp, where a read-only container has its one writable folder.
+# Runs go to /tmp/runs: /tmp is the one writable folder of a read-only container. The code is found by PYTHONPATH, and
+# nothing is imported from /tmp.
 ENV PATH=/opt/venv/bin:$PATH \
     OPENBLAS_NUM_THREADS=1 \
     MPLCONFIGDIR=/tmp/matplotlib \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONPATH=/app \
+    PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1
-WORKDIR /app
+WORKDIR /tmp
 COPY --from=build-trainer /opt/venv /opt/venv
 COPY --from=build-trainer /app /app
 USER 10001:10001

@@ -10,7 +10,7 @@ INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 help:
 	@echo "make serve [PORT=9000]   start the service on 127.0.0.1"
 	@echo "make test                run all tests"
-	@echo "make train               train digits-8x8 and publish it to models/"
+	@echo "make train               train digits-8x8 into runs/, beside the model in models/"
 	@echo "make bench               print the benchmark tables"
 	@echo "make docs                generate the documents' tables, then draw their pictures; needs Chromium"
 	@echo "make lint                check format, style, types and security"

@@ -60,6 +60,7 @@ class Application(Flask):
 
     json_provider_class = Json
     session_interface = NoSessions()
+    connected: Callable[[int], None]  # is told how many connections there are, by a server that counts them
 
     def __init__(self) -> None:
         super().__init__("service", static_folder=None)
@@ -98,6 +99,7 @@ class Application(Flask):
 def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Application:
     """Return the application; it starts nothing and reads no environment."""
     app = Application()
+    app.connected = metrics.process.connections.set
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     predictor = Predictor(settings, metrics)
     app.wsgi_app = observer = Observer(app.wsgi_app, metrics)  # type: ignore[method-assign]

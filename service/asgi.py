@@ -83,11 +83,15 @@ class Bridge:
     """The ASGI application over Flask's WSGI application; one for each worker."""
 
     def __init__(
-        self, application: Application, settings: Settings, on_start: Callable[[], None] = lambda: None
+        self,
+        application: Application,
+        settings: Settings,
+        on_start: Callable[[], None] = lambda: None,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
         self._application = application
-        self._on_start = on_start
+        self._on_start, self._on_end = on_start, on_end
         self._in_flight = 0
         self._bodies: set[Body] = set()
         self._held_bytes = 0
@@ -226,6 +230,7 @@ class Bridge:
         self._on_start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        self._on_end()
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -5,7 +5,7 @@ price in bytes -> hold -> decode -> release; NoMemoryError after a long wait
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from service.preprocessing import ImageError, TooManyPixelsError
 
@@ -20,8 +20,10 @@ class NoMemoryError(ImageError):
 class MemoryBudget:
     """Bytes to hold and release, first come, first served."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, on_change: Callable[[int], None] = lambda held: None) -> None:
+        """Have `capacity` bytes to give; on_change is called with the bytes that are held."""
         self._capacity = capacity
+        self._on_change = on_change
         self._free = capacity
         self._line = asyncio.Lock()
         self._freed = asyncio.Event()
@@ -42,8 +44,10 @@ class MemoryBudget:
                 self._free -= price
         except TimeoutError:
             raise NoMemoryError("Many large pictures came at once. Send it again a little later.") from None
+        self._on_change(self._capacity - self._free)
         try:
             yield
         finally:
             self._free += price
+            self._on_change(self._capacity - self._free)
             self._freed.set()

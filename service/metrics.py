@@ -10,7 +10,7 @@ is lost, nothing counted twice, and the folder does not grow.
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,18 @@ from prometheus_client import generate_latest as exposition
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from service.model.classifier import Classifier, Prediction
+from service.process_metrics import ProcessMetrics
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 OTHER = "other"  # one label value for all that clients can make up
+# Why requests are refused: present from the start, so that rates have a beginning.
+REFUSAL_REASONS = (
+    "overloaded", "no-memory", "no-model", "request-timeout", "request-entity-too-large", "too-many-pixels",
+    "too-many-images",
+)  # fmt: skip
 
 # From half a millisecond, a small picture, to ten seconds, a large one on a busy machine.
 DURATION_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -97,13 +103,13 @@ class Metrics:
         )
         self.requests_in_flight = Gauge(
             "http_requests_in_flight",
-            "HTTP requests being answered.",
+            "HTTP requests that have been accepted and are not answered yet.",
             multiprocess_mode="livesum",
             registry=self.registry,
         )
         self.requests_waiting = Gauge(
             "http_requests_waiting",
-            "Images of HTTP requests in flight that wait for their turn.",
+            "Images that wait for their turn; the requests that brought them are in flight.",
             multiprocess_mode="livesum",
             registry=self.registry,
         )
@@ -171,6 +177,14 @@ class Metrics:
             ["model"],
             registry=self.registry,
         )
+        self.model_refused = Gauge(
+            "digits_model_refused",
+            "1 while the file of a model is refused.",
+            ["model"],
+            multiprocess_mode="livemax",
+            registry=self.registry,
+        )
+        self.process = ProcessMetrics(self.registry)
         self._versions: dict[str, str] = {}
         # To find the child of a label's value takes longer than to count: those in use are kept here.
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram, Histogram]] = {}
@@ -231,15 +245,23 @@ class Metrics:
             for digit in range(10):  # present from the start, so that rates have a beginning
                 self.predictions.labels(model, str(digit))
 
-    def announce(self, classifiers: Mapping[str, Classifier]) -> None:
-        """Note what this process serves; gauges that a master process set do not survive the fork."""
+    def announce(self, classifiers: Mapping[str, Classifier], refused: Iterable[str] = ()) -> None:
+        """Note what this process serves and refuses; gauges that a master set do not survive the fork."""
+        for reason in REFUSAL_REASONS:
+            self.requests_refused.labels(reason)
+        for name in refused:
+            self.model_file_refused(name, True)
         self._versions.clear()
         for name, classifier in classifiers.items():
             self.model_changed(name, classifier)
 
-    def model_refused(self, model: str) -> None:
-        """Note that a model file could not be used."""
+    def model_load_failed(self, model: str) -> None:
+        """Count a model file that could not be used."""
         self.model_load_failures.labels(model).inc()
+
+    def model_file_refused(self, model: str, refused: bool) -> None:
+        """Note that the file of a model is refused, or that it no longer is: replaced, or gone."""
+        self.model_refused.labels(model).set(refused)
 
     def render(self) -> bytes:
         """Return the exposition for Prometheus, summed over all workers where there are several."""

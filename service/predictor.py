@@ -60,7 +60,9 @@ class Predictor:
         self._max_pixels = settings.max_image_pixels
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(settings.threads, "decoding")
-        self._memory = MemoryBudget(settings.max_decoding_bytes // settings.workers)
+        self._memory = MemoryBudget(
+            settings.max_decoding_bytes // settings.workers, metrics.process.decoding.set
+        )
         self._queue: deque[Outcome] = deque()
         self._is_scheduled = False
         self._decoding: set[asyncio.Task] = set()

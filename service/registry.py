@@ -50,7 +50,8 @@ class ModelRegistry:
         """Take the models in `folder`; `default` is the one for requests that name none.
 
         on_load is called with a name and its new classifier (None: gone), on_failure with the name
-        of a file that was refused.
+        of a file that was refused. on_refused, an attribute, is called with a name and True when its file
+        is refused, and with False when that ends.
         """
         self.folder = folder
         self.default = default
@@ -59,12 +60,18 @@ class ModelRegistry:
         self._classifiers: Mapping[str, Classifier] = {}
         self._seen: dict[str, FileState] = {}
         self._refused: dict[str, str] = {}
+        self.on_refused: Callable[[str, bool], None] = lambda name, refused: None
         self.reports = True  # of the workers, which see the same files, only one reports those it refuses
 
     @property
     def ready(self) -> bool:
         """Whether the default model is loaded."""
         return self.default in self._classifiers
+
+    @property
+    def refused(self) -> list[str]:
+        """The names of the files that are refused."""
+        return list(self._refused)
 
     def all(self) -> Mapping[str, Classifier]:
         """Return the loaded classifiers by name."""
@@ -96,6 +103,8 @@ class ModelRegistry:
             if classifier:
                 classifiers[name] = classifier
                 self.on_load(name, classifier)
+        for name in self._refused.keys() - files.keys():
+            self._accept(name)
         # A folder that cannot be read (unmounted, say) is not a reason to drop its models.
         if files:
             for name in (set(self._seen) | set(classifiers)) - set(files):
@@ -128,10 +137,16 @@ class ModelRegistry:
             if self._refused.get(name) != refusal:
                 self._refused[name] = refusal
                 self._report(name, str(error))
+                self.on_refused(name, True)
             return None
-        self._refused.pop(name, None)
+        self._accept(name)
         logger.info("model loaded", extra={"model": name, "version": classifier.artifact.version})
         return classifier
+
+    def _accept(self, name: str) -> None:
+        """Note that the file of a model is not, or no longer, refused."""
+        if self._refused.pop(name, None):
+            self.on_refused(name, False)
 
     def _report(self, name: str, reason: str) -> None:
         """Log and count a refused file."""

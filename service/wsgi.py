@@ -5,15 +5,17 @@ environ -> Settings -> ModelRegistry, Metrics -> create_app -> application
 
 import gc
 
+from service import __version__
 from service.app import create_app
 from service.config import Settings
-from service.metrics import Metrics, shared_folder
+from service.metrics import Metrics, forget_worker, shared_folder
 from service.registry import ModelRegistry
 
 settings = Settings.from_env()
 metrics = Metrics()
-models = ModelRegistry(settings.models_dir, settings.default_model, on_failure=metrics.model_refused)
+models = ModelRegistry(settings.models_dir, settings.default_model, on_failure=metrics.model_load_failed)
 models.refresh()
+metrics.process.expect_workers()
 application = create_app(settings, models, metrics)
 gc.freeze()  # the collector would write to every object, and so un-share the memory after a fork
 
@@ -23,11 +25,21 @@ def start_worker(slot: int) -> None:
 
     slot: its place among the workers.
     """
-    models.on_load = metrics.model_changed
+    metrics.process.start(settings, slot, __version__)
+    models.on_load, models.on_refused = metrics.model_changed, metrics.model_file_refused
     models.reports = slot == 0
     models.refresh()  # files may have changed since the master looked
-    metrics.announce(models.all())
+    metrics.announce(models.all(), models.refused)
     models.watch(settings.reload_seconds)
+
+
+def end_worker(slot: int, has_died: bool) -> None:
+    """Count a worker that ended, and drop its gauges; called in the master.
+
+    has_died: it did not stop in order.
+    """
+    forget_worker(slot)
+    metrics.process.worker_ended(has_died)
 
 
 if not shared_folder():  # no server with several workers

@@ -33,7 +33,7 @@ def client(tmp_path) -> FlaskClient:
 
 def make_client(folder, settings: Settings = SETTINGS) -> FlaskClient:
     metrics = Metrics(CollectorRegistry())
-    models = ModelRegistry(folder, settings.default_model, metrics.model_changed, metrics.model_refused)
+    models = ModelRegistry(folder, settings.default_model, metrics.model_changed, metrics.model_load_failed)
     models.refresh()
     return create_app(settings, models, metrics).test_client()
 

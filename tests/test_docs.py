@@ -168,10 +168,11 @@ def test_the_commands_for_own_digits_run_as_they_stand(tmp_path: Path) -> None:
             with zipfile.ZipFile(tmp_path / f"digit-{digit}-{number}.zip", "w") as archive:
                 archive.writestr(f"{digit}/{number}.png", picture)
     (tmp_path / "some.png").write_bytes(digit_png(7))
-    unpack, train, evaluate, ask = re.findall(r"^ {4}(\S.*)", OWN_DIGITS, re.MULTILINE)
+    unpack, train, evaluate, publish, ask = re.findall(r"^ {4}(\S.*)", OWN_DIGITS, re.MULTILINE)
     run(unpack, tmp_path)
-    assert "published models/mine.npz" in run(f"{train} --quiet", tmp_path)
+    assert "trained runs/mine/mine.npz" in run(f"{train} --quiet", tmp_path)
     assert "accuracy" in run(evaluate, tmp_path)
+    assert "published models/mine.npz" in run(publish, tmp_path)
     assert "DIGITS_DEFAULT_MODEL=mine make serve" in OWN_DIGITS
     settings = {"DIGITS_MODELS_DIR": str(tmp_path / "models"), "DIGITS_DEFAULT_MODEL": "mine"}
     with running_service(tmp_path, WEB_CONCURRENCY="1", **settings) as server:

@@ -125,9 +125,7 @@ class TestExplain:
         batch = predicted(client.post(f"/predict/batch?explain={value}", data=form(IMAGE)))
         assert "explanation" in batch["predictions"][0]
 
-    @pytest.mark.parametrize(
-        "query", ["explain=false", "explain=False", "explain=0", "explain=no", ""]
-    )
+    @pytest.mark.parametrize("query", ["explain=false", "explain=False", "explain=0", "explain=no", ""])
     def test_every_way_to_say_no_does_not(self, client, query):  # noqa: F811
         assert "explanation" not in predicted(client.post(f"/predict?{query}", data=form(IMAGE)))
 

@@ -1,10 +1,10 @@
 """Offline training: data in, checked model files out.
 
 The service never imports this package, which uses only `service.preprocessing` and `service.model` of it.
-Start reading in `cli.py`, then `pipeline.py`. Folders import only from those before them in this order:
+Start reading in `commands/training.py`, then `pipeline.py`. Folders import only from those before them:
 
     errors <- data <- synthetic <- nn <- training <- distillation <- evaluation <- publishing <- recipes
-           <- pipeline <- parser <- cli
+           <- pipeline <- runs <- parser <- commands <- cli
 
 tests/trainer/test_architecture.py holds the order.
 """
@@ -12,5 +12,5 @@ tests/trainer/test_architecture.py holds the order.
 # The order in which parts of the trainer may import each other: each one only those before it.
 LAYERS = (
     *("errors", "data", "synthetic", "nn", "training", "distillation", "evaluation", "publishing"),
-    *("recipes", "pipeline", "parser", "cli", "__main__"),
+    *("recipes", "pipeline", "runs", "parser", "commands", "cli", "interruption", "__main__"),
 )

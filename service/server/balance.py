@@ -8,6 +8,7 @@ share closes a connection after an answer; the client reconnects, and a less bus
 
 import mmap
 import time
+from collections.abc import Callable
 
 PLACES = 256
 PAUSE_SECONDS = 0.05  # the time that a client needs to reconnect
@@ -15,19 +16,21 @@ PAUSE_SECONDS = 0.05  # the time that a client needs to reconnect
 _counts = memoryview(mmap.mmap(-1, 4 * PLACES)).cast("i")
 
 
-def forget(slot: int) -> None:
-    """Drop a worker that ended from the counts."""
-    _counts[slot % PLACES] = 0
+def forget(slot: int) -> bool:
+    """Drop a worker that ended from the counts; return whether it ended without leaving them."""
+    was_counted, _counts[slot % PLACES] = _counts[slot % PLACES] > 0, 0
+    return was_counted
 
 
 class Balance:
     """The view of the worker in place `slot`."""
 
-    def __init__(self, slot: int = 0) -> None:
-        self._place, self._next_closing = slot % PLACES, 0.0
+    def __init__(self, slot: int = 0, note: Callable[[int], None] = lambda connections: None) -> None:
+        self._place, self._next_closing, self._note = slot % PLACES, 0.0, note
 
     def count(self, connections: int) -> None:
-        """Publish how many connections this worker has."""
+        """Publish how many connections this worker has; -1 when it is stopping."""
+        self._note(connections)
         _counts[self._place] = connections + 1
 
     def should_close(self) -> bool:

@@ -32,7 +32,7 @@ for _file in _folder.glob("*.db"):
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-from service.metrics import forget_worker, set_worker_slot  # noqa: E402 - the environment comes first
+from service.metrics import set_worker_slot  # noqa: E402 - the environment comes first
 from service.server.balance import forget  # noqa: E402
 
 bind = f"[{_settings.host}]:{_settings.port}"
@@ -75,9 +75,10 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Drop the gauges of a worker that ended."""
-    forget(worker.slot)
-    forget_worker(worker.slot)
+    """Count a worker that ended, and drop its gauges."""
+    from service.wsgi import end_worker
+
+    end_worker(worker.slot, forget(worker.slot))
 
 
 def on_exit(server: Any) -> None:

@@ -16,8 +16,7 @@ from werkzeug.exceptions import RequestURITooLarge as AddressTooLong
 from service.asgi import EXTENSION, MAX_HEAD_BYTES, Arrival, Bridge
 from service.server.balance import Balance
 
-# For data in transit: a request as the process stops, a refusal while its client still sends.
-MOMENT_SECONDS = 1.0
+MOMENT_SECONDS = 1.0  # for data in transit as the process stops or a request is refused
 
 
 class Parser:

@@ -24,7 +24,7 @@ class Worker(UvicornWorker):
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"http": Protocol, "loop": "uvloop", "ws": "none"}
     CONFIG_KWARGS |= dict.fromkeys(("proxy_headers", "server_header", "access_log"), False)
 
-    def serve(self, application: Application, settings: Settings, slot: int) -> None:
+    def serve(self, app: Application, settings: Settings, slot: int) -> None:
         """Put an application behind ASGI; slot: the worker's place among all workers."""
 
         def drain_on_sigterm() -> None:
@@ -32,14 +32,14 @@ class Worker(UvicornWorker):
             stop: Any = signal.getsignal(signal.SIGTERM)
 
             def drain() -> None:
-                application.config[DRAINING] = True
+                app.config[DRAINING] = True
                 # At least a moment, for connections that are not accepted yet.
                 loop.call_later(max(settings.drain_seconds, 0.2), stop, signal.SIGTERM, None)
 
             loop.add_signal_handler(signal.SIGTERM, drain)
 
-        self.wsgi = Bridge(application, settings, drain_on_sigterm)
+        self.wsgi = Bridge(app, settings, drain_on_sigterm, lambda: Protocol.balance.count(-1))
         self.config.timeout_graceful_shutdown = settings.graceful_timeout_seconds
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # not the errors of clients
-        Protocol.balance, Protocol.max_connections = Balance(slot), self.cfg.worker_connections
+        Protocol.balance, Protocol.max_connections = Balance(slot, app.connected), self.cfg.worker_connections
         Protocol.balance.count(0)

@@ -4,6 +4,7 @@ service on a port -> prometheus -> what its HTTP interface answers to PromQL
 """
 
 import contextlib
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -19,9 +20,11 @@ from tests.serving import answers, free_port, wait_until
 CONFIGURATION = """\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: [rules.yaml]
+alerting:
+  alertmanagers: [{{static_configs: [{{targets: {alertmanagers}}}]}}]
 scrape_configs:
   - job_name: digits
-    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+    file_sd_configs: [{{files: [targets.json], refresh_interval: 1s}}]
 """
 
 
@@ -48,12 +51,29 @@ class Prometheus:
         return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
 
 
+def discover(folder: Path, ports: dict[int, dict[str, str]]) -> None:
+    """Have the Prometheus in a folder scrape these ports of this machine, each with its labels."""
+    targets = [{"targets": [f"127.0.0.1:{port}"], "labels": labels} for port, labels in ports.items()]
+    (folder / "targets.new").write_text(json.dumps(targets))
+    (folder / "targets.new").rename(folder / "targets.json")
+
+
 @contextlib.contextmanager
-def running_prometheus(folder: Path, service_port: int) -> Iterator[Prometheus]:
-    """Start a Prometheus over the project's rules, evaluated every second, and stop it afterwards."""
+def running_prometheus(
+    folder: Path, service_port: int | None, pager_port: int | None = None
+) -> Iterator[Prometheus]:
+    """Start a Prometheus over the project's rules, and stop it afterwards.
+
+    Rules are evaluated every second, and an alert that has to hold for minutes has to hold for a second. What
+    a folder `tsdb` in `folder` holds already is its past. pager_port: of an Alertmanager.
+    """
     port = free_port()
-    (folder / "prometheus.yaml").write_text(CONFIGURATION.format(port=service_port))
-    (folder / "rules.yaml").write_text(re.sub(r"interval: \w+", "interval: 1s", RULES.read_text()))
+    alertmanagers = json.dumps([f"127.0.0.1:{pager_port}"] if pager_port else [])
+    (folder / "prometheus.yaml").write_text(CONFIGURATION.format(alertmanagers=alertmanagers))
+    discover(folder, {service_port: {}} if service_port else {})
+    (folder / "rules.yaml").write_text(
+        re.sub(r"(interval|for): \w+$", r"\1: 1s", RULES.read_text(), flags=re.M)
+    )
     log = folder / "prometheus.log"
     command = [
         program("prometheus"),

@@ -15,6 +15,7 @@ WHERE = {
     "kubectl": "kubectl 1.27 or newer (https://kubernetes.io/docs/tasks/tools)",
     "promtool": "the Debian package prometheus",
     "prometheus": "the Debian package prometheus",
+    "prometheus-alertmanager": "the Debian package prometheus-alertmanager",
     "haproxy": "the Debian package haproxy",
     "nginx": "the Debian package nginx-light",
     "checkov": "the Python package checkov==3.3.30, in an environment of its own (pipx install)",

@@ -1,0 +1,93 @@
+"""A real Alertmanager with the project's routes, and receivers that keep what is delivered to them.
+
+Prometheus -> Alertmanager -> POST /pager, /tickets or /chat -> Delivery
+"""
+
+import contextlib
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.deploy.operator_rule import COMPONENT
+from tests.deploy.tools import program
+from tests.serving import answers, free_port, wait_until
+
+ROUTES = COMPONENT / "alertmanager.yaml"
+
+
+class Delivery(NamedTuple):
+    """One alert as a person gets it."""
+
+    receiver: str
+    status: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """The alert's name."""
+        return self.labels["alertname"]
+
+
+class Pager:
+    """What was delivered, in order; port: where Prometheus finds the Alertmanager."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.deliveries: list[Delivery] = []
+
+    def delivered(self, status: str = "firing", **labels: str) -> list[Delivery]:
+        """Return the deliveries of this status that have these labels."""
+        return [
+            each
+            for each in list(self.deliveries)
+            if each.status == status and labels.items() <= each.labels.items()
+        ]
+
+
+@contextlib.contextmanager
+def running_pager(folder: Path) -> Iterator[Pager]:
+    """Start an Alertmanager that does not wait before it sends, and stop it afterwards."""
+    port = free_port()
+    pager = Pager(port)
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            for alert in body["alerts"]:
+                pager.deliveries.append(
+                    Delivery(self.path[1:], alert["status"], alert["labels"], alert["annotations"])
+                )
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    receiver = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    routes = ROUTES.read_text().replace("127.0.0.1:9095", f"127.0.0.1:{receiver.server_port}")
+    (folder / "alertmanager.yaml").write_text(re.sub(r"group_(wait|interval): \w+", r"group_\1: 1s", routes))
+    log = folder / "alertmanager.log"
+    command = [
+        program("prometheus-alertmanager"),
+        f"--config.file={folder / 'alertmanager.yaml'}",
+        f"--storage.path={folder / 'alertmanager'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+    ]
+    with open(log, "wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/-/ready"), "alertmanager; log:\n", log)
+        yield pager
+    finally:
+        process.terminate()
+        process.wait(30)
+        receiver.shutdown()
+        receiver.server_close()

@@ -1,0 +1,80 @@
+"""The commands that measure a model and change nothing: evaluate and cross-validate.
+
+arguments -> figures -> text or JSON on stdout
+"""
+
+import argparse
+import json
+from typing import Any
+
+from service.model.artifact import load
+from service.model.classifier import Classifier
+from trainer.commands.reading import read_dataset
+from trainer.errors import UsageError
+from trainer.evaluation import (
+    conditions_text,
+    cross_validate,
+    evaluate,
+    evaluation_text,
+    generated_refusals,
+    picture_refusals,
+    refusals_text,
+    spread_text,
+    try_conditions,
+)
+from trainer.parser import NON_DIGITS
+from trainer.recipes import load_config
+from trainer.training import figures_of_twin
+
+
+def evaluate_model(arguments: argparse.Namespace) -> int:
+    """Print the figures of a model on a data set."""
+    artifact = load(arguments.artifact)
+    classifier = Classifier(artifact)
+    if arguments.dataset == NON_DIGITS:
+        return _evaluate_non_digits(arguments, classifier)
+    training = artifact.metadata["training"]
+    split_seed = training.get("config", {}).get("split_seed", 0)
+    dataset = read_dataset(arguments, split_seed, artifact.geometry)
+    examples = dataset.part(arguments.split)
+    title = f"{arguments.artifact} on {arguments.dataset}, {arguments.split}"
+    if "test" in figures_of_twin(training) and dataset.name == training["dataset"]:
+        title += " (learned in training; see its card for the error on new images)"
+    if arguments.distorted:
+        outcomes = try_conditions(classifier, examples)
+        figures: dict[str, Any] = {name: one._asdict() for name, one in outcomes.items()}
+        _print(arguments, classifier, figures, conditions_text(outcomes, title))
+        return 0
+    evaluation = evaluate(classifier, examples)
+    _print(arguments, classifier, evaluation.as_json(), evaluation_text(evaluation, title))
+    if arguments.pictures:
+        from trainer.evaluation.answer_plots import write_pictures  # matplotlib.figure is slow to import
+
+        write_pictures(arguments.pictures, classifier, examples, evaluation)
+    return 0
+
+
+def _evaluate_non_digits(arguments: argparse.Namespace, classifier: Classifier) -> int:
+    """Print the shares of non-digits that are refused: those in a folder or file, or generated ones."""
+    data = arguments.data
+    refusals = picture_refusals(classifier, data) if data else generated_refusals(classifier)
+    title = f"{arguments.artifact} on {'images of' if data else 'generated'} non-digits"
+    figures = {kind: one._asdict() for kind, one in refusals.items()}
+    _print(arguments, classifier, figures, refusals_text(refusals, title))
+    return 0
+
+
+def _print(arguments: argparse.Namespace, classifier: Classifier, figures: dict[str, Any], text: str) -> None:
+    """Print figures as JSON with --json, else as text."""
+    named = {"model": classifier.artifact.version, "split": arguments.split, **figures}
+    print(json.dumps(named, indent=2) if arguments.json else text)
+
+
+def cross_validate_recipe(arguments: argparse.Namespace) -> int:
+    """Print the error of a recipe on several random splits."""
+    if arguments.splits < 2:
+        raise UsageError(f"--splits is {arguments.splits}; at least 2 are needed for a spread")
+    config = load_config(arguments.recipe, arguments)
+    errors = cross_validate(config, arguments.splits)
+    print(json.dumps(errors) if arguments.json else spread_text(errors))
+    return 0
