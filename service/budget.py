@@ -33,7 +33,7 @@ class MemoryBudget:
         """Hold `price` bytes within the block; raises TooManyPixelsError or NoMemoryError."""
         if price > self._capacity:
             raise TooManyPixelsError(
-                f"To decode this image takes up to {price // MEBIBYTE} MiB of memory; at most "
+                f"Decoding this image takes up to {price // MEBIBYTE} MiB of memory; at most "
                 f"{self._capacity // MEBIBYTE} MiB are allowed. Send a smaller picture, or another format."
             )
         try:

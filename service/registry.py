@@ -144,7 +144,7 @@ class ModelRegistry:
         return classifier
 
     def _accept(self, name: str) -> None:
-        """Note that the file of a model is not refused (any more)."""
+        """Note that the file of a model is not, or no longer, refused."""
         if self._refused.pop(name, None):
             self.on_refused(name, False)
 

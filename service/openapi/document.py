@@ -68,7 +68,7 @@ def describe_api(settings: Settings) -> JsonObject:
                 "Every error is `application/problem+json` (RFC 9457), except under `/v2`, where it has the "
                 f"form of that protocol. A body may have {settings.max_upload_bytes:,} bytes, an image "
                 f"{settings.max_image_pixels:,} pixels, a batch {settings.max_batch_images:,} images. Every "
-                "answer bears the header `X-Request-Id`: the client's own, if it sent one, else a new one."
+                "answer has the header `X-Request-Id`: the client's own, if it sent one, else a new one."
             ),
             "license": {"name": "MIT", "identifier": "MIT"},
         },
@@ -311,18 +311,18 @@ def _operation_paths() -> JsonObject:
     return {
         "/livez": {
             "get": operation(
-                "Operation", "livez", "Is the process alive?", ok(status("alive"), "It answers.")
+                "Operation", "livez", "Check that the process answers", ok(status("alive"), "It answers.")
             )
         },
         "/readyz": {
             "get": operation(
                 "Operation",
                 "readyz",
-                "Can it answer predictions?",
+                "Check that it can answer predictions",
                 ok(status("ready"), "The default model is loaded.") | problems(NoModelError),
             )
         },
-        "/metrics": {"get": operation("Operation", "metrics", "Metrics, of all worker processes", metrics)},
+        "/metrics": {"get": operation("Operation", "metrics", "Metrics of all worker processes", metrics)},
     }
 
 
@@ -340,7 +340,9 @@ def _page_paths() -> JsonObject:
     return {
         "/": {"get": operation("Pages", "page", "Draw a digit", ok(html, "The page.", "text/html"))},
         "/docs": {
-            "get": operation("Pages", "docs", "This description to read", ok(html, "The page.", "text/html"))
+            "get": operation(
+                "Pages", "docs", "Show this description in a browser", ok(html, "The page.", "text/html")
+            )
         },
         "/openapi.json": {"get": operation("Pages", "openapi", "This description", document)},
         "/static/{name}": {
