@@ -40,13 +40,16 @@ LABEL org.opencontainers.image.title="digits-trainer" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# Pictures and checkpoints go to /tmp, where a read-only container has its one writable folder.
+# Runs go to /tmp/runs: /tmp is the one writable folder of a read-only container. The code is found by PYTHONPATH, and
+# nothing is imported from /tmp.
 ENV PATH=/opt/venv/bin:$PATH \
     OPENBLAS_NUM_THREADS=1 \
     MPLCONFIGDIR=/tmp/matplotlib \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONPATH=/app \
+    PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1
-WORKDIR /app
+WORKDIR /tmp
 COPY --from=build-trainer /opt/venv /opt/venv
 COPY --from=build-trainer /app /app
 USER 10001:10001
@@ -80,6 +83,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     MALLOC_MMAP_THRESHOLD_=1048576 \
     MALLOC_TRIM_THRESHOLD_=8388608 \
     MALLOC_TOP_PAD_=1048576 \
+    MALLOC_ARENA_MAX=2 \
     PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 COPY --from=build-service /opt/venv /opt/venv
@@ -89,4 +93,4 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/readyz', timeout=2)"]
-CMD ["python", "-m", "gunicorn", "-c", "python:service.server.gunicorn_conf", "service.wsgi:application"]
+CMD ["python", "-m", "service"]

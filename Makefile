@@ -3,51 +3,59 @@ PYTHON ?= python3
 PORT ?= 8080
 VENV := .venv
 RUN := $(VENV)/bin/python
+INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help serve test train bench docs lint audit format clean
 
 help:
 	@echo "make serve [PORT=9000]   start the service on 127.0.0.1"
 	@echo "make test                run all tests"
-	@echo "make train               train digits-8x8 and publish it to models/"
+	@echo "make train               train digits-8x8 into runs/, beside the model in models/"
 	@echo "make bench               print the benchmark tables"
-	@echo "make docs                draw the pictures in docs/ and of the page again; needs Chromium"
+	@echo "make docs                generate the documents' tables, then draw their pictures; needs Chromium"
 	@echo "make lint                check format, style, types and security"
+	@echo "make format              format the code and fix what can be fixed"
 	@echo "make audit               ask pypi.org for known vulnerabilities of what the service installs"
 
-# What serving needs is a few wheels; what tests and training need takes longer. Two stamps, so that
-# `make serve` does not wait for the latter. --no-compile: Python compiles what is imported, which is little
-# of it, when it is imported.
+# Three stamps, each for what its targets need: serving takes a few wheels, training some more, testing many.
+# --no-compile: Python compiles what is imported, which is little of it, when it is imported.
 $(VENV)/.serving: service/requirements.txt
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check -r service/requirements.txt
+	$(INSTALL) --no-compile -r service/requirements.txt
 	@touch $@
 
-$(VENV)/.all: requirements.txt service/requirements.txt trainer/requirements.txt
+$(VENV)/.training: service/requirements.txt trainer/requirements.txt
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(INSTALL) -r trainer/requirements.txt
+	@touch $@
+
+$(VENV)/.all: requirements.txt service/requirements.txt trainer/requirements.txt tests/requirements.txt
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) -r requirements.txt
 	@touch $@
 
 # As in the Dockerfile: what glibc keeps of freed memory, and gives back.
 serve: export MALLOC_MMAP_THRESHOLD_ = 1048576
 serve: export MALLOC_TRIM_THRESHOLD_ = 8388608
 serve: export MALLOC_TOP_PAD_ = 1048576
+serve: export MALLOC_ARENA_MAX = 2
 serve: $(VENV)/.serving
-	HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m gunicorn -c python:service.server.gunicorn_conf service.wsgi:application
+	HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m service
 
 test: $(VENV)/.all
 	$(RUN) -m pytest --numprocesses auto --dist loadfile
 
-train: $(VENV)/.all
+train: $(VENV)/.training
 	$(RUN) -m trainer train digits
 
 bench: $(VENV)/.all
 	$(RUN) -m tests.bench_serving
 	$(RUN) -m tests.bench_preprocessing
-	-$(RUN) -m pip install --quiet --disable-pip-version-check -r tests/requirements-torch.txt
+	-$(INSTALL) -r tests/requirements-torch.txt
 	$(RUN) -m tests.bench_training
 
 docs: $(VENV)/.all
+	$(RUN) -m docs
 	$(RUN) -m docs.pictures docs/pictures
 	$(RUN) -m tests.browser.screenshots tests/browser/pictures
 
@@ -57,7 +65,7 @@ lint: $(VENV)/.all
 	$(RUN) -m mypy
 	$(RUN) -m bandit --quiet --recursive service trainer
 
-# Apart from `lint`: it asks pypi.org which versions are known to be vulnerable, and fails where it gets no answer.
+# Apart from `lint`: it asks pypi.org which versions are known to be vulnerable, and fails if it gets no answer.
 audit:
 	@test -x .venv-audit/bin/pip-audit || $(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-audit.txt

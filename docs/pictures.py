@@ -1,4 +1,4 @@
-"""The pictures of docs/preprocessing.md, from a photograph that is drawn here.
+"""The pictures of docs/preprocessing.md, from a photograph that is drawn here, and the README's example.
 
     python -m docs.pictures docs/pictures
 
@@ -38,7 +38,7 @@ def main(folder: Path) -> None:
 
 
 def pictures() -> Iterator[tuple[str, Image.Image]]:
-    """Yield the name and the picture of each step, then that of the eight ways."""
+    """Yield the name and the picture of each step, that of the eight ways, and the example."""
     data = photograph()
     grey = decode(data)
     darkness = ink_darkness(grey)
@@ -50,6 +50,7 @@ def pictures() -> Iterator[tuple[str, Image.Image]]:
     yield "5-ink", _shown(_image(extract_ink(grey)))
     yield "6-pixels", _shown(seen(data))
     yield "eight-ways", eight_ways()
+    yield "seven", written(SIDE, 255, 0, "L", pen=0.11, box=(0.3, 0.3, 0.4))
 
 
 def photograph() -> bytes:

@@ -1,1 +1,6 @@
-"""The service: what goes into the image that serves. It never imports the trainer."""
+"""The service: what goes into the image that serves. It never imports the trainer.
+
+`__version__` is the version of the whole project; everything else that states one follows it.
+"""
+
+__version__ = "1.0.0"

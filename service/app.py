@@ -1,4 +1,4 @@
-"""The application, put together from what it is handed: Flask on every route.
+"""The application, built from its collaborators: Flask on every route.
 
 Settings, ModelRegistry, Metrics -> create_app -> WSGI application
 
@@ -33,7 +33,7 @@ from service.registry import ModelRegistry
 
 
 class Json(DefaultJSONProvider):
-    """Flask's JSON, encoded by orjson: compact, members in the order in which they are given."""
+    """Flask's JSON, encoded by orjson: compact, with members in the given order."""
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Return `obj` as compact JSON."""
@@ -44,7 +44,7 @@ class NoSessions(SessionInterface):
     """Requests have no sessions: nothing is read from or written to cookies."""
 
     def open_session(self, app: Flask, request: Request) -> NullSession:
-        """Return the session that all requests share; it refuses to hold anything."""
+        """Return the session that all requests share; it holds nothing."""
         return _NO_SESSION
 
     def is_null_session(self, obj: object) -> bool:
@@ -56,7 +56,7 @@ _NO_SESSION = NullSession()
 
 
 class Application(Flask):
-    """Flask, with coroutine views on whatever event loop there is."""
+    """Flask, with coroutine views on the event loop that is running."""
 
     json_provider_class = Json
     session_interface = NoSessions()
@@ -75,7 +75,7 @@ class Application(Flask):
         return self._synchronous[func]
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Return what matches the path of a request; the host that its client named has no part in it."""
+        """Return the adapter that matches the path of a request, whatever host its client named."""
         if request is None:
             return super().create_url_adapter(request)
         environ = request.environ
@@ -97,7 +97,7 @@ class Application(Flask):
 
 
 def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> Application:
-    """Return the application over its collaborators; it starts nothing and reads no environment."""
+    """Return the application; it starts nothing and reads no environment."""
     app = Application()
     app.connected = metrics.process.connections.set
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes

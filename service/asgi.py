@@ -1,6 +1,6 @@
-"""From ASGI to WSGI: reads a request whole, then has Flask answer it in a greenlet of the event loop.
+"""From ASGI to WSGI: read a whole request, then let Flask answer it in a greenlet of the event loop.
 
-    scope -> what HTTP forbids? -> body, within size, time and memory -> environ -> Flask -> answer
+    scope -> does HTTP forbid it? -> body, within size, time and memory -> environ -> Flask -> answer
 
 What is refused here is answered by Flask too: the error goes along in the environ, and the application
 raises it where the request has a route, an id, a place in the metrics and a line in the log.
@@ -39,7 +39,7 @@ MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 8190
 MAX_ADDRESS_BYTES = 4094
-HELD_BODIES = 4  # of the largest size, in each worker; of small ones, many more
+HELD_BODIES = 4  # of the largest size, in each worker; many more small ones fit
 LEAST_BYTES_PER_SECOND = 4096
 DRAINING_SECONDS = 2.0
 
@@ -51,12 +51,13 @@ Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 class Arrival:
     """How a request arrives.
 
-    received: when its head was complete, in seconds of time.perf_counter. is_broken: its body is not framed
-    as HTTP asks. has_ended: its client sends no more. is_draining: it is refused, and what still comes is
-    thrown away.
+    received: when its head was complete, in seconds of time.perf_counter. is_whole: its body is there.
+    is_broken: its body is not framed as HTTP asks. has_ended: its client sends no more. is_draining: it is
+    refused, and what still comes is thrown away.
     """
 
     received: float = 0.0
+    is_whole: bool = False
     is_broken: bool = False
     has_ended: bool = False
     is_draining: bool = False
@@ -67,7 +68,7 @@ class ClientLeftError(Exception):
 
 
 class Body:
-    """A body on its way in; timeout: runs out when the client is too slow, or when its memory is needed."""
+    """A body that is arriving; timeout: expires if the client is too slow, or if its memory is needed."""
 
     timeout: asyncio.Timeout
 
@@ -115,7 +116,7 @@ class Bridge:
                 environ[REFUSAL] = error
                 self._let_go(body)
             else:
-                body.content.getvalue()  # gives back what the buffer has to spare, and copies nothing
+                body.content.getvalue()  # releases spare room of the buffer, without a copy
                 body.content.seek(0)
                 environ["wsgi.input"], body.content = body.content, io.BytesIO()
                 if self._in_flight >= self.settings.max_in_flight:
@@ -139,7 +140,7 @@ class Bridge:
         await send({"type": "http.response.body", "body": content})
 
     def refuse(self, error: Exception, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-        """Return the whole answer to what never became a request; headers: those of the server."""
+        """Return the whole answer to bytes that never became a request; headers: the server's."""
         scope = {"method": "", "path": "/", "query_string": b"", "http_version": "1.1", "headers": []}
         status, own_headers, content = self._call(environ_of(scope) | {REFUSAL: error})
         lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
@@ -160,10 +161,10 @@ class Bridge:
         return int(status[:3]), encoded, content
 
     async def _read(self, body: Body, environ: dict[str, Any], receive: Any, arrival: Arrival) -> None:
-        """Read the whole body; raises the error with which the request is to be refused."""
+        """Read the whole body; raises the error that refuses the request."""
         loop, limit = asyncio.get_running_loop(), self.settings.max_upload_bytes
         more = "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0"
-        # A client that waits for a word before it sends its body does not get it for one that is too large.
+        # A client that sends "Expect: 100-continue" gets no 100 for a body that is too large.
         if more and int(environ.get("CONTENT_LENGTH", 0)) > limit:
             body.is_incomplete = "HTTP_EXPECT" not in environ
             raise RequestEntityTooLarge
@@ -172,8 +173,11 @@ class Bridge:
             body.is_incomplete = True
             patience = min(self.settings.read_timeout_seconds, self._latest(started, body.size) - loop.time())
             try:
-                async with asyncio.timeout(patience) as body.timeout:
+                if arrival.is_whole:
                     message = await receive()
+                else:
+                    async with asyncio.timeout(patience) as body.timeout:
+                        message = await receive()
             except TimeoutError:
                 raise self._too_slow(body) from None
             if message["type"] == "http.disconnect":
@@ -192,13 +196,13 @@ class Bridge:
                 raise self._too_slow(body)
 
     def _let_go(self, body: Body) -> None:
-        """Forget a body, whose request is refused or answered."""
+        """Release the body of a request that is refused or answered."""
         self._bodies.discard(body)
         self._held_bytes -= body.size
         body.size, body.content = 0, io.BytesIO()
 
     def _latest(self, started: float, size: int) -> float:
-        """Return until when the next bytes of a body have to come, for its client to be fast enough."""
+        """Return the deadline for the next bytes of a body, for its client to be fast enough."""
         return started + self.settings.read_timeout_seconds + size / LEAST_BYTES_PER_SECOND
 
     def _too_slow(self, body: Body) -> Exception:
@@ -207,7 +211,7 @@ class Bridge:
         return RequestTimeout("The request took too long to arrive. Send it again over a faster connection.")
 
     def _make_room(self) -> None:
-        """Refuse the largest body that is still on its way while all of them take too much memory."""
+        """Refuse the largest body that is still arriving while all of them take too much memory."""
         if self._held_bytes <= HELD_BODIES * self.settings.max_upload_bytes:
             return
         on_their_way = [body for body in self._bodies if body.is_incomplete and body.size]
@@ -221,7 +225,7 @@ class Bridge:
             largest.timeout.reschedule(0)
 
     async def _live(self, receive: Any, send: Any) -> None:
-        """Tell the server that all is ready, when it starts and when it ends."""
+        """Answer the server's lifespan events, at the start and at the end."""
         await receive()
         self._on_start()
         await send({"type": "lifespan.startup.complete"})
@@ -231,7 +235,7 @@ class Bridge:
 
 
 async def _drain(receive: Any, arrival: Arrival) -> None:
-    """Read on for a while: a connection closed while its client sends would lose the answer."""
+    """Discard what still arrives for a while: closing while the client sends would lose the answer."""
     arrival.is_draining = True
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAINING_SECONDS):
@@ -264,7 +268,7 @@ def check_head(scope: Any) -> None:
 
 
 def environ_of(scope: Any) -> dict[str, Any]:
-    """Return what WSGI (PEP 3333) says of a request, without its body."""
+    """Return the WSGI environ (PEP 3333) of a request, without its body."""
     server, client = scope.get("server") or ("", 0), scope.get("client") or ("", 0)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope["method"],
@@ -293,7 +297,7 @@ def environ_of(scope: Any) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=256)
 def _environ_name(name: bytes) -> str:
-    """Return the key of a header; one with an underscore cannot be taken for the same one with a hyphen."""
+    """Return the key of a header, such that an underscore in its name never stands for a hyphen."""
     if b"_" in name:
         return f"digits.header.{name.decode('latin-1')}"
     key = name.decode("latin-1").upper().replace("-", "_")

@@ -1,6 +1,6 @@
-"""How much memory decoding may take at once: large pictures line up for it.
+"""A bound on the memory that decoding takes at once; large pictures wait for their share.
 
-price in bytes -> hold -> decode -> given back; NoMemoryError after too long a wait
+price in bytes -> hold -> decode -> release; NoMemoryError after a long wait
 """
 
 import asyncio
@@ -18,7 +18,7 @@ class NoMemoryError(ImageError):
 
 
 class MemoryBudget:
-    """Bytes that are held and given back, first come, first served."""
+    """Bytes to hold and release, first come, first served."""
 
     def __init__(self, capacity: int, on_change: Callable[[int], None] = lambda held: None) -> None:
         """Have `capacity` bytes to give; on_change is called with the bytes that are held."""
@@ -33,7 +33,7 @@ class MemoryBudget:
         """Hold `price` bytes within the block; raises TooManyPixelsError or NoMemoryError."""
         if price > self._capacity:
             raise TooManyPixelsError(
-                f"To decode this image takes up to {price // MEBIBYTE} MiB of memory; at most "
+                f"Decoding this image takes up to {price // MEBIBYTE} MiB of memory; at most "
                 f"{self._capacity // MEBIBYTE} MiB are allowed. Send a smaller picture, or another format."
             )
         try:

@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 
 
-# What platforms set, sometimes to nothing.
+# Platforms set these, sometimes to nothing.
 EMPTY_IS_DEFAULT = ("HOST", "PORT", "WEB_CONCURRENCY")
 
 
@@ -24,7 +24,7 @@ class SettingsError(Exception):
 
 
 def _is_service_link(variable: str) -> bool:
-    """Tell whether Kubernetes made a variable of a Service that is called digits."""
+    """Return whether Kubernetes sets a variable for a Service called digits."""
     return variable == "DIGITS_SERVICE_HOST" or variable.startswith(("DIGITS_SERVICE_PORT", "DIGITS_PORT"))
 
 
@@ -114,7 +114,7 @@ class Settings:
     port: int = _setting("PORT", 8080, _whole(1, 65535), "port to listen on")
     workers: int = _setting("WEB_CONCURRENCY", 2, _whole(1, 64), "worker processes")
     threads: int = _setting(
-        "DIGITS_THREADS", 4, _whole(1, 256), "threads of each worker, which decode large images"
+        "DIGITS_THREADS", 4, _whole(1, 256), "threads per worker, which decode large images"
     )
     models_dir: Path = _setting(
         "DIGITS_MODELS_DIR", PROJECT / "models", _folder, "folder of the NAME.npz files"
@@ -123,7 +123,7 @@ class Settings:
         "DIGITS_DEFAULT_MODEL", "mnist-28x28", _name, "model that answers unless ?model= names one"
     )
     reload_seconds: float = _setting(
-        "DIGITS_RELOAD_SECONDS", 2.0, _seconds(0.1, 3600), "pause between looks for changed model files"
+        "DIGITS_RELOAD_SECONDS", 2.0, _seconds(0.1, 3600), "pause between checks for changed model files"
     )
     max_upload_bytes: int = _setting(
         "DIGITS_MAX_UPLOAD_BYTES", 10 * MEBIBYTE, _whole(1024, 1024 * MEBIBYTE), "largest request body"
@@ -144,19 +144,19 @@ class Settings:
         "DIGITS_MAX_IN_FLIGHT",
         64,
         _whole(1, 10_000),
-        "most requests that each worker takes at once; more are refused with 503",
+        "most requests that each worker answers at once; more get 503",
     )
     read_timeout_seconds: float = _setting(
         "DIGITS_READ_TIMEOUT_SECONDS",
         10.0,
         _seconds(0.1, 600),
-        "longest silence of a client in the middle of a request or an answer",
+        "longest silence of a client during a request or an answer",
     )
     drain_seconds: float = _setting(
         "DIGITS_DRAIN_SECONDS",
         0.0,
         _seconds(0, 600),
-        "time after SIGTERM in which new connections are still taken while /readyz says 503",
+        "time after SIGTERM in which connections are still accepted while /readyz says 503",
     )
     graceful_timeout_seconds: int = _setting(
         "DIGITS_GRACEFUL_TIMEOUT_SECONDS",
@@ -165,10 +165,10 @@ class Settings:
         "time that requests in progress get to finish at shutdown",
     )
     api_key_file: Path | None = _setting(
-        "DIGITS_API_KEY_FILE", None, _key_file, "file with the key that requests must carry"
+        "DIGITS_API_KEY_FILE", None, _key_file, "file with the key that requests need"
     )
     api_key: str | None = _setting(
-        "DIGITS_API_KEY", None, _key, "the key itself, where there is no such file", secret=True
+        "DIGITS_API_KEY", None, _key, "the key itself, if there is no such file", secret=True
     )
     metrics_open: bool = _setting(
         "DIGITS_METRICS_OPEN", True, _true_or_false, "whether /metrics answers without the key"
@@ -184,7 +184,7 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Return the settings of an environment; raises SettingsError.
 
-        A DIGITS_ variable that does not exist is an error too: it is a typing mistake.
+        An unknown DIGITS_ variable is an error too, because it is a typing mistake.
         """
         fields = {field.metadata["variable"]: field for field in dataclasses.fields(cls)}
         for variable in environ:

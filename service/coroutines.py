@@ -1,7 +1,7 @@
-"""Coroutines called from synchronous code, so that Flask's views can wait without holding up an event loop.
+"""Coroutines called from synchronous code: Flask's views can wait without blocking the event loop.
 
     event loop: await InGreenlet(app, environ, ...) -> app runs in a greenlet -> a view is a coroutine
-                <- the future that it waits for      <- run(coroutine)  (steps aside until that is done)
+                <- the future that it waits for      <- run(coroutine)  (switches out until that is done)
     any other thread: run(coroutine) -> one event loop in the background of the process -> its result
 
 A coroutine takes its steps inside the greenlet, so it sees the context variables of the code around it,
@@ -42,11 +42,11 @@ class InGreenlet:
 
 
 class _Call(greenlet):
-    """A greenlet whose parent hands futures to an event loop."""
+    """A greenlet whose parent passes futures to an event loop."""
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Return the result of a coroutine; other tasks of the event loop run while it waits."""
+    """Return the result of a coroutine; the event loop runs other tasks while it waits."""
     call = getcurrent()
     if not isinstance(call, _Call):
         return asyncio.run_coroutine_threadsafe(coroutine, _background_loop()).result()
@@ -65,7 +65,7 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 @functools.cache
 def _background_loop() -> asyncio.AbstractEventLoop:
-    """Return the event loop for threads that have none; it runs as long as the process."""
+    """Return the event loop for threads without one; it runs as long as the process."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="event-loop", daemon=True).start()
     return loop

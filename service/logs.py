@@ -1,4 +1,4 @@
-"""Log lines as JSON objects on stdout, one a line, whatever the values contain.
+"""Log records as JSON objects on stdout, one per line, whatever the values contain.
 
 logging record -> {"time", "level", "message", ...extra} -> one line
 """
@@ -19,13 +19,13 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 def _encode(members: dict[str, Any]) -> str:
     try:
         return orjson.dumps(members, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:  # half of a surrogate pair, or a number of more than 64 bits
+    except TypeError:  # half a surrogate pair, or a number of more than 64 bits
         return json.dumps(members, default=str)
 
 
 _logger = logging.getLogger(__name__)
 
-# What no line shows is not looked up for each of them: the place in the source, thread and process
+# Lines show neither the place in the source nor thread and process, so these are not looked up
 # (docs.python.org/3/howto/logging.html#optimization).
 logging._srcfile = ""
 logging.raiseExceptions = False  # a full or closed stdout must not stop answers
@@ -33,10 +33,10 @@ logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one JSON object; what was passed in `extra=` becomes members of it."""
+    """Formats a record as one JSON object, with the members of `extra=`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, without a newline at its end or inside."""
+        """Return the line, which contains no newline."""
         members = {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
             members["traceback"] = self.formatException(record.exc_info)
@@ -44,7 +44,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _line(moment: float, level: int, message: str, members: dict[str, Any]) -> str:
-    """Return the JSON object of something that happened at `moment`, in Unix time."""
+    """Return the JSON object of an event; moment: in Unix time."""
     when = datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="milliseconds")
     return _encode(
         {"time": when, "level": logging.getLevelName(level).lower(), "message": message, **members}
@@ -52,9 +52,9 @@ def _line(moment: float, level: int, message: str, members: dict[str, Any]) -> s
 
 
 def log_request(level: int, members: dict[str, Any]) -> None:
-    """Write the line about a request where lines of this level are wanted.
+    """Write the line of a request, if lines of this level are enabled.
 
-    Past `logging`: its records take longer to make than the line. A full or closed stdout is passed over.
+    It bypasses `logging`, whose records take longer to make than the line. Errors of stdout are ignored.
     """
     if _logger.isEnabledFor(level):
         with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -65,7 +65,7 @@ def log_request(level: int, members: dict[str, Any]) -> None:
 def logging_config(level: str) -> dict[str, Any]:
     """Return the configuration for `logging.config.dictConfig`: everything to stdout, as JSON.
 
-    level: a name such as "info". Gunicorn's own lines take the same road.
+    level: a name such as "info". gunicorn's own lines have the same form.
     """
     return {
         "version": 1,

@@ -1,4 +1,4 @@
-"""From the bytes of an image to its prediction; every protocol goes this way.
+"""From the bytes of an image to its prediction, for every protocol.
 
     predict -> open -> small ------------------------------> queue -> up to eight: preprocess each
                     -> large: memory -> decoded by a thread -^        -> one forward pass -> outcomes
@@ -23,17 +23,17 @@ from service.model.classifier import Classifier, Prediction
 from service.model.network import FEW_ROWS
 from service.preprocessing import ImageError, OpenedImage, error_name, no_trace, open_image, preprocess_grey
 
-# No more in one forward pass: the answer to an image must not depend on what came with it.
+# The most in one forward pass, so that an answer does not depend on the other images in it.
 BATCH_SIZE = FEW_ROWS
 TURN_SECONDS = 0.008
 LARGE_PIXELS = 1_000_000
 LARGE_BYTES = 512 * 1024
-LARGE_DECODING_BYTES = 6_000_000  # 999 x 999 as RGBA or WebP takes as long as four megapixels of grey
+LARGE_DECODING_BYTES = 6_000_000  # 999 x 999 as RGBA or WebP takes as long as four megapixels of gray
 
 
 @dataclass(eq=False, slots=True)
 class Outcome:
-    """What became of an image; the predictor fills it in on the way.
+    """What became of an image; the predictor fills it in step by step.
 
     prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw. steps: what
     preprocessing did, in words, None where that is not wanted. queue_seconds: how long the image waited.
@@ -47,13 +47,14 @@ class Outcome:
     queue_seconds: float = 0.0
     preprocessing_seconds: float = 0.0
     opened: OpenedImage | None = None
-    grey: np.ndarray | None = None
+    is_decoded: bool = False
+    grey: np.ndarray = field(init=False)
     pixels: np.ndarray = field(init=False)
     prediction: Prediction = field(init=False)
 
 
 class Predictor:
-    """Predicts on behalf of the views; knows nothing of requests. It serves one event loop at a time."""
+    """Predicts for the views, without knowing requests. It serves one event loop at a time."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._max_pixels = settings.max_image_pixels
@@ -78,7 +79,7 @@ class Predictor:
     ) -> list[Outcome | ImageError]:
         """Return the outcome, or the error, for each image file, in the order given.
 
-        A few at a time, so that single images get their turn beside a batch of any size.
+        It submits a few at a time, so that single images get their turn during a batch of any size.
         """
         results: list[Outcome | ImageError] = []
         for start in range(0, len(images), BATCH_SIZE):
@@ -98,28 +99,18 @@ class Predictor:
         return predictions
 
     def _submit(self, image: bytes, classifier: Classifier, traced: bool) -> "asyncio.Future[Outcome]":
-        """Take an image in; the future gets its outcome, or the error."""
-        loop = asyncio.get_running_loop()
-        outcome = Outcome(image, classifier, [] if traced else None, loop.create_future())
-        try:
-            opened = outcome.opened = open_image(image, self._max_pixels)
-        except ImageError as error:
-            self._fail(outcome, error)
-            return outcome.future
+        """Submit an image; the future gets its outcome, or the error."""
+        future = asyncio.get_running_loop().create_future()
         self._metrics.requests_waiting.inc()
-        is_large = opened.pixels > LARGE_PIXELS or opened.decoding_bytes > LARGE_DECODING_BYTES
-        if is_large or len(image) > LARGE_BYTES:
-            task = loop.create_task(self._decode_in_thread(outcome, opened))
-            self._decoding.add(task)
-            task.add_done_callback(self._decoding.discard)
-        else:
-            self._enqueue(outcome)
-        return outcome.future
+        self._enqueue(Outcome(image, classifier, [] if traced else None, future))
+        return future
 
     async def _decode_in_thread(self, outcome: Outcome, opened: OpenedImage) -> None:
         try:
             async with self._memory.hold(opened.decoding_bytes):
-                await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, outcome)
+                await asyncio.get_running_loop().run_in_executor(
+                    self._threads, self._decode_opened, outcome, opened
+                )
         except Exception as error:
             self._fail(outcome, error)
         else:
@@ -129,10 +120,12 @@ class Predictor:
         self._queue.append(outcome)
         if not self._is_scheduled:
             self._is_scheduled = True
-            asyncio.get_running_loop().call_soon(self._process)
+            loop = asyncio.get_running_loop()
+            # One turn later, so that requests which arrived meanwhile are in the queue too.
+            loop.call_soon(loop.call_soon, self._process)
 
     def _process(self) -> None:
-        """Take what is in the queue through preprocessing and the network, as much as fits into one turn.
+        """Preprocess and classify queued images, as many as fit into one turn.
 
         Step by step, so that what a step needs is in the processor's caches from the second image on.
         """
@@ -140,7 +133,7 @@ class Predictor:
         decoded: deque[Outcome] = deque()
         while self._queue and len(decoded) < BATCH_SIZE and time.perf_counter() < end:
             outcome = self._queue.popleft()
-            if self._takes(self._decode, outcome):
+            if self._takes(self._decode, outcome) and outcome.opened is None:
                 decoded.append(outcome)
         ready: dict[Classifier, list[Outcome]] = {}
         while decoded:
@@ -157,7 +150,7 @@ class Predictor:
             asyncio.get_running_loop().call_soon(self._process)
 
     def _takes(self, step: Callable[[Outcome], None], outcome: Outcome) -> bool:
-        """Take an image one step further; return False where that ends in an error."""
+        """Take an image one step further; return False if that fails."""
         try:
             step(outcome)
         except Exception as error:
@@ -166,29 +159,42 @@ class Predictor:
         return True
 
     def _decode(self, outcome: Outcome) -> None:
-        """Decode an image, in whatever thread, unless one has already; raises ImageError."""
+        """Open an image and decode it, or let a thread do so if it takes long; raises ImageError."""
+        if outcome.is_decoded:  # by a thread, or in the turn before
+            now = time.perf_counter()
+            outcome.queue_seconds += now - outcome.waiting_since
+            outcome.waiting_since = now
+            return
+        opened = outcome.opened = open_image(outcome.image, self._max_pixels)
+        is_large = opened.pixels > LARGE_PIXELS or opened.decoding_bytes > LARGE_DECODING_BYTES
+        if is_large or len(outcome.image) > LARGE_BYTES:
+            task = asyncio.get_running_loop().create_task(self._decode_in_thread(outcome, opened))
+            self._decoding.add(task)
+            task.add_done_callback(self._decoding.discard)
+        else:
+            self._decode_opened(outcome, opened)
+
+    def _decode_opened(self, outcome: Outcome, opened: OpenedImage) -> None:
+        """Decode an image, in any thread; raises ImageError."""
         started = time.perf_counter()
-        outcome.queue_seconds += started - outcome.waiting_since
-        outcome.waiting_since = started
-        opened, outcome.opened = outcome.opened, None
-        if opened:
-            self._metrics.requests_waiting.dec()
-            try:
-                outcome.grey = opened.decode(no_trace if outcome.steps is None else outcome.steps.append)
-            finally:
-                outcome.waiting_since = time.perf_counter()
-                outcome.preprocessing_seconds = outcome.waiting_since - started
+        outcome.queue_seconds = started - outcome.waiting_since
+        outcome.is_decoded, outcome.opened = True, None
+        self._metrics.requests_waiting.dec()
+        try:
+            outcome.grey = opened.decode(no_trace if outcome.steps is None else outcome.steps.append)
+        finally:
+            outcome.waiting_since = time.perf_counter()
+            outcome.preprocessing_seconds = outcome.waiting_since - started
 
     def _preprocess(self, outcome: Outcome) -> None:
         """Make the pixels of a decoded image; raises ImageError."""
         started = time.perf_counter()
         geometry = outcome.classifier.artifact.geometry
         try:
-            assert outcome.grey is not None
             trace = no_trace if outcome.steps is None else outcome.steps.append
             outcome.pixels = preprocess_grey(outcome.grey, geometry, trace)
         finally:
-            outcome.grey = None
+            del outcome.grey
             outcome.preprocessing_seconds += time.perf_counter() - started
 
     def _finish(self, outcomes: list[Outcome], classifier: Classifier) -> None:
@@ -212,7 +218,7 @@ class Predictor:
         return predictions
 
     def _fail(self, outcome: Outcome, error: Exception) -> None:
-        if outcome.opened:  # it never got its turn
+        if not outcome.is_decoded:  # it never had its turn
             self._metrics.requests_waiting.dec()
         if isinstance(error, ImageError):
             self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)

@@ -1,8 +1,8 @@
-"""The models that are loaded, kept in step with the files in a folder.
+"""The loaded models, which follow the files in a folder.
 
     folder/NAME.npz -> load -> self-check -> {NAME: Classifier}, swapped in one assignment
 
-A file that cannot be used is logged and counted once, and the model loaded before goes on serving.
+A file that cannot be used is logged and counted once, and the previous model continues to serve.
 """
 
 import logging
@@ -30,7 +30,7 @@ class NoModelError(ModelError):
 
 
 class FileState(NamedTuple):
-    """What tells a changed file from an unchanged one without reading it."""
+    """What differs between a changed file and an unchanged one, known without reading it."""
 
     modified_nanoseconds: int
     size: int
@@ -38,7 +38,7 @@ class FileState(NamedTuple):
 
 
 class ModelRegistry:
-    """Classifiers by name; readers get a consistent one, a single thread refreshes."""
+    """Classifiers by name. Readers see a consistent mapping, which one thread replaces."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class ModelRegistry:
         on_load: Callable[[str, Classifier | None], None] = lambda name, classifier: None,
         on_failure: Callable[[str], None] = lambda name: None,
     ) -> None:
-        """Look into `folder` for models; `default` is the one that answers unless asked otherwise.
+        """Take the models in `folder`; `default` is the one for requests that name none.
 
         on_load is called with a name and its new classifier (None: gone), on_failure with the name
         of a file that was refused. on_refused, an attribute, is called with a name and True when its file
@@ -61,7 +61,7 @@ class ModelRegistry:
         self._seen: dict[str, FileState] = {}
         self._refused: dict[str, str] = {}
         self.on_refused: Callable[[str, bool], None] = lambda name, refused: None
-        self.reports = True  # of several workers that see the same files, one tells of those it refuses
+        self.reports = True  # of the workers, which see the same files, only one reports those it refuses
 
     @property
     def ready(self) -> bool:
@@ -80,7 +80,7 @@ class ModelRegistry:
     def get(self, name: str | None = None) -> Classifier:
         """Return the classifier called `name`, or the default one.
 
-        Raises NoModelError where the default is not loaded, UnknownModelError for other names.
+        Raises NoModelError if the default is not loaded, UnknownModelError for other names.
         """
         classifiers = self._classifiers
         wanted = name or self.default
@@ -92,7 +92,7 @@ class ModelRegistry:
         raise UnknownModelError(f"There is no model {wanted!r}. Loaded are: {names}.")
 
     def refresh(self) -> None:
-        """Load what is new or changed in the folder, and drop what is gone from it."""
+        """Load new and changed files of the folder, and drop models whose files are gone."""
         files = self._files()
         classifiers = dict(self._classifiers)
         for name, state in files.items():
@@ -105,7 +105,7 @@ class ModelRegistry:
                 self.on_load(name, classifier)
         for name in self._refused.keys() - files.keys():
             self._accept(name)
-        # A folder that cannot be read at all (unmounted, say) is no reason to forget its models.
+        # A folder that cannot be read (unmounted, say) is not a reason to drop its models.
         if files:
             for name in (set(self._seen) | set(classifiers)) - set(files):
                 self._seen.pop(name, None)
@@ -118,10 +118,10 @@ class ModelRegistry:
         states = {}
         for path in sorted(self.folder.glob("[!.]*.npz")):
             try:
-                # A link to nothing is a file that cannot be used, not one that was removed.
+                # A dangling link is an unusable file, not a removed one.
                 status = path.stat() if path.exists() else path.lstat()
             except OSError:
-                continue  # gone between listing and looking
+                continue  # removed since it was listed
             states[path.stem] = FileState(status.st_mtime_ns, status.st_size, status.st_ino)
         return states
 
@@ -132,7 +132,7 @@ class ModelRegistry:
             classifier.self_check()
         except ArtifactError as error:
             if isinstance(error.__cause__, OSError):
-                del self._seen[name]  # whatever kept it from being read may be over by the next look
+                del self._seen[name]  # the next refresh may be able to read it
             refusal = f"{state} {error}"
             if self._refused.get(name) != refusal:
                 self._refused[name] = refusal
@@ -144,12 +144,12 @@ class ModelRegistry:
         return classifier
 
     def _accept(self, name: str) -> None:
-        """Note that the file of a model is not refused (any more)."""
+        """Note that the file of a model is not, or no longer, refused."""
         if self._refused.pop(name, None):
             self.on_refused(name, False)
 
     def _report(self, name: str, reason: str) -> None:
-        """Log and count a file that was refused."""
+        """Log and count a refused file."""
         if not self.reports:
             return
         path, kept = str(self.folder / f"{name}.npz"), name in self._classifiers
@@ -166,7 +166,7 @@ class ModelRegistry:
             while not pause.wait(pause_seconds):
                 try:
                     self.refresh()
-                except Exception:  # a watcher that dies would leave the models stale unnoticed
+                except Exception:  # without the watcher, models would become stale unnoticed
                     logger.exception("looking for changed models failed")
 
         threading.Thread(target=look, name="model-watcher", daemon=True).start()

@@ -5,7 +5,7 @@ environ -> Settings -> ModelRegistry, Metrics -> create_app -> application
 
 import gc
 
-from service.api.v2 import VERSION
+from service import __version__
 from service.app import create_app
 from service.config import Settings
 from service.metrics import Metrics, forget_worker, shared_folder
@@ -25,7 +25,7 @@ def start_worker(slot: int) -> None:
 
     slot: its place among the workers.
     """
-    metrics.process.start(settings, slot, VERSION)
+    metrics.process.start(settings, slot, __version__)
     models.on_load, models.on_refused = metrics.model_changed, metrics.model_file_refused
     models.reports = slot == 0
     models.refresh()  # files may have changed since the master looked

@@ -58,7 +58,7 @@ def print_table(part: str = "") -> None:
         for line in README.read_text().splitlines():
             found = ROW.match(line)
             if found and part in found["command"]:
-                quiet = () if "cross-validate" in line else ("--quiet",)
+                quiet = () if "cross-validate" in line else ("--quiet", "--report-test")
                 print(f"| {found['what']} | `{found['command']}` | {result(run(found['command'], *quiet))} |")
             elif line.startswith("|"):
                 print(line)

@@ -1,6 +1,6 @@
 """How fast training is, beside PyTorch and scikit-learn on the same cores and data.
 
-    python -m tests.bench_training [--images 20000] [--rounds 5] [--best] [--one-thread]
+    python -m tests.bench_training [--images 20000] [--rounds 5] [--best] [--one-thread] [--json FILE]
 
 One epoch of each is timed in turn, round after round, so that whatever else the machine does hits all
 of them; the table shows medians, and ratios against the references of the same run. "At most" is what the
@@ -19,12 +19,15 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import threadpoolctl
 
 import trainer.training.step
 from service.preprocessing.normalization import MNIST_GEOMETRY
+from tests.bench.report import machine, write_section
 from trainer.data import Augmentation, Examples
 from trainer.nn import one_hot
 from trainer.recipes import load_config
@@ -186,8 +189,40 @@ def kernels() -> str:
     return f"OpenBLAS uses its kernels for {', '.join(sorted(used)) or 'an unknown processor'}, {told}."
 
 
+def ratios(hidden: tuple[int, ...], batch: int, images: int, times: dict[str, float]) -> dict[str, Any]:
+    """Return a row of the table; times: seconds of an epoch by name. A reference that is absent is None."""
+    ours = times["ours"]
+    pytorch = times.get("PyTorch")
+    return {
+        "network": "-".join(map(str, (784, *hidden, 10))),
+        "batch": batch,
+        "images_per_second": round(images / ours),
+        "pytorch": round(pytorch / ours, 3) if pytorch else None,
+        "scikit_learn": round(times["scikit-learn"] / ours, 3),
+        "scikit_learn_at_most": round(times["scikit-learn"] / times["products"], 3),
+        "bare_products": round(ours / times["products"], 3),
+        "distortion": round(times["with distortion"] / ours - 1, 3),
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return rows of `ratios` as Markdown."""
+    lines = [
+        "| network | batch | images/s | PyTorch | scikit-learn, at most | bare products | distortion |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        pytorch = f"{row['pytorch']:.2f}x" if row["pytorch"] else "absent"
+        lines.append(
+            f"| {row['network']} | {row['batch']} | {row['images_per_second']:,} | {pytorch} "
+            f"| {row['scikit_learn']:.2f}x of {row['scikit_learn_at_most']:.2f}x "
+            f"| {row['bare_products']:.2f} of their time | {100 * row['distortion']:+.0f} % |"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the table; with --json, keep its figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -197,6 +232,7 @@ def main() -> None:
     parser.add_argument(
         "--best", action="store_true", help="best round instead of the median: on a machine with other work"
     )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into FILE as well")
     arguments = parser.parse_args()
     if arguments.one_thread:
         CLOCK[0] = time.process_time
@@ -208,29 +244,23 @@ def main() -> None:
     print(f"One epoch of {arguments.images:,} images, Adam, float32, {middle} of {arguments.rounds} rounds,")
     kind = "one thread, processor time" if arguments.one_thread else "two threads, wall time"
     print(f"{kind}, {os.cpu_count()} cores, load before the run {load:.1f}.\n{kernels()}\n")
-    print("| network | batch | images/s | PyTorch | scikit-learn, at most | bare products | distortion |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+    rows = []
     for hidden in NETWORKS:
         for batch in BATCHES:
             times = compare(examples, hidden, batch, arguments.rounds, arguments.best)
-            mine = times["ours"]
-            ratio = {
-                name: f"{times[name] / mine:.2f}x" if name in times else "absent"
-                for name in ("PyTorch", "scikit-learn")
-            }
-            shape = "-".join(map(str, (784, *hidden, 10)))
-            bound = times["scikit-learn"] / times["products"]
-            print(
-                f"| {shape} | {batch} | {arguments.images / mine:,.0f} | {ratio['PyTorch']} "
-                f"| {ratio['scikit-learn']} of {bound:.2f}x | {mine / times['products']:.2f} of their time "
-                f"| {100 * (times['with distortion'] / mine - 1):+.0f} % |",
-                flush=True,
-            )
+            rows.append(ratios(hidden, batch, arguments.images, times))
+            lines = table(rows[-1:])
+            print(lines if len(rows) == 1 else lines.splitlines()[-1], flush=True)
     with threadpoolctl.threadpool_limits(1):
         alone = augmented(examples, 256)()
     print(f"\nDistortion alone, one thread: {1e6 * alone / arguments.images:.1f} µs an image.")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"Peak memory of this process, references included: {peak:.0f} MiB.")
+    if arguments.json:
+        told = os.environ.get("OPENBLAS_CORETYPE")
+        section = {**machine(), "images": arguments.images, "rounds": arguments.rounds, "middle": middle}
+        section |= {"clock": kind, "kernels": told or "chosen by OpenBLAS", "rows": rows}
+        write_section(arguments.json, f"training, {told}" if told else "training", section)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,5 @@ def quick_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from trainer.cli import main  # what tests of the service alone do not need
 
     folder = tmp_path_factory.mktemp("quick")
-    checkpoint = folder / "checkpoint.npz"
-    assert main(["train", "digits", *QUICK, "--to", str(folder), "--checkpoint", str(checkpoint)]) == 0
+    assert main(["train", "digits", *QUICK, "--runs", str(folder / "runs"), "--to", str(folder)]) == 0
     return folder / "digits-8x8.npz"

@@ -18,10 +18,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 MODELS = PROJECT / "models"
 START_SECONDS = 30
 # What the Makefile and the image start.
-COMMAND = [
-    sys.executable,
-    *["-m", "gunicorn", "-c", "python:service.server.gunicorn_conf", "service.wsgi:application"],
-]
+COMMAND = [sys.executable, "-m", "service"]
 
 
 # As the Makefile and the image set them.
@@ -29,6 +26,7 @@ MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": "1048576",
     "MALLOC_TRIM_THRESHOLD_": "8388608",
     "MALLOC_TOP_PAD_": "1048576",
+    "MALLOC_ARENA_MAX": "2",
 }
 
 

@@ -61,10 +61,55 @@ def test_a_module_of_the_core_comes_up_alone_and_without_flask(module):
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True, timeout=60)
 
 
+# Each may import what stands in its own row or above.
+LAYERS = (
+    {"preprocessing"},
+    {"model"},
+    {"config", "metrics", "registry", "budget", "predictor", "coroutines", "logs"},
+    {"api"},
+    {"openapi"},
+    {"app"},
+    {"wsgi", "asgi"},
+    {"server", "__main__"},
+)
+SERVER = sorted((PROJECT / "service/server").glob("*.py"))
+
+
+def test_imports_between_the_folders_of_the_service_point_one_way():
+    rank = {name: number for number, names in enumerate(LAYERS) for name in names}
+    for path in (PROJECT / "service").rglob("*.py"):
+        unit = path.relative_to(PROJECT / "service").parts[0].removesuffix(".py")
+        if unit == "__init__":
+            continue
+        for name in imports(path):
+            if name.startswith("service."):
+                imported = name.split(".")[1]
+                assert rank[imported] <= rank[unit], f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", SERVER, ids=lambda path: path.stem)
+def test_the_server_uses_only_what_its_libraries_document(path):
+    forbidden = ("gunicorn.http", "gunicorn.workers.gthread", "gunicorn.arbiter")
+    assert not {name for name in imports(path) if name.startswith(forbidden)}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert not [alias.name for alias in node.names if alias.name.startswith("_")]
+        elif isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            assert isinstance(node.value, ast.Name), ast.unparse(node)
+            assert node.value.id == "self", ast.unparse(node)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr":
+            assert not ast.unparse(node.args[1]).startswith(("'_", '"_')), ast.unparse(node)
+
+
+def test_the_server_stays_small():
+    lines = {path.name: path.read_text().count("\n") for path in SERVER}
+    assert sum(lines.values()) <= 350, lines
+
+
 def test_only_the_edge_reads_the_environment():
-    modules = (PROJECT / "service").glob("*.py")
+    modules = (PROJECT / "service").rglob("*.py")
     readers = {path.stem for path in modules if "os.environ" in path.read_text()}
-    assert readers <= {"config", "gunicorn_conf", "metrics"}
+    assert readers == {"config", "gunicorn_conf", "metrics", "__main__"}
 
 
 @pytest.mark.parametrize("package", ["service", "trainer"])

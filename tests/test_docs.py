@@ -1,5 +1,6 @@
-"""The documents are true: links lead somewhere, commands run, pictures are what is drawn."""
+"""The documents are true: generated parts are current, links lead somewhere, commands run, pictures match."""
 
+import ast
 import dataclasses
 import json
 import os
@@ -8,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -17,7 +19,10 @@ import requests
 from PIL import Image
 from prometheus_client import CollectorRegistry
 
+from docs.__main__ import documents
+from docs.markdown import fill
 from docs.pictures import MNIST_GEOMETRY, pictures, ways
+from docs.reference import GUARANTEES
 from service.config import Settings
 from service.metrics import Metrics
 from service.preprocessing.pipeline import preprocess
@@ -26,7 +31,9 @@ from tests.serving import COMMAND, MODELS, PROJECT, running_service, wait_until
 from tests.tiny import repacked
 from trainer.parser import build_parser
 
-DOCUMENTS = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]
+DOCUMENTS = [*sorted(PROJECT.glob("*.md")), *sorted(PROJECT.glob("docs/*.md"))]
+GENERATED = documents()
+README = (PROJECT / "README.md").read_text()
 OPERATING = (PROJECT / "docs/operating.md").read_text()
 OWN_DIGITS = (PROJECT / "docs/own-digits.md").read_text()
 BLACK_TO_WHITE = 255
@@ -41,6 +48,41 @@ def written_commands(text: str) -> list[str]:
     """Return the commands of a document: indented lines, and code in its sentences and tables."""
     indented = [line.strip().partition("  #")[0] for line in re.findall(r"^ {4}\S.*", text, re.MULTILINE)]
     return indented + re.findall(r"`((?:\.venv/bin/)?(?:python|make|sh|curl) [^`]+)`", text)
+
+
+@pytest.mark.parametrize("document", GENERATED, ids=names)
+def test_what_is_generated_is_current(document: Path) -> None:
+    assert document.read_text() == GENERATED[document], "run python -m docs"
+
+
+def test_a_document_has_each_marker_once() -> None:
+    marked = "<!-- make docs: a -->\nold\n<!-- end of a -->"
+    assert fill(marked, "a", "new") == marked.replace("old", "new")
+    for wrong in ("", marked + marked):
+        with pytest.raises(ValueError, match="once is expected"):
+            fill(wrong, "a", "new")
+
+
+def test_every_guarantee_names_tests_that_exist() -> None:
+    guarantees = tomllib.loads(GUARANTEES.read_text())["guarantee"]
+    assert len(guarantees) > 15
+    for guarantee in guarantees:
+        assert guarantee["tests"], guarantee["what"]
+        for test in guarantee["tests"]:
+            module, _, name = test.partition("::")
+            assert name in names_of_tests(PROJECT / module), test
+
+
+def names_of_tests(module: Path) -> set[str]:
+    """Return the names of a module's tests, those of a class as Class::test."""
+    body = ast.parse(module.read_text()).body if module.exists() else []
+    classes = {node.name: node.body for node in body if isinstance(node, ast.ClassDef)}
+    return {node.name for node in body if isinstance(node, ast.FunctionDef)} | {
+        f"{name}::{node.name}"
+        for name, inside in classes.items()
+        for node in inside
+        if isinstance(node, ast.FunctionDef)
+    }
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=names)
@@ -62,10 +104,10 @@ def test_every_command_names_what_exists(document: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
     for command in written_commands(document.read_text()):
         words = [word for part in command.split("&&")[-1:] for word in shlex.split(part)]
-        words = [word for word in words if not re.match(r"\w+=", word)]
+        words = [word.removeprefix(".venv/bin/") for word in words if not re.match(r"\w+=", word)]
         if words[0] == "make":
             assert words[1] in targets, command
-        elif (words[:3] == ["python", "-m", "trainer"] and words[3:]) or words[0] == ".venv/bin/python":
+        elif words[:3] == ["python", "-m", "trainer"] and words[3:]:
             if not {"--help", "-h"} & set(words):
                 build_parser().parse_args(words[3:])  # exits with 2 for a wrong flag
         elif words[:2] == ["python", "-m"]:
@@ -87,10 +129,11 @@ def test_every_setting_and_metric_named_is_one() -> None:
 
 
 def test_every_document_is_reached_from_the_readme() -> None:
-    linked = set(re.findall(r"\]\((docs/[^)#]+)\)", DOCUMENTS[0].read_text()))
+    linked = set(re.findall(r"\]\(([^)#]+\.md)\)", README))
     index = set(re.findall(r"\]\(([\w-]+\.md)\)", (PROJECT / "docs/README.md").read_text()))
-    assert "docs/README.md" in linked
-    assert index == {path.name for path in DOCUMENTS[1:]} - {"README.md"}
+    assert {"docs/README.md", "trainer/README.md", "deploy/README.md"} <= linked
+    assert {path.name for path in PROJECT.glob("*.md")} - {"README.md"} <= linked
+    assert index == {path.name for path in PROJECT.glob("docs/*.md")} - {"README.md"}
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -125,10 +168,11 @@ def test_the_commands_for_own_digits_run_as_they_stand(tmp_path: Path) -> None:
             with zipfile.ZipFile(tmp_path / f"digit-{digit}-{number}.zip", "w") as archive:
                 archive.writestr(f"{digit}/{number}.png", picture)
     (tmp_path / "some.png").write_bytes(digit_png(7))
-    unpack, train, evaluate, ask = re.findall(r"^ {4}(\S.*)", OWN_DIGITS, re.MULTILINE)
+    unpack, train, evaluate, publish, ask = re.findall(r"^ {4}(\S.*)", OWN_DIGITS, re.MULTILINE)
     run(unpack, tmp_path)
-    assert "published models/mine.npz" in run(f"{train} --quiet", tmp_path)
+    assert "trained runs/mine/mine.npz" in run(f"{train} --quiet", tmp_path)
     assert "accuracy" in run(evaluate, tmp_path)
+    assert "published models/mine.npz" in run(publish, tmp_path)
     assert "DIGITS_DEFAULT_MODEL=mine make serve" in OWN_DIGITS
     settings = {"DIGITS_MODELS_DIR": str(tmp_path / "models"), "DIGITS_DEFAULT_MODEL": "mine"}
     with running_service(tmp_path, WEB_CONCURRENCY="1", **settings) as server:

@@ -175,7 +175,7 @@ def test_an_outcome_has_what_preprocess_makes_of_its_image(predictor, classifier
             steps: list[str] = []
             np.testing.assert_array_equal(outcome.pixels, preprocess(image, geometry, steps=steps))
             assert outcome.steps == steps
-        assert outcomes[-1].steps == ["ink taken as it is: already cut out, scaled and centred"]
+        assert outcomes[-1].steps == ["ink taken as it is: already cut out, scaled and centered"]
 
     for classifier in classifiers:
         asyncio.run(scenario(classifier))

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,6 +104,51 @@ def test_a_broken_file_is_refused_counted_once_and_the_old_model_stays(tmp_path,
     save(tmp_path / "one.npz", tiny_content(seed=2))
     registry.refresh()
     assert version(registry) != before
+
+
+def looks(registry: ModelRegistry, caplog: pytest.LogCaptureFixture, times: int = 3) -> list[str]:
+    """Look a few times; return what was logged."""
+    caplog.clear()
+    for _ in range(times):
+        registry.refresh()
+    return [record.message for record in caplog.records]
+
+
+def test_a_file_that_cannot_be_read_is_tried_at_every_look(tmp_path, monkeypatch, caplog):
+    failures, tries = [], []
+    original = Path.read_bytes
+    save(tmp_path / "one.npz", tiny_content(seed=1))
+
+    def read_bytes(path: Path) -> bytes:
+        tries.append(path.name)
+        raise PermissionError(13, "Permission denied", str(path))
+
+    registry = ModelRegistry(tmp_path, "one", on_failure=failures.append)
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    assert looks(registry, caplog) == ["model refused"]
+    assert "Permission denied" in caplog.records[0].reason
+    assert (tries, failures) == (["one.npz"] * 3, ["one"])
+    monkeypatch.setattr(Path, "read_bytes", original)
+    caplog.set_level("INFO")
+    assert looks(registry, caplog) == ["model loaded"]  # though the file is what it was
+    assert registry.ready
+
+
+def test_a_broken_link_is_loaded_when_its_file_comes(tmp_path, caplog):
+    failures = []
+    (tmp_path / "one.npz").symlink_to("later")
+    registry = ModelRegistry(tmp_path, "one", on_failure=failures.append)
+    assert looks(registry, caplog) == ["model refused"]
+    assert failures == ["one"]
+    save(tmp_path / "later", tiny_content(seed=1))
+    registry.refresh()
+    assert registry.ready
+    before = version(registry)
+    (tmp_path / "later").unlink()
+    assert looks(registry, caplog) == ["model refused"]
+    assert caplog.records[0].old_one_serves
+    assert version(registry) == before
+    assert failures == ["one", "one"]
 
 
 def test_a_removed_file_takes_its_model_along(registry, tmp_path):

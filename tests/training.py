@@ -23,6 +23,7 @@ from trainer.data.idx import IMAGES_MAGIC, LABELS_MAGIC
 QUICK = (
     *("--hidden", "32", "--epochs", "6", "--averaging", "0", "--learning-rate", "0.01"),
     *("--outliers", "100", "--minimum-accuracy", "0", "--maximum-drop", "1", "--quiet", "--no-refit"),
+    "--no-report",
 )
 
 
@@ -42,7 +43,7 @@ def drawn_pictures(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def drawn_examples(count: int, seed: int = 0) -> Examples:
     """Return examples as the MNIST reader would."""
     raw, labels = drawn_pictures(count, seed)
-    return Examples(prepare(raw, MNIST_GEOMETRY), labels.astype(np.int64))
+    return Examples(prepare(raw, MNIST_GEOMETRY)[0], labels.astype(np.int64))
 
 
 def idx_bytes(array: np.ndarray, magic: int) -> bytes:

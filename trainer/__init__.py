@@ -1,16 +1,27 @@
 """Offline training: data in, checked model files out.
 
 The service never imports this package, which uses only `service.preprocessing` and `service.model` of it.
-Start reading in `cli.py`, then `pipeline.py`. Folders import only from those before them in this order:
+Start reading in `commands/training.py`, then `pipeline.py`. Folders import only from those before them:
 
     errors <- data <- synthetic <- nn <- training <- distillation <- evaluation <- publishing <- recipes
-           <- pipeline <- parser <- cli
+           <- pipeline <- estimator <- runs <- parser <- commands <- cli
 
 tests/trainer/test_architecture.py holds the order.
 """
 
+from typing import Any
+
 # The order in which parts of the trainer may import each other: each one only those before it.
 LAYERS = (
     *("errors", "data", "synthetic", "nn", "training", "distillation", "evaluation", "publishing"),
-    *("recipes", "pipeline", "parser", "cli", "__main__"),
+    *("recipes", "pipeline", "estimator", "runs", "parser", "commands", "cli", "interruption", "__main__"),
 )
+
+
+def __getattr__(name: str) -> Any:
+    """Return DigitClassifier, imported only when asked for: scikit-learn takes a second."""
+    if name == "DigitClassifier":
+        from trainer.estimator import DigitClassifier
+
+        return DigitClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

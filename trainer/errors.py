@@ -19,7 +19,7 @@ class RefusedError(TrainerError):
 
 
 # What `failure` translates; every other exception is a bug and keeps its traceback.
-FAILURES = (TrainerError, ArtifactError, OSError, MemoryError, KeyboardInterrupt)
+FAILURES = (TrainerError, ArtifactError, OSError, MemoryError)
 
 
 def failure(error: BaseException) -> tuple[int, str]:
@@ -31,6 +31,4 @@ def failure(error: BaseException) -> tuple[int, str]:
         return 1, f"{where}{error.strerror or error}."
     if isinstance(error, MemoryError):
         return 1, "out of memory. Use fewer --hidden units or a smaller --batch-size."
-    if isinstance(error, KeyboardInterrupt):
-        return 1, "interrupted; the same command with --resume continues."
     return 1, f"{error}."

@@ -18,8 +18,6 @@ from trainer.training import REJECTOR_SETTINGS, TEACHER_CHANNELS, TEACHER_SETTIN
 
 NON_DIGITS = "non-digits"
 DEFAULT_MINIMUM_ACCURACY = 0.95
-# One of the 359 test images of the 8x8 digits, or fifty of MNIST's ten thousand.
-DEFAULT_MAXIMUM_DROP = 0.005
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description="Train and check digit models.")
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
 
-    train = commands.add_parser("train", help="train a model and publish it if it passes the gate")
+    train = commands.add_parser("train", help="train a model into runs/NAME/")
     _add_dataset(train, (*DATASETS, *TABLES))
     _add_training(train)
 
@@ -39,6 +37,13 @@ def build_parser() -> argparse.ArgumentParser:
     _add_training(distill)
 
     _add_teacher(commands.add_parser("teach", help="train a convolutional network as a teacher for distill"))
+
+    ask = commands.add_parser("predict", help="answer for image files without a server")
+    _add_artifact(ask)
+    ask.add_argument(
+        "images", type=Path, nargs="+", metavar="IMAGE", help="PNG, JPEG, WebP, BMP, GIF or TIFF"
+    )
+    ask.add_argument("--json", action="store_true", help="print a JSON object a line")
 
     score = commands.add_parser("evaluate", help="measure a model on a data set")
     _add_artifact(score)
@@ -66,9 +71,14 @@ def build_parser() -> argparse.ArgumentParser:
     gate = commands.add_parser("publish", help="check a model file and move it into place")
     _add_artifact(gate)
     gate.add_argument(
-        "--data", type=Path, metavar="DIR", help="folder with the data set, to measure on its test images"
+        "--data", type=Path, metavar="DIR", help="the data set, to measure on its validation images"
     )
     _add_gate(gate, required=True)
+    gate.add_argument(
+        "--without-notes",
+        action="store_true",
+        help="leave out NAME.notes.md from the card if it is about another version, instead of refusing",
+    )
 
     back = commands.add_parser("rollback", help="serve an older version again")
     _add_versions(back)
@@ -141,9 +151,13 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", help=f"hyper-parameters: {', '.join(recipe_names())}, or a .toml file")
     parser.add_argument("--name", type=_name, help="name of the model; default: that of the recipe")
     _add_gate(parser)
-    parser.add_argument("--no-publish", action="store_true", help="only train and print the errors")
+    parser.add_argument("--no-publish", action="store_true", help="the default, without --to")
+    parser.add_argument(
+        "--report-test", action="store_true", help="also show the figures on the test images: look once"
+    )
     _add_session(parser)
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html and its plots")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="default runs/NAME/report")
+    parser.add_argument("--no-report", action="store_true", help="write no report, which takes some seconds")
     add_flags(parser)
 
 
@@ -172,10 +186,24 @@ def _add_fetch(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_session(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default checkpoints/NAME.npz")
-    parser.add_argument("--resume", action="store_true", help="continue from the checkpoint if there is one")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where NAME/ is made; default runs"
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="default runs/NAME/checkpoints/NAME.npz"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue from the checkpoint if there is one, also with more --epochs than before",
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
-    parser.add_argument("--log-json", type=Path, metavar="FILE", help="append a JSON line per epoch to FILE")
+    parser.add_argument(
+        "--log-json",
+        type=Path,
+        metavar="FILE",
+        help="append a JSON line per epoch to FILE; default runs/NAME/log.jsonl",
+    )
 
 
 def _name(text: str) -> str:
@@ -196,25 +224,28 @@ def _add_gate(parser: argparse.ArgumentParser, required: bool = False) -> None:
     parser.add_argument(
         "--to",
         type=Path,
-        default=None if required else Path("models"),
         required=required,
         metavar="DIR",
-        help="where to publish" + ("" if required else "; default models"),
+        help="where to publish" + ("" if required else ", if the gate lets it pass; default: nowhere"),
     )
     parser.add_argument(
         "--minimum-accuracy",
         type=float,
         default=DEFAULT_MINIMUM_ACCURACY,
         metavar="SHARE",
-        help=f"test accuracy below which nothing is published; default {DEFAULT_MINIMUM_ACCURACY}",
+        help=f"validation accuracy below which nothing is published; default {DEFAULT_MINIMUM_ACCURACY}",
     )
     parser.add_argument(
         "--maximum-drop",
         type=float,
-        default=DEFAULT_MAXIMUM_DROP,
         metavar="SHARE",
-        help="how far test accuracy may be below that of the model in DIR on the same test images; "
-        f"1: do not compare; default {DEFAULT_MAXIMUM_DROP}",
+        help="how far validation accuracy may be below that of the model in DIR; default: a standard error "
+        "of the difference; 1: do not compare",
+    )
+    parser.add_argument(
+        "--allow-missing-digits",
+        action="store_true",
+        help="publish a model that has not seen every digit",
     )
     parser.add_argument(
         "--keep",

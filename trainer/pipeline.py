@@ -14,7 +14,15 @@ from trainer.data import Dataset, hold_out
 from trainer.distillation import Committee
 from trainer.errors import TrainerError, UsageError
 from trainer.publishing import export_model, refit_plan, rejector_plan, trained_plan
-from trainer.training import Session, TrainingConfig, TrainingState, digits_task, run_task, with_drawn
+from trainer.training import (
+    Session,
+    TrainingConfig,
+    TrainingState,
+    continued_command,
+    digits_task,
+    run_task,
+    with_drawn,
+)
 
 
 class Trained(NamedTuple):
@@ -48,7 +56,8 @@ def train_model(
     task = digits_task(dataset, with_drawn(examples, dataset, config), validation, config, teachers)
     state = run_task(task, config, session, dataset.sources)
     del task  # frees the drawn digits and their copy of the others
-    plan = trained_plan(state.best, config, dataset, examples, validation, session.command)
+    command = continued_command(session.command, state.stages)
+    plan = trained_plan(state.best, config, dataset, examples, validation, command)
     measured = export_model(plan)
     if not config.refit:
         return Trained(measured, measured, state)

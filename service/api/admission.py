@@ -1,4 +1,4 @@
-"""Which requests go on to a view: those that the server refuses, and those without the key, do not.
+"""Which requests reach a view: neither those that the server refuses, nor those without the key.
 
 request -> refused by the server? -> key -> view
 """
@@ -9,9 +9,9 @@ from service.api.auth import Key
 from service.api.observability import Observer
 from service.api.problems import OverloadedError
 
-# An error that the server found before the application was called: too large, too slow, one too many, ...
+# An error that the server found before it called the application: too large, too slow, too many, ...
 REFUSAL = "digits.refusal"
-# What tells whether the service is well has to be answered when it is not.
+# Routes that tell whether the service is healthy must answer when it is not.
 ALWAYS_ANSWERED = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 
 

@@ -1,7 +1,7 @@
-"""Who may ask: everybody, or those who send the key that the settings name.
+"""Who may send requests: every client, or those that send the key in the settings.
 
-DIGITS_API_KEY_FILE or DIGITS_API_KEY -> key -> each request must carry it, or gets 401
-                                                but probes, scrapes and the page itself
+DIGITS_API_KEY_FILE or DIGITS_API_KEY -> key -> each request needs it, or gets 401,
+                                                except probes, scrapes and the page itself
 """
 
 import hmac
@@ -11,15 +11,15 @@ from werkzeug.exceptions import Unauthorized
 
 from service.config import Settings
 
-# Kubernetes' probes ask without a key, and Prometheus does by default; a network policy guards these.
+# Kubernetes' probes send no key, nor does Prometheus by default; a network policy guards these routes.
 PROBES = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 METRICS = frozenset({"/metrics"})
-# A browser cannot send the key with an address; these hold nothing of the models, and the page asks for it.
+# A browser cannot send the key when it opens a page. These routes reveal nothing of the models.
 PAGES = frozenset({"/", "/docs", "/openapi.json", "/static/<name>"})
 
 
 def key_of(settings: Settings) -> bytes | None:
-    """Return the key that requests must carry, None where everybody may ask."""
+    """Return the key that requests need, None if every client may send them."""
     if settings.api_key_file:
         return settings.api_key_file.read_bytes().strip()
     return settings.api_key.encode("utf-8", "surrogateescape") if settings.api_key else None
@@ -31,7 +31,7 @@ def open_routes(settings: Settings) -> frozenset[str]:
 
 
 class Key:
-    """The key that requests must carry, read once; without one the service is open to all."""
+    """The key that requests need, read once; without one, the service is open to all."""
 
     def __init__(self, settings: Settings) -> None:
         self._key = key_of(settings)
@@ -44,7 +44,7 @@ class Key:
         """
         if self._key is None or route in self._open:
             return
-        # In constant time: how long a refusal takes tells nothing of how much was right.
+        # In constant time, so that the duration of a refusal does not reveal how much of the key was right.
         if not hmac.compare_digest(_given(headers), self._key):
             raise Unauthorized(
                 "Send the key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.",

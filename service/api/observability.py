@@ -1,8 +1,8 @@
-"""What every request gets, whichever view answers it: an id, headers, its place in the metrics, a log line.
+"""What every request gets, whichever view answers it: an id, headers, metrics and a log line.
 
     environ -> Record (id, when it came) -> Flask (route, notes) -> headers -> counted, logged
 
-A view notes on the record what the log line shall say beside that, such as the digit.
+A view adds to the record what the log line should say too, such as the digit.
 """
 
 import logging
@@ -19,17 +19,17 @@ from service.metrics import Metrics
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# When the head of a request was complete, in seconds of `time.perf_counter`, where the server says it.
+# When the head of a request was complete, in seconds of `time.perf_counter`, if the server says it.
 RECEIVED = "digits.received"
 RECORD = "digits.record"
 REQUEST_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 LONGEST_REQUEST_ID = 64
-QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds: logged at debug
+QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})  # requested every few seconds: logged at debug
 REFUSALS = frozenset({408, 413, 503})
 PROBES = QUIET_ROUTES | {"/v2/health/live", "/v2/health/ready"}  # a 503 of theirs refuses no one
 
-# An answer is data for the client that asked: it is not to be guessed at, framed, cached on the way, or
-# taken for part of another site's page. The page for people says more about itself in `service.api.page`.
+# An answer is data for the client that asked. Browsers must not sniff its type, frame it, cache it or embed
+# it in another site. `service.api.page` sets its own headers for the page.
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -80,7 +80,7 @@ class Observer:
         self._metrics = metrics
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer one request; headers that the application has set stay."""
+        """Answer one request; keep headers that the application has set."""
         record = environ[RECORD] = Record(environ)
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
@@ -97,7 +97,7 @@ class Observer:
                 self._metrics.requests_in_flight.dec()
 
     def matched(self, environ: "WSGIEnvironment", route: str | None) -> None:
-        """Note which route answers a request; a scrape does not count itself as in flight."""
+        """Record which route answers a request; a scrape does not count itself as in flight."""
         record = record_of(environ)
         record.route = route
         if route != "/metrics":

@@ -1,4 +1,4 @@
-"""The page for people: a few files that lie in the image, served with strict headers.
+"""The page for people: a few files in the image, served with strict headers.
 
 static/* -> read once at start -> GET /, /docs, /static/NAME
 
@@ -26,7 +26,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "geolocation=(), microphone=(), payment=(), usb=()",
-    # Asked again each time, answered 304: a new version of the service brings a new page at once.
+    # Revalidated each time (304), so that a new version of the service brings a new page at once.
     "Cache-Control": "no-cache",
 }
 

@@ -1,4 +1,4 @@
-"""Every error as RFC 9457 `application/problem+json`; the one place that knows their statuses.
+"""Every error as RFC 9457 `application/problem+json`; only this module knows their statuses.
 
     exception -> (status, type, title, detail) -> response, request id included
 
@@ -109,7 +109,7 @@ def register_problems(app: Flask) -> None:
 
 
 def answer_error(error: Exception) -> Response:
-    """Return the response to the request at hand, which ended in `error`, and note which error it was."""
+    """Return the response to the current request, which ended in `error`, and record the error."""
     record = record_of(request.environ)
     headers: list[tuple[str, str]] = []
     if isinstance(error, (ImageError, ModelError, RequestError)):
@@ -135,7 +135,7 @@ def answer_error(error: Exception) -> Response:
 
 
 def _http_detail(error: HTTPException) -> str:
-    """Return what to tell about an error that HTTP itself knows."""
+    """Return the detail of an error that HTTP itself defines."""
     status = error.code or 500
     if status == 413 and error.description == RequestEntityTooLarge.description:
         return f"The body is larger than {request.max_content_length} bytes. Send less."
@@ -145,7 +145,7 @@ def _http_detail(error: HTTPException) -> str:
 
 
 def http_problem(status: int, detail: str) -> dict[str, Any]:
-    """Return the problem object of an error that HTTP itself knows."""
+    """Return the problem object of an error that HTTP itself defines."""
     return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -155,8 +155,8 @@ def http_problem(status: int, detail: str) -> dict[str, Any]:
 
 
 def render(problem: dict[str, Any], path: str, request_id: str | None) -> tuple[bytes, str]:
-    """Return body and content type that tell a problem to who asked for `path`."""
+    """Return body and content type of a problem, for a request to `path`."""
     if path == "/v2" or path.startswith("/v2/"):
-        # The Open Inference Protocol has a form of its own, and its clients show this one member.
+        # The Open Inference Protocol has its own form, and its clients show this member.
         return json.dumps({"error": problem["detail"]}).encode(), "application/json"
     return json.dumps({**problem, "request_id": request_id}).encode(), "application/problem+json"

@@ -1,4 +1,4 @@
-"""What can be asked about the service: GET /models, /metrics, /livez, /readyz."""
+"""Answers about the service itself: GET /models, /metrics, /livez, /readyz."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from service.model.classifier import Classifier
 from service.model.explanation import unit_weights
 from service.registry import ModelRegistry, NoModelError
 
-DRAINING = "DRAINING"  # of the application's config: whether the process is about to end
+DRAINING = "DRAINING"  # of the application's config: whether the process is stopping
 
 
 def create_status(models: ModelRegistry, metrics: Metrics) -> Blueprint:
@@ -54,7 +54,7 @@ def create_status(models: ModelRegistry, metrics: Metrics) -> Blueprint:
 
 
 def check_ready(models: ModelRegistry) -> None:
-    """Raise NoModelError unless the default model is loaded and the process is not about to end."""
+    """Raise NoModelError unless the default model is loaded and the process is not stopping."""
     if current_app.config[DRAINING]:
         raise NoModelError("The process is shutting down. Send the request again; another one answers.")
     models.get()

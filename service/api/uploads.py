@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from flask import request
+from flask import current_app, request
 from multipart import (
     MultipartError,
     MultipartSegment,
@@ -38,21 +38,21 @@ from service.api.problems import (
 )
 
 PART = "file"
-OTHER_PARTS = 8  # of a form, beside the images
+OTHER_PARTS = 8  # of a form, besides the images
 FORM = "multipart/form-data"
 JSON = "application/json"
 LONGEST_TEXT = 500_000  # bytes of a form's parts that are not called "file", each
 PARSED_AT_ONCE = (
     256 * 1024
 )  # bytes; to take apart more of them takes long enough to leave the event loop for it
-# What zlib is told of each content coding: gzip's frame, or zlib's, which HTTP calls deflate.
+# zlib's argument for each content coding: gzip's frame, or zlib's, which HTTP calls deflate.
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-_THREAD = ThreadPoolExecutor(1, "parsing")  # one: meanwhile a large body is in memory twice
+_THREAD = ThreadPoolExecutor(1, "parsing")  # one thread, because a large body is in memory twice meanwhile
 HOW = "With curl: -F file=@picture.png"
 
 
 async def single_image() -> bytes:
-    """Return the one image of the request at hand."""
+    """Return the only image of the current request."""
     return await parsed(_single_image)
 
 
@@ -62,19 +62,21 @@ async def many_images(limit: int) -> list[bytes]:
 
 
 def inflated_body() -> bytes:
-    """Return the body of the request at hand, inflated where it is compressed, within the limit of a body."""
-    asked = request
-    limit = asked.max_content_length
-    body = get_input_stream(asked.environ, max_content_length=limit).read()
-    asked.environ["wsgi.input"] = io.BytesIO()  # what is made of the body is all that is kept of it
-    encoding = asked.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
+    """Return the body of the current request, inflated if compressed, within the limit of a body."""
+    environ = request.environ
+    limit: int = current_app.config["MAX_CONTENT_LENGTH"]
+    is_terminated = environ.get("wsgi.input_terminated")
+    body: bytes = (environ["wsgi.input"] if is_terminated else get_input_stream(environ)).read(limit + 1)
+    environ["wsgi.input"] = io.BytesIO()  # so that only the result of parsing stays in memory
+    if len(body) > limit:
+        raise RequestEntityTooLarge
+    encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if encoding in ("", "identity"):
         return body
     if encoding not in WINDOW_BITS:
         raise UnsupportedEncodingError(
             f"The content encoding is {encoding[:20]!r}; gzip and deflate can be read, or a body as it is."
         )
-    assert limit
     inflater = zlib.decompressobj(WINDOW_BITS[encoding])
     try:
         content = inflater.decompress(body, limit + 1)
@@ -88,7 +90,7 @@ def inflated_body() -> bytes:
 
 
 def parameter(name: str) -> str | None:
-    """Return a query parameter, None where it is not given."""
+    """Return a query parameter, None if it is not given."""
     asked = request
     return asked.args.get(name) if asked.environ.get("QUERY_STRING") else None
 
@@ -109,7 +111,7 @@ def explanation() -> str:
 
 
 def decode_base64(text: str | bytes) -> bytes:
-    """Return the bytes that base64 stands for, a data URL's too; raises BrokenBodyError."""
+    """Return the bytes of a base64 text or data URL; raises BrokenBodyError."""
     if isinstance(text, str):
         text = text.encode("utf-8", "replace")
     if text.startswith(b"data:"):
@@ -121,7 +123,7 @@ def decode_base64(text: str | bytes) -> bytes:
 
 
 async def parsed(parse: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what `parse` makes of the request at hand, in a thread where its body is large."""
+    """Return what `parse` returns for the current request, in a thread if its body is large."""
     if 0 <= (request.content_length or -1) <= PARSED_AT_ONCE:
         return parse(*arguments)
     context = contextvars.copy_context()
@@ -170,7 +172,7 @@ def _json_image(body: bytes) -> bytes:
 
 
 def _files(body: bytes, options: dict[str, str], max_parts: int) -> list[bytes]:
-    """Return the contents of a form's parts called `file`; raises MissingImageError where there is none."""
+    """Return the contents of a form's parts called `file`; raises MissingImageError if there are none."""
     try:
         parts = _parts(body, options.get("boundary", ""), max_parts)
     except MultipartError as error:

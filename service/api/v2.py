@@ -1,9 +1,9 @@
 """The Open Inference Protocol (KServe V2 REST) under /v2, so that its clients work unchanged.
 
     POST /v2/models/NAME/infer -> tensors -> pixels -> classify -> tensors
-    input `pixels`: prepared already; input `image`: files, which take the road of POST /predict
+    input `pixels`: prepared already; input `image`: files, as for POST /predict
 
-Errors are {"error": "..."} instead of problems, as the protocol has it. Protocol:
+Errors are {"error": "..."} instead of problems, as the protocol asks. Protocol:
 kserve/open-inference-protocol, specification/protocol/inference_rest.md.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from flask import Blueprint, Response, request
 
+from service import __version__
 from service.api.observability import record_of
 from service.api.problems import BrokenBodyError, TooManyImagesError
 from service.api.status import check_ready
@@ -29,7 +30,6 @@ from service.registry import ModelRegistry, UnknownModelError
 HEADER_LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository(index)"]
 OUTPUTS = ("digit", "probabilities", "accepted")
-VERSION = "1.0.0"
 WORTH_COMPRESSING = 1024  # bytes; below, they fit one packet either way
 
 
@@ -48,7 +48,7 @@ def create_v2(settings: Settings, models: ModelRegistry, predictor: Predictor) -
     @v2.get("")
     @v2.get("/")
     def server() -> dict[str, Any]:
-        return {"name": "digits", "version": VERSION, "extensions": EXTENSIONS}
+        return {"name": "digits", "version": __version__, "extensions": EXTENSIONS}
 
     @v2.get("/health/live")
     def live() -> dict[str, bool]:
@@ -121,7 +121,7 @@ def create_v2(settings: Settings, models: ModelRegistry, predictor: Predictor) -
 
 
 def model_metadata(classifier: Classifier) -> dict[str, Any]:
-    """Return what the protocol tells about a model; -1 stands for any number of images."""
+    """Return the protocol's metadata of a model; -1 stands for any number of images."""
     side = classifier.artifact.geometry.side
     return {
         "name": classifier.name,
@@ -140,7 +140,7 @@ def model_metadata(classifier: Classifier) -> dict[str, Any]:
 
 
 def _read() -> InferenceRequest:
-    """Return the request at hand, taken apart."""
+    """Return the current request, parsed."""
     return read_request(inflated_body(), request.headers.get(HEADER_LENGTH))
 
 
@@ -151,9 +151,9 @@ def _prediction(index: int, outcome: Outcome | ImageError) -> Prediction:
 
 
 def _plain(image: bytes) -> bytes:
-    """Return the bytes of an image file, which come as they are or, in JSON strings, in base64."""
+    """Return the bytes of an image file, which is sent as it is or, in JSON strings, as base64."""
     try:
-        return decode_base64(image) or image  # no image file consists of base64's characters alone
+        return decode_base64(image) or image  # no image file consists only of base64's characters
     except BrokenBodyError:
         return image
 

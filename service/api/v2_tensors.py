@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-MAX_ELEMENTS = 64 * 1024 * 1024  # a shape is only a claim; the body bounds what it can hold
+MAX_ELEMENTS = 64 * 1024 * 1024  # a shape is only a claim; the body bounds its content
 DTYPES = {
     "BOOL": np.dtype("?"),
     "INT64": np.dtype("<i8"),
@@ -30,7 +30,7 @@ class TensorError(Exception):
 
 
 class Output(NamedTuple):
-    """An output the client asked for; classes > 0: the best so many, by the classification extension."""
+    """A requested output; classes > 0: only that many of the best, by the classification extension."""
 
     name: str
     binary: bool
@@ -38,12 +38,12 @@ class Output(NamedTuple):
 
 
 class InferenceRequest(NamedTuple):
-    """A request taken apart. inputs: arrays by name; BYTES come as arrays of bytes objects."""
+    """A parsed request. inputs: arrays by name; BYTES come as arrays of bytes objects."""
 
     id: str | None
     inputs: Mapping[str, np.ndarray]
     outputs: list[Output]
-    binary: bool  # for all outputs, where the client named none
+    binary: bool  # for all outputs, if the client named none
 
 
 def read_request(body: bytes, header_length: str | None) -> InferenceRequest:

@@ -1,11 +1,11 @@
 """The model file: everything an answer depends on, in one `.npz` without pickles.
 
     weights_0, biases_0, weights_1, ...   float32, (fan_in, fan_out) and (fan_out,)
-    judge_weights_0, judge_biases_0, ...  float32: a small network with one output, the log-odds that a
-                                          picture is no digit; it sees the pixels and the last hidden
-                                          layer (see service/model/classifier.py). Files of old have none
-    probe_images                          uint8, (probes, height, width): grey pictures
-    probe_logits                          float32, (probes, classes): what they must give
+    judge_weights_0, judge_biases_0, ...  float32: the rejector, a small network with one output, the
+                                          log-odds that a picture is not a digit. It sees the pixels and the
+                                          last hidden layer (service/model/classifier.py). Old files lack it
+    probe_images                          uint8, (probes, height, width): gray pictures
+    probe_logits                          float32, (probes, classes): their expected logits
     metadata                              one JSON string, see `Metadata`
 
 Arrays are little-endian and in C order; members are stored, not deflated, with a fixed time stamp:
@@ -31,13 +31,13 @@ from service.model.network import ACTIVATIONS, Layer
 from service.preprocessing.normalization import Geometry
 
 FORMAT_VERSION = 1
-MAX_ARTIFACT_BYTES = 64 * 1024 * 1024  # 12 million weights, the largest plain MLP of the literature
+MAX_ARTIFACT_BYTES = 64 * 1024 * 1024  # 12 million weights, the largest plain MLP in the literature
 MAX_MEMBERS = 64
 MAX_HEADER_BYTES = 4096
 VERSION_DIGITS = 12
 CLASSES = 10
 
-# What zipfile raises for files that are none, or that lie about their inside; found by fuzzing.
+# What zipfile raises for files that are not zip files or have wrong headers; found by fuzzing.
 ZIP_ERRORS = (
     zipfile.BadZipFile,
     EOFError,
@@ -71,16 +71,16 @@ class NotFiniteError(ArtifactError):
 
 
 class MetadataError(ArtifactError):
-    """The model file's metadata is missing something or makes no sense."""
+    """The model file's metadata is incomplete or invalid."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A model as it lies in a file; arrays are read-only.
+    """The content of a model file; arrays are read-only.
 
     geometry: the picture the layers expect. temperature: divides the logits before softmax.
-    judge: layers that tell digits from other things, () where the file has none. min_confidence and
-    max_novelty: beyond them a picture is not accepted as a digit.
+    judge: the layers of the rejector, () if the file has none. A picture below min_confidence or above
+    max_novelty is not accepted as a digit.
     metadata: the JSON object as stored. sha256: hex digest of the file.
     """
 
@@ -129,15 +129,15 @@ def serialize(
 
 def save(path: Path, content: bytes) -> None:
     """Write a model file atomically: readers see the old file or the new one, never a part."""
-    neighbour = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(neighbour, "wb") as file:
+        with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(neighbour, path)
+        os.replace(temporary, path)
     finally:
-        neighbour.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Artifact:
@@ -200,7 +200,7 @@ def _check_entries(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
 
 
 def _read_array(name: str, content: bytes) -> np.ndarray:
-    """Return the array of one .npy member, read-only; what its header claims is not trusted."""
+    """Return the array of one .npy member, read-only, without trusting its header."""
     stream = io.BytesIO(content)
     try:
         version = np.lib.format.read_magic(stream)
@@ -257,7 +257,7 @@ def _geometry(metadata: Mapping[str, Any]) -> Geometry:
 def _layers(
     members: Mapping[str, np.ndarray], metadata: Mapping[str, Any], prefix: str, fan_in: int, outputs: int
 ) -> tuple[Layer, ...]:
-    """Return the network whose members and whose list of activations begin with `prefix`."""
+    """Return the network whose members and list of activations begin with `prefix`."""
     activations = metadata.get(f"{prefix}activations")
     if not isinstance(activations, list) or not activations or activations[-1] != "linear":
         raise MetadataError(f"{prefix}activations must be a list of names that ends with 'linear'")

@@ -1,9 +1,9 @@
 """A loaded model that answers: pixels in, predictions out.
 
     image bytes -> preprocess -> forward -> softmax -> Prediction
-                          pixels, last hidden layer -> judge -> novelty -> accepted?
+                          pixels, last hidden layer -> rejector -> novelty -> accepted?
 
-No state but the artefact's read-only arrays, so threads share one classifier.
+Its only state is the artifact's read-only arrays, so threads can share a classifier.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ class Prediction(NamedTuple):
     """The answer for one image.
 
     digit: 0 to 9. confidence: the largest of `probabilities`, which are ten numbers in [0, 1]
-    that sum to one. accepted: False where the picture does not look like a digit. novelty: the
-    judged probability that it is none, in units of the limit (above 1: refused).
+    that sum to one. accepted: False if the picture does not look like a digit. novelty: the rejector's
+    probability that the picture is not a digit, divided by the limit (above 1: not accepted).
     """
 
     digit: int
@@ -40,7 +40,7 @@ class Prediction(NamedTuple):
 
 
 class Classifier:
-    """Answers with one artefact's layers; `name` is what clients call it."""
+    """One model that answers; `name` is what clients call it."""
 
     def __init__(self, artifact: Artifact, name: str = "") -> None:
         self.artifact = artifact
@@ -66,7 +66,7 @@ class Classifier:
         ]
 
     def novelty(self, pixels: np.ndarray, hidden: Sequence[np.ndarray]) -> np.ndarray:
-        """Return (n,): how likely each picture is no digit, over the limit; 0 without a judge.
+        """Return (n,): how likely each picture is not a digit, divided by the limit; 0 without a rejector.
 
         pixels: (n, side * side). hidden: the activations of the hidden layers for them.
         """
@@ -77,9 +77,9 @@ class Classifier:
         return sigmoid(log_odds) / limit
 
     def self_check(self) -> None:
-        """Send the stored probes down the whole road; raise SelfCheckError if an answer differs.
+        """Classify the stored probes; raise SelfCheckError if an answer differs.
 
-        Notices a changed Pillow, NumPy, resize or threshold at start instead of at the users'.
+        This catches a change of Pillow, NumPy, resizing or thresholds at the start.
         """
         artifact = self.artifact
         try:
@@ -96,10 +96,10 @@ class Classifier:
 
 
 def judge_inputs(pixels: np.ndarray, hidden: Sequence[np.ndarray]) -> np.ndarray:
-    """Return what the judge sees, (n, side * side + width): the pixels and the last hidden layer.
+    """Return what the rejector sees, (n, side * side + width): the pixels and the last hidden layer.
 
     pixels: (n, side * side). hidden: activations of the hidden layers, the last (n, width), possibly
-    none. Only the direction of that layer counts, as in nearest-neighbour measures of novelty (Sun et
+    none. Only the direction of that layer counts, as in nearest-neighbor measures of novelty (Sun et
     al. 2022, "Out-of-Distribution Detection with Deep Nearest Neighbors"): it gets the length that
     sqrt(width) ones would have.
     """

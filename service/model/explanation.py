@@ -5,7 +5,7 @@
 
 The saliency answers "why this digit and not the next likely one": each pixel's share of the lead that
 the answer has over the runner-up, to first order (Simonyan et al. 2014; Shrikumar et al. 2016). The
-gradient of the answer's logit alone would also mark what both digits have in common. It takes one
+gradient of only the answer's logit would also mark what both digits have in common. It takes one
 backward pass; integrated gradients (Sundararajan et al. 2017) take one for each of their steps.
 """
 
@@ -19,7 +19,7 @@ from PIL import Image
 from service.model.classifier import Classifier, Prediction
 from service.model.network import DERIVATIVES, forward
 
-# For and against the answer, told apart by every kind of colour vision and on black and white.
+# For and against the answer; distinct with every kind of color vision, on black and on white.
 FOR = (255, 122, 26)  # orange
 AGAINST = (77, 148, 255)  # blue
 
@@ -29,17 +29,17 @@ def explain(
 ) -> dict[str, Any]:
     """Return the JSON object that explains one answer.
 
-    pixels: (side * side,) float32 in [0, 1]. `picture` is a grey PNG, ink white, and `saliency` an
-    RGBA PNG of the same size: orange speaks for the answer, blue for the runner-up, the opacity,
-    squared, says how much. Both are base64. `runner_up` is the digit that the answer is compared
-    with; `novelty` above 1 means that the picture looks like something else than a digit; `steps`
-    are the words of preprocessing for what it did.
+    pixels: (side * side,) float32 in [0, 1]. `picture` is a gray PNG, ink white, and `saliency` an
+    RGBA PNG of the same size: orange speaks for the answer, blue for the runner-up, and the square of
+    the opacity states how much. Both are base64. `runner_up` is the digit that the answer is compared
+    with; `novelty` above 1 means that the picture does not look like a digit; `steps` say in words what
+    preprocessing did.
     """
     values, runner_up = saliency(pixels, classifier)
     side = classifier.artifact.geometry.side
     return {
         "picture": _png(Image.fromarray(np.rint(pixels.reshape(side, side) * 255).astype(np.uint8))),
-        "saliency": _png(Image.fromarray(_colours(values).reshape(side, side, 4))),
+        "saliency": _png(Image.fromarray(_colors(values).reshape(side, side, 4))),
         "runner_up": runner_up,
         "novelty": prediction.novelty,
         "steps": steps,
@@ -50,7 +50,7 @@ def hidden_layers(pixels: np.ndarray, classifier: Classifier) -> list[dict[str, 
     """Return a JSON object for each hidden layer: how active its units are for one picture.
 
     pixels: (side * side,) float32 in [0, 1]. `values` is base64 of a byte for each unit; a unit's activation
-    is its byte / 255 * `largest`, negative ones count as 0.
+    is its byte / 255 * `largest`; negative ones count as 0.
     """
     layers = classifier.artifact.layers[:-1]
     described = []
@@ -72,7 +72,7 @@ def unit_weights(classifier: Classifier, layer: int, unit: int) -> bytes:
     """Return a PNG, side x side RGBA, of what a hidden unit looks for: orange excites it, blue inhibits it.
 
     layer: from 1. unit: from 0. Units beyond the first layer are followed back to the pixels through the
-    weights alone, as if no activation were in between. Raises IndexError where there is no such unit.
+    weights only, as if there were no activation in between. Raises IndexError for a unit that does not exist.
     """
     layers = classifier.artifact.layers[:-1]
     if not (0 < layer <= len(layers) and 0 <= unit < layers[layer - 1].weights.shape[1]):
@@ -81,7 +81,7 @@ def unit_weights(classifier: Classifier, layer: int, unit: int) -> bytes:
     for below in layers[layer - 2 :: -1] if layer > 1 else ():
         weights = below.weights @ weights
     side = classifier.artifact.geometry.side
-    return _encoded(Image.fromarray(_colours(weights).reshape(side, side, 4)))
+    return _encoded(Image.fromarray(_colors(weights).reshape(side, side, 4)))
 
 
 def saliency(pixels: np.ndarray, classifier: Classifier) -> tuple[np.ndarray, int]:
@@ -99,16 +99,16 @@ def saliency(pixels: np.ndarray, classifier: Classifier) -> tuple[np.ndarray, in
     return gradient * pixels, int(runner_up)
 
 
-def _colours(values: np.ndarray) -> np.ndarray:
+def _colors(values: np.ndarray) -> np.ndarray:
     """Return (n, 4) uint8: the hue from the sign, the opacity from the size relative to the largest.
 
-    The root keeps small contributions, which are many, visible beside the few large ones.
+    The square root keeps the many small contributions visible beside the few large ones.
     """
-    colours = np.empty((len(values), 4), np.uint8)
-    colours[:, :3] = np.where(values[:, None] > 0, FOR, AGAINST)
+    colors = np.empty((len(values), 4), np.uint8)
+    colors[:, :3] = np.where(values[:, None] > 0, FOR, AGAINST)
     sizes = np.abs(values)
-    colours[:, 3] = np.rint(255 * np.sqrt(sizes / max(float(sizes.max()), 1e-12)))
-    return colours
+    colors[:, 3] = np.rint(255 * np.sqrt(sizes / max(float(sizes.max()), 1e-12)))
+    return colors
 
 
 def _encoded(image: Image.Image) -> bytes:

@@ -46,7 +46,7 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "leaky_relu": leaky_relu,
 }
 
-# d activation / d input, written in terms of the activation's output, which is at hand.
+# d activation / d input, written in terms of the activation's output, which is already known.
 DERIVATIVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "linear": np.ones_like,
     "sigmoid": lambda outputs: outputs * (1 - outputs),
@@ -82,21 +82,21 @@ def forward(layers: Sequence[Layer], pixels: np.ndarray) -> list[np.ndarray]:
     return activations
 
 
-# To multiply a few rows by a layer's weights takes as long as to read them. Most pixels are paper and most
-# units of a relu are silent: to gather the weights that count is worth it up to this share of them, which
-# is higher for many rows, who share what was gathered.
+# Multiplying a few rows is memory-bound. Most pixels are paper and most relu units are 0, so gathering only
+# the weights that count saves time up to this share of them. The share is higher for many rows, which use
+# the same gathered weights.
 GATHERED_SHARE = 0.3
 SHARED_SHARE = 0.7
-GATHERED_SIZE = 50_000  # weights of a layer that is large enough
+GATHERED_SIZE = 50_000  # weights, from which a layer is large enough
 FEW_ROWS = 8
-MANY_ROWS = 64  # of more, hardly a unit is silent in all
+MANY_ROWS = 64  # in more, hardly any unit is 0 in every row
 
 
 def product(signal: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return signal @ weights, (n, fan_out), for signal (n, fan_in) and weights (fan_in, fan_out).
 
-    Up to FEW_ROWS rows are multiplied one by one: each comes out to the last bit as it would alone, and
-    sooner than from a product made for many.
+    Up to FEW_ROWS rows are multiplied one by one. Each row then equals, to the last bit, what it would be
+    without the others, and this is faster than a general matrix product.
     """
     count = len(signal)
     if count == 1:
@@ -107,7 +107,7 @@ def product(signal: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _gathered(signal: np.ndarray, weights: np.ndarray, share: float) -> np.ndarray:
-    """Return signal @ weights, of the weights that count alone where these are at most `share` of all."""
+    """Return signal @ weights, using only the weights that count if they are at most `share` of all."""
     if weights.size < GATHERED_SIZE:
         return signal @ weights
     counts = signal[0] != 0 if len(signal) == 1 else np.logical_or.reduce(signal != 0, axis=0)

@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 
+from service import __version__
 from service.api.auth import key_of, open_routes
 from service.api.problems import (
     STATUSES,
@@ -32,9 +33,8 @@ from service.registry import NoModelError, UnknownModelError
 
 JsonObject = dict[str, Any]
 
-API_VERSION = "1.0.0"
 MODEL_ERRORS = (UnknownModelError, NoModelError)
-BODY_TOO_LARGE = 413  # told by its status alone, as are 404 for a path and 405
+BODY_TOO_LARGE = 413  # has only a status and no type, like 404 for a path and 405
 
 
 def create_openapi(settings: Settings) -> Blueprint:
@@ -50,25 +50,25 @@ def create_openapi(settings: Settings) -> Blueprint:
 
 
 def describe_service(settings: Settings) -> JsonObject:
-    """Return the OpenAPI document of a service with these settings, behind a key where they name one."""
+    """Return the OpenAPI document of a service with these settings, with a key if they name one."""
     document = describe_api(settings)
     return guard(document, open_routes(settings)) if key_of(settings) else document
 
 
 def describe_api(settings: Settings) -> JsonObject:
-    """Return the OpenAPI document of a service open to all; the limits in its words are `settings`'."""
+    """Return the OpenAPI document of a service without a key, with the limits of `settings`."""
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": {
             "title": "Handwritten digits",
-            "version": API_VERSION,
+            "version": __version__,
             "summary": "One picture of a handwritten digit in, the digit and how sure that is out.",
             "description": (
                 "Every error is `application/problem+json` (RFC 9457), except under `/v2`, where it has the "
                 f"form of that protocol. A body may have {settings.max_upload_bytes:,} bytes, an image "
                 f"{settings.max_image_pixels:,} pixels, a batch {settings.max_batch_images:,} images. Every "
-                "answer bears the header `X-Request-Id`: the client's own, if it sent one, else a new one."
+                "answer has the header `X-Request-Id`: the client's own, if it sent one, else a new one."
             ),
             "license": {"name": "MIT", "identifier": "MIT"},
         },
@@ -145,8 +145,8 @@ _EXPLAIN_PARAMETER = {
     "name": "explain",
     "in": "query",
     "description": (
-        "Whether to add `explanation` to the answer: true, 1 or yes; false, 0 or no; or layers, which adds how "
-        "active each hidden unit is. In any case."
+        "Whether to add `explanation` to the answer: true, 1 or yes; false, 0 or no; or layers, which adds "
+        "how active each hidden unit is. In any case."
     ),
     "schema": {
         "type": "string",
@@ -158,7 +158,7 @@ _EXPLAIN_PARAMETER = {
     "example": "true",
 }
 
-# Whatever a part holds is taken for the bytes of an image, with a file name or without.
+# The content of a part is the bytes of an image, with a file name or without.
 _FILE_PART: JsonObject = {
     "anyOf": [{"type": "string", "format": "binary"}, {}],
     "description": "The bytes of an image file; a file name is not required.",
@@ -311,18 +311,18 @@ def _operation_paths() -> JsonObject:
     return {
         "/livez": {
             "get": operation(
-                "Operation", "livez", "Is the process alive?", ok(status("alive"), "It answers.")
+                "Operation", "livez", "Check that the process answers", ok(status("alive"), "It answers.")
             )
         },
         "/readyz": {
             "get": operation(
                 "Operation",
                 "readyz",
-                "Can it answer predictions?",
+                "Check that it can answer predictions",
                 ok(status("ready"), "The default model is loaded.") | problems(NoModelError),
             )
         },
-        "/metrics": {"get": operation("Operation", "metrics", "Metrics, of all worker processes", metrics)},
+        "/metrics": {"get": operation("Operation", "metrics", "Metrics of all worker processes", metrics)},
     }
 
 
@@ -340,7 +340,9 @@ def _page_paths() -> JsonObject:
     return {
         "/": {"get": operation("Pages", "page", "Draw a digit", ok(html, "The page.", "text/html"))},
         "/docs": {
-            "get": operation("Pages", "docs", "This description to read", ok(html, "The page.", "text/html"))
+            "get": operation(
+                "Pages", "docs", "Show this description in a browser", ok(html, "The page.", "text/html")
+            )
         },
         "/openapi.json": {"get": operation("Pages", "openapi", "This description", document)},
         "/static/{name}": {

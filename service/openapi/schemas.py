@@ -62,8 +62,8 @@ def schemas() -> JsonObject:
                 },
                 "accepted": {
                     "type": "boolean",
-                    "description": "False where the picture does not look like a digit: nobody should then "
-                    "act on `digit`.",
+                    "description": "False if the picture does not look like a digit: do not act on `digit` "
+                    "then.",
                 },
                 "model": _object({"name": {"type": "string"}, "version": reference("Version")}),
                 "explanation": reference("Explanation"),
@@ -153,8 +153,8 @@ def schemas() -> JsonObject:
                 "type": {"type": "string", "format": "uri-reference", "description": "Names the problem."},
                 "title": {"type": "string", "description": "The same each time."},
                 "status": {"type": "integer", "minimum": 400, "maximum": 599},
-                "detail": {"type": "string", "description": "What to mend in this request."},
-                "request_id": {"type": ["string", "null"], "description": "To find the line in the log."},
+                "detail": {"type": "string", "description": "What to fix in this request."},
+                "request_id": {"type": ["string", "null"], "description": "Finds the line in the log."},
             }
         ),
         "ImageProblem": _object(

@@ -1,4 +1,4 @@
-"""The part of the API description that says which requests need the key, where one is set.
+"""The part of the API description that says which requests need the key, if one is set.
 
 paths -> each guarded operation answers 401 too; each open one says that it needs nothing
 """
@@ -15,7 +15,7 @@ SCHEMES: JsonObject = {
 
 
 def guard(document: JsonObject, open_routes: Container[str]) -> JsonObject:
-    """Return an OpenAPI document of the same service behind a key; the one given stays as it is.
+    """Return the OpenAPI document of the same service with a key; the argument is not changed.
 
     open_routes: those that answer without it, such as "/static/<name>".
     """

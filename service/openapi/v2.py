@@ -17,8 +17,8 @@ def v2_paths() -> JsonObject:
     paths: JsonObject = {
         "/v2": _get("v2Server", "The server's name and extensions", "V2Server"),
         "/v2/": _get("v2ServerSlash", "The same", "V2Server"),
-        "/v2/health/live": _get("v2Live", "Is the process alive?", "V2Live"),
-        "/v2/health/ready": _get("v2Ready", "Can it answer?", "V2Ready", (503,)),
+        "/v2/health/live": _get("v2Live", "Check that the process answers", "V2Live"),
+        "/v2/health/ready": _get("v2Ready", "Check that it can answer predictions", "V2Ready", (503,)),
         "/v2/models": _get("v2Models", "The models' names", "V2Models"),
         "/v2/repository/index": {
             "post": _operation("v2Index", "The models with their states", "V2Index", ())
@@ -29,7 +29,7 @@ def v2_paths() -> JsonObject:
         known = (404, 503)
         paths[path] = _get(f"v2Model{word}", "The model's tensors", "V2Model", known, parameters)
         paths[f"{path}/ready"] = _get(
-            f"v2Model{word}Ready", "Is the model loaded?", "V2ModelReady", known, parameters
+            f"v2Model{word}Ready", "Check that the model is loaded", "V2ModelReady", known, parameters
         )
         infer = _operation(
             f"v2Infer{word}",
@@ -44,7 +44,7 @@ def v2_paths() -> JsonObject:
         }
         infer["responses"]["200"]["headers"] = {
             "Inference-Header-Content-Length": {
-                "description": "The length of the JSON part, where raw tensors follow it.",
+                "description": "The length of the JSON part, if raw tensors follow it.",
                 "schema": {"type": "integer"},
             }
         }
@@ -55,7 +55,7 @@ def v2_paths() -> JsonObject:
 _HEADER_LENGTH = {
     "name": "Inference-Header-Content-Length",
     "in": "header",
-    "description": "The length in bytes of the JSON part, where raw tensors follow it.",
+    "description": "The length in bytes of the JSON part, if raw tensors follow it.",
     "schema": {"type": "integer", "minimum": 1},
 }
 _INFER_BODY = {
@@ -73,10 +73,10 @@ _INFER_BODY = {
     },
 }
 _ERRORS = {
-    400: "The request is not one of the protocol.",
+    400: "The request does not follow the protocol.",
     404: "There is no such path, model or version.",
     413: "The body, an image or the number of images is too large.",
-    415: "An image is of no supported format, or the body of no supported encoding.",
+    415: "The format of an image, or the encoding of the body, is not supported.",
     422: "An image is broken or blank.",
     503: "No model is loaded, or the process is shutting down.",
 }

@@ -2,8 +2,7 @@
 
     worker: its count -> memory that the workers share -> has one of us clearly more than another?
 
-All workers accept from one socket, and the one that is awake takes whoever comes. A worker that has more
-than its share closes a connection after its answer; the client comes again, to one that is less busy.
+All workers accept from one socket. One that has more than its share closes a connection after its answer.
 """
 
 import mmap
@@ -11,8 +10,8 @@ import time
 from collections.abc import Callable
 
 PLACES = 256
-PAUSE_SECONDS = 0.05  # in which a client whose connection was closed comes again
-# One more than the count, 0 for no worker. Made before the workers are forked, so that they share it.
+PAUSE_SECONDS = 0.05  # the time that a client needs to reconnect
+# One more than the count, 0 for no worker; made before the fork, so shared.
 _counts = memoryview(mmap.mmap(-1, 4 * PLACES)).cast("i")
 
 
@@ -34,7 +33,7 @@ class Balance:
         _counts[self._place] = connections + 1
 
     def should_close(self) -> bool:
-        """Tell whether this worker should close a connection now."""
+        """Return whether this worker should close a connection now."""
         now, own = time.monotonic(), _counts[self._place]
         if now < self._next_closing:
             return False

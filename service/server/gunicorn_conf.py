@@ -20,7 +20,7 @@ try:
 except SettingsError as error:
     sys.exit(f"digits: {error}.")
 
-# Where the workers share their metrics; what an earlier run left there would be counted again.
+# The folder in which workers share their metrics. Files of an earlier run would be counted again.
 _is_temporary = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
 _folder = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="digits-metrics-"))
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_folder)
@@ -40,7 +40,7 @@ workers = _settings.workers
 worker_class = "service.server.worker.Worker"
 preload_app = True
 keepalive = 75  # longer than the 60 s of common load balancers, which reuse connections
-timeout = 30  # a worker whose event loop is silent this long is replaced
+timeout = 30  # seconds after which a worker with a blocked event loop is replaced
 graceful_timeout = _settings.graceful_timeout_seconds + math.ceil(_settings.drain_seconds) + 2
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # nosec B108
@@ -48,21 +48,22 @@ logconfig_dict = logging_config(_settings.log_level)
 
 
 def on_starting(server: Any) -> None:
-    """Stop with one line where the port cannot be had; gunicorn would try for five seconds."""
+    """Stop with one line if the port is taken; gunicorn would retry for five seconds."""
     try:
         family, _, _, _, address = socket.getaddrinfo(_settings.host, _settings.port)[0]
         socket.create_server(address, family=family).close()
     except OSError as error:
+        on_exit(server)
         sys.exit(f"digits: cannot listen on {bind}: {error.strerror or error}.")
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give the new worker the lowest slot that no other has; it names the worker's metric files."""
+    """Give the new worker the lowest free slot, which names its metric files."""
     worker.slot = min(set(range(len(server.WORKERS) + 1)) - {other.slot for other in server.WORKERS.values()})
 
 
 def post_worker_init(worker: Any) -> None:
-    """Begin what each worker does; close its stderr to C libraries, which print what they think of a file."""
+    """Start the worker's own parts, and close stderr to C libraries, which print messages about files."""
     from service.wsgi import start_worker
 
     set_worker_slot(worker.slot)
@@ -81,6 +82,6 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    """Leave nothing behind: a temporary folder of metrics goes with the master that made it."""
+    """Remove the temporary folder of metrics."""
     if _is_temporary:
         shutil.rmtree(_folder, ignore_errors=True)

@@ -20,7 +20,7 @@ MOMENT_SECONDS = 1.0  # for what is on its way as the process ends, or as a requ
 
 
 class Parser:
-    """llhttp, without upgrades: a client that offers another protocol beside HTTP/1.1 gets HTTP/1.1."""
+    """llhttp without upgrades: a client that offers another protocol besides HTTP/1.1 gets HTTP/1.1."""
 
     def __init__(self, protocol: "Protocol") -> None:
         self._protocol, self._parser = protocol, httptools.HttpRequestParser(protocol)
@@ -29,7 +29,7 @@ class Parser:
         return getattr(self._parser, name)
 
     def feed_data(self, data: bytes) -> None:
-        """Parse on; llhttp stops behind a head that offers an upgrade: it is read again without the offer."""
+        """Parse on. llhttp stops after a head that offers an upgrade; read it again without the offer."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -59,12 +59,12 @@ class Protocol(HttpToolsProtocol):
     failure: HTTPException | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Begin; past the limit of connections, the one that has been waiting longest for its client goes."""
+        """Begin; above the limit of connections, close the one that has waited longest for its client."""
         super().connection_made(transport)
         self.parser, self.arrival = Parser(self), Arrival()
         self.since = self.progress = self.loop.time()
         self.balance.count(len(self.connections))
-        self.timer = self.loop.call_later(self.app.settings.read_timeout_seconds / 2, self.check_progress)
+        self.timer = self.loop.call_later(self.app.settings.read_timeout_seconds / 4, self.check_progress)
         if len(self.connections) > self.max_connections:
             waiting = [each for each in self.connections if each.is_idle() or each.cycle.more_body]
             min(waiting, key=lambda each: each.since, default=self).transport.close()
@@ -76,11 +76,11 @@ class Protocol(HttpToolsProtocol):
         self.balance.count(len(self.connections))
 
     def is_idle(self) -> bool:
-        """Tell whether there is no request, though there may be the beginning of a head."""
+        """Return whether there is no request; there may be the beginning of a head."""
         return self.cycle is None or self.cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless a head becomes too long."""
+        """Continue to read, unless a head becomes too long."""
         if self.is_deaf or self.arrival.is_draining:
             return
         self.head_bytes += len(data) if self.is_in_head else 0
@@ -89,20 +89,20 @@ class Protocol(HttpToolsProtocol):
             self.fail(HeadersTooLarge() if self.headers else AddressTooLong())
 
     def on_message_begin(self) -> None:
-        """Note the beginning of a head."""
+        """Record the beginning of a head."""
         super().on_message_begin()
         self.since, self.arrival = self.loop.time(), Arrival()
         self.scope["extensions"] = {EXTENSION: self.arrival}
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take in a header; what comes among the trailers is none."""
+        """Take a header, and ignore trailers."""
         if self.is_in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Have the request answered."""
         if self.parser.should_upgrade():
-            return  # the head comes again, without the offer
+            return  # the parser reads the head again, without the offer
         self.is_in_head, self.head_bytes = False, 0
         self.arrival.received = time.perf_counter()
         super().on_headers_complete()
@@ -113,10 +113,10 @@ class Protocol(HttpToolsProtocol):
         """Expect the next head."""
         if not self.parser.should_upgrade():
             super().on_message_complete()
-            self.is_in_head = True
+            self.is_in_head = self.arrival.is_whole = True
 
     def on_response_complete(self) -> None:
-        """Go on to the next request, or to the error behind the last one."""
+        """Continue with the next request, or with the error after the last one."""
         self.since = self.loop.time()
         super().on_response_complete()
         if self.failure and self.cycle.response_complete and not self.transport.is_closing():
@@ -127,7 +127,7 @@ class Protocol(HttpToolsProtocol):
         self.fail(BadRequest("This is not a valid HTTP/1.1 request."))
 
     def fail(self, error: HTTPException) -> None:
-        """Read no further; answer with `error` when its turn has come."""
+        """Stop reading; answer with `error` after the requests before it."""
         self.is_deaf, self.head_bytes = True, 0
         if self.is_idle():
             self.refuse(error)
@@ -138,14 +138,14 @@ class Protocol(HttpToolsProtocol):
             self.failure = error
 
     def refuse(self, error: HTTPException) -> None:
-        """Send the answer to a request that never became one, and close."""
+        """Answer bytes that never became a request, and close."""
         self.is_deaf, self.failure = True, None
         self.transport.write(self.app.refuse(error, self.server_state.default_headers))
         self.transport.write_eof()
         self.loop.call_later(MOMENT_SECONDS, self.transport.close)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Return whether to keep the connection for an answer: the client sends no more but may read."""
+        """Return whether to keep the connection: the client sends nothing more, but may read an answer."""
         if self.is_idle() or (self.cycle.more_body and not self.arrival.is_draining):
             return False
         self.arrival.has_ended, self.cycle.keep_alive = True, False
@@ -165,9 +165,9 @@ class Protocol(HttpToolsProtocol):
                 self.refuse(RequestTimeout("The request took too long to arrive. Send it again."))
             elif not self.cycle:
                 self.transport.close()
-        self.timer = self.loop.call_later(patience / 2, self.check_progress)
+        self.timer = self.loop.call_later(patience / 4, self.check_progress)
 
     def shutdown(self) -> None:
-        """End soon: an idle connection gets a last moment, a busy one its answer."""
+        """End soon: give an idle connection a last moment, and a busy one its answer."""
         self.is_ending = True
         self.loop.call_later(MOMENT_SECONDS if self.is_idle() else 0, super().shutdown)

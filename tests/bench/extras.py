@@ -1,6 +1,6 @@
 """What is measured on this service alone: batches, saliency, growth.
 
-running service -> wrk -> one line each, as the benchmark prints it
+running service -> wrk -> figures by name; tests/bench/report.py has the sentence for each
 """
 
 import statistics
@@ -21,7 +21,7 @@ def _small() -> bytes:
     return next(iter(pictures().values()))
 
 
-def batch_factor(service: Running, folder: Path, seconds: float, rounds: int) -> str:
+def batch_factor(service: Running, folder: Path, seconds: float, rounds: int) -> dict[str, float]:
     """Return how many more images a second come through /predict/batch than one by one."""
     single = write_script(folder / "single.lua", form(_small()))
     batch = write_script(folder / "batch.lua", form(*[_small()] * BATCH))
@@ -34,10 +34,10 @@ def batch_factor(service: Running, folder: Path, seconds: float, rounds: int) ->
     ]
     images = statistics.median(together for together, _ in pairs)
     factor = statistics.median(together / alone for together, alone in pairs)
-    return f"batches of {BATCH}: {images:,.0f} images/s, {factor:.1f} times those of single requests"
+    return {"images": BATCH, "images_per_second": round(images), "factor": round(factor, 2)}
 
 
-def saliency_cost(service: Running, folder: Path, seconds: float, rounds: int) -> str:
+def saliency_cost(service: Running, folder: Path, seconds: float, rounds: int) -> dict[str, float]:
     """Return what ?explain=true adds to the median latency of one client."""
     script = write_script(folder / "explained.lua", form(_small()))
     pairs = [
@@ -49,9 +49,7 @@ def saliency_cost(service: Running, folder: Path, seconds: float, rounds: int) -
     ]
     latency = statistics.median(explained.p50 - plain.p50 for explained, plain in pairs)
     processor = statistics.median(explained.processor - plain.processor for explained, plain in pairs)
-    return (
-        f"a saliency answer is {latency:.2f} ms dearer (p50, one client); processor time {processor:,.0f} µs"
-    )
+    return {"milliseconds": round(latency, 3), "processor_microseconds": round(processor)}
 
 
 def slope(requests: list[float], megabytes: list[float]) -> float:
@@ -59,7 +57,7 @@ def slope(requests: list[float], megabytes: list[float]) -> float:
     return float(np.polyfit(requests, megabytes, 1)[0]) * 1e6
 
 
-def growth(service: Running, folder: Path, requests: int) -> str:
+def growth(service: Running, folder: Path, requests: int) -> dict[str, float]:
     """Return how the memory grows over so many requests, the first tenth left out as warming up."""
     script = write_script(folder / "growth.lua", form(_small()))
     counts, sizes, done = [], [], 0.0
@@ -72,7 +70,9 @@ def growth(service: Running, folder: Path, requests: int) -> str:
             counts.append(done)
             sizes.append(service.memory_megabytes())
     grown = slope(counts, sizes) if len(counts) > 1 else float("nan")
-    return (
-        f"growth over {done:,.0f} requests: {grown:+.2f} kB for each thousand, "
-        f"from {sizes[0]:.1f} to {sizes[-1]:.1f} MB (PSS)"
-    )
+    return {
+        "requests": round(done),
+        "kilobytes_per_thousand_requests": round(grown, 2),
+        "first_megabytes": round(sizes[0], 1),
+        "last_megabytes": round(sizes[-1], 1),
+    }

@@ -1,76 +1,39 @@
 """Where the microseconds of one request go, without a network.
 
-    the application as shipped, one thread -> each stage called by itself, many times -> table
+    the application as shipped, on an event loop -> each stage called by itself, many times -> table
 
 What a stage takes is the tenth percentile of the processor time of its calls, so that other work on the
-machine shows little. "The rest" is what the stages leave of a whole call: dispatch, headers, the response,
-and that code and weights push each other out of the processor's caches.
+machine shows little. "The rest" is what the stages leave of a whole request: dispatch, headers, the
+response, waiting, and that code and weights push each other out of the processor's caches.
 """
 
+import asyncio
 import contextlib
 import io
-import json
 import logging.config
 import os
-import select
-import socket
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import orjson
+import uvloop
+
 from tests.bench.pictures import Body, form, pictures
 
 CALLS = {"12 MP JPEG": 30}  # else 500
-TOGETHER = 4  # requests that a worker begins before it completes them; with 8 clients it has as many
+TOGETHER = 4  # requests that a worker has at once when eight clients ask
 
 
-def nothing() -> None:
-    """Do nothing."""
-
-
-def microseconds(
-    work: Callable[[], object],
-    calls: int,
-    before: Callable[[], object] = nothing,
-    after: Callable[[], object] = nothing,
-) -> float:
-    """Return the tenth percentile of the processor time of a call, without what is done before and after."""
+def microseconds(work: Callable[[], object], calls: int) -> float:
+    """Return the tenth percentile of the processor time of a call."""
     times = []
     for _ in range(calls):
-        before()
         started = time.thread_time()
         work()
         times.append(time.thread_time() - started)
-        after()
     return 1e6 * sorted(times)[calls // 10]
-
-
-def environ(body: Body) -> dict[str, Any]:
-    """Return what a WSGI server hands over for an upload."""
-    return {
-        "REQUEST_METHOD": "POST",
-        "PATH_INFO": "/predict",
-        "SCRIPT_NAME": "",
-        "QUERY_STRING": "",
-        "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "8080",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_HOST": "127.0.0.1:8080",
-        "CONTENT_TYPE": body.content_type,
-        "CONTENT_LENGTH": str(len(body.content)),
-        "wsgi.version": (1, 0),
-        "wsgi.input": io.BytesIO(body.content),
-        "wsgi.errors": sys.stderr,
-        "wsgi.url_scheme": "http",
-        "wsgi.input_terminated": True,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
 
 
 @contextlib.contextmanager
@@ -86,106 +49,102 @@ def _as_shipped() -> Iterator[Any]:
             yield wsgi
 
 
-def server(body: Body, answer: bytes, calls: int) -> float:
-    """Return what a worker takes for a request beside the application: receive, read, write, send."""
-    from gunicorn.config import Config
-    from gunicorn.workers.gthread import TConn
+def scope(body: Body) -> dict[str, Any]:
+    """Return what an ASGI server says of an upload."""
+    headers = {
+        "Host": "127.0.0.1:8080",
+        "Content-Type": body.content_type,
+        "Content-Length": len(body.content),
+    }
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": "/predict",
+        "raw_path": b"/predict",
+        "query_string": b"",
+        "http_version": "1.1",
+        "headers": [(name.lower().encode(), str(value).encode()) for name, value in headers.items()],
+        "server": ("127.0.0.1", 8080),
+        "client": ("127.0.0.1", 50000),
+    }
 
-    from service.answering import Answering, common_environ
-    from service.connection import Connection
 
-    def application(environ: dict[str, Any], start_response: Callable) -> list[bytes]:
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
-        return [answer]
+def whole(wsgi: Any, body: Body, calls: int, together: int) -> float:
+    """Return the processor time of whole requests, each of so many that are there at once."""
+    from service.asgi import Bridge
 
-    def tell(path: str, error: Exception) -> None:
-        raise error
+    bridge, asked = Bridge(wsgi.application, wsgi.settings), scope(body)
 
-    head = (
-        "POST /predict HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
-        f"Content-Type: {body.content_type}\r\nContent-Length: {len(body.content)}\r\n\r\n"
-    )
-    config = Config()
-    common = common_environ(config)
-    # Over TCP, for this alone takes what is larger than a pipe.
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        theirs = socket.create_connection(listener.getsockname())
-        ours, address = listener.accept()
-    connection = Connection(ours, len(body.content), 10)
-    conn = TConn(config, connection, address, ("127.0.0.1", 8080))
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body.content, "more_body": False}
 
-    def work() -> None:
-        connection.receive()
-        while not connection.is_complete():
-            connection.receive()
-        connection.take_request()
-        answering = Answering(conn, common, tell)
-        answering.begin(application, config, False)
-        answering.complete()
-        connection.flush()
-        connection.expect_another()
+    async def send(message: dict[str, Any]) -> None:
+        assert message.get("status", 200) == 200
 
-    def asked() -> None:
-        threading.Thread(target=theirs.sendall, args=(head.encode() + body.content,)).start()
-        select.select([ours], [], [], 10)
+    async def all_calls() -> list[float]:
+        times = []
+        for _ in range(calls):
+            started = time.process_time()
+            await asyncio.gather(*(bridge(asked, receive, send) for _ in range(together)))
+            times.append((time.process_time() - started) / together)
+        return times
 
-    with ours, theirs:
-        return microseconds(work, calls, before=asked, after=lambda: theirs.recv(65536))
+    return 1e6 * sorted(uvloop.run(all_calls()))[calls // 10]
 
 
 def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
     """Return microseconds by stage for one upload."""
+    from multipart import parse_options_header
+
+    from service.api.uploads import _parts
+    from service.asgi import check_head, environ_of
     from service.logs import log_request
-    from service.model.classifier import Prediction
     from service.model.network import forward
-    from service.multipart import parse_form
-    from service.preprocessing.decoding import decode
-    from service.preprocessing.pipeline import preprocess
+    from service.preprocessing import decode, preprocess
 
     calls = CALLS.get(name, 500)
-    classifier, metrics = wsgi.models.get(), wsgi.metrics
+    classifier, metrics, application = wsgi.models.get(), wsgi.metrics, wsgi.application
     geometry = classifier.artifact.geometry
     body = form(image)
+    asked, boundary = scope(body), parse_options_header(body.content_type)[1]["boundary"]
     pixels = preprocess(image, geometry)[None]
-    prediction: Prediction = classifier.classify(pixels)[0]
+    prediction = classifier.classify(pixels)[0]
+    line = {"request_id": "0" * 32, "method": "POST", "route": "/predict", "path": "/predict", "status": 200}
+    line |= {"milliseconds": 1.234, "bytes": len(body.content), "digit": 7, "model_version": "0" * 12}
 
-    def whole(requests: int = 1) -> list[bytes]:
-        begun = [
-            wsgi.application(environ(body), lambda status, headers, error=None: None) for _ in range(requests)
-        ]
-        return [b"".join(pieces) for pieces in begun]
+    def context() -> None:
+        environ = environ_of(asked) | {"wsgi.input": io.BytesIO()}
+        with application.request_context(environ):
+            pass
 
     def count() -> None:
         metrics.requests_in_flight.inc()
+        metrics.requests_waiting.inc()
+        metrics.requests_waiting.dec()
         metrics.preprocessing_duration.observe(0.001)
         metrics.inference_duration.observe(0.001)
         metrics.predicted(classifier.name, [prediction])
         metrics.requests_in_flight.dec()
-        metrics.request_answered("POST", "/predict", 200, 0.001)
+        metrics.request_answered("POST", "/predict", 200, 0.001, 0.001)
 
-    def log() -> None:
-        log_request(logging.INFO, line)
-
-    total = microseconds(whole, calls)
-    line = {"request_id": "0" * 32, "method": "POST", "route": "/predict", "path": "/predict", "status": 200}
-    line |= {"milliseconds": 1.234, "bytes": len(body.content), "digit": 7, "model_version": "0" * 12}
-    found = {"HTTP: receive, read, write, send": server(body, whole()[0], calls)}
-    found["form: find the part"] = microseconds(lambda: parse_form(body.content, body.content_type, 9), calls)
-    decoding = microseconds(lambda: decode(image), calls)
-    found["decode, reduce, grey"] = decoding
-    found["ink, cleaning, normalisation"] = (
+    found = {"head: limits, environ": microseconds(lambda: (check_head(asked), environ_of(asked)), calls)}
+    found["Flask: context, route"] = microseconds(context, calls) - found["head: limits, environ"]
+    found["form: find the part"] = microseconds(lambda: _parts(body.content, boundary, 9), calls)
+    decoding = found["decode, reduce, gray"] = microseconds(lambda: decode(image), calls)
+    found["ink, cleaning, normalization"] = (
         microseconds(lambda: preprocess(image, geometry), calls) - decoding
     )
     network = microseconds(lambda: forward(classifier.artifact.layers, pixels), calls)
     found["forward pass"] = network
-    found["softmax, novelty"] = microseconds(lambda: classifier.classify(pixels), calls) - network
-    found["JSON"] = microseconds(lambda: json.dumps({"probabilities": prediction.probabilities}), calls)
+    found["softmax, rejector"] = microseconds(lambda: classifier.classify(pixels), calls) - network
+    found["JSON"] = microseconds(lambda: orjson.dumps({"probabilities": prediction.probabilities}), calls)
     found["metrics"] = microseconds(count, calls)
-    found["log line"] = microseconds(log, calls)
-    found["dispatch, headers, the rest"] = total - sum(list(found.values())[1:])
-    found["whole call of the application"] = total
-    found[f"whole call, {TOGETHER} together, of each"] = (
-        microseconds(lambda: whole(TOGETHER), max(10, calls // TOGETHER)) / TOGETHER
+    found["log line"] = microseconds(lambda: log_request(logging.INFO, line), calls)
+    total = whole(wsgi, body, calls, 1)
+    found["dispatch, headers, the rest"] = total - sum(found.values())
+    found["whole request"] = total
+    found[f"whole request, {TOGETHER} together, of each"] = whole(
+        wsgi, body, max(10, calls // TOGETHER), TOGETHER
     )
     return found
 

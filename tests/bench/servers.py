@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.pictures import Body
-from tests.serving import COMMAND, MODELS, PROJECT, free_port
+from tests.serving import COMMAND, MALLOC, MODELS, PROJECT, free_port
 
 ENVIRONMENTS = PROJECT / ".venv-bench"
 REFERENCES = PROJECT / "tests/bench/references"
@@ -28,6 +28,9 @@ TICK = 1 / os.sysconf("SC_CLK_TCK")
 # One thread for each matrix product: two would fight for the cores with the other worker.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 SERVICE = "this service"
+# The last version with a web server of its own, for what leaving that to others costs and gains.
+BEFORE_COMMIT = "6509ddd"
+BEFORE = f"version {BEFORE_COMMIT}"
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,18 @@ class Server:
     """How to start a server; {port} in the command is replaced.
 
     environment: the folder in .venv-bench whose Python runs it, "" for the one that runs the benchmark.
+    folder: where its code is. It is one of ours where the environment names its workers.
     """
 
     name: str
     command: tuple[str, ...]
     environment: str = ""
+    folder: Path = PROJECT
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is this service, in this version or another."""
+        return self.name in (SERVICE, BEFORE)
 
     @property
     def python(self) -> Path:
@@ -72,6 +82,11 @@ SERVERS = {
     server.name: server
     for server in (
         Server(SERVICE, tuple(COMMAND[1:])),
+        Server(
+            BEFORE,
+            ("-m", "gunicorn", "-c", "python:service.gunicorn_conf", "service.wsgi:application"),
+            folder=ENVIRONMENTS / BEFORE_COMMIT,
+        ),
         Server("FastAPI, uvicorn, this core", _uvicorn("fastapi_core"), "fastapi"),
         Server("FastAPI, uvicorn, ONNX Runtime", _uvicorn("fastapi_onnx"), "fastapi"),
         Server("tutorial Flask, gunicorn", _gunicorn("flask_tutorial")),
@@ -101,6 +116,14 @@ def prepare(servers: list[Server]) -> None:
         pip = [stamp.parent / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "-r", requirements], check=True)
         stamp.write_text(requirements.read_text())
+    before = ENVIRONMENTS / BEFORE_COMMIT
+    if not before.exists():
+        command = ["git", "archive", BEFORE_COMMIT, "service", "models"]
+        archive = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True)
+        if archive.returncode:
+            raise SystemExit(f"bench: this clone lacks {BEFORE_COMMIT}. Get it with: git fetch --unshallow")
+        before.mkdir(parents=True)
+        subprocess.run(["tar", "x", "-C", before], input=archive.stdout, check=True)
     if not ONNX.exists() or ONNX.stat().st_mtime < MODEL.stat().st_mtime:
         python = ENVIRONMENTS / "fastapi/bin/python"
         subprocess.run(
@@ -167,9 +190,11 @@ def running(server: Server, first: Body) -> Iterator[Running]:
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "WEB_CONCURRENCY": "2",
-        "PYTHONPATH": str(PROJECT),
+        "PYTHONPATH": str(server.folder),
     }
-    if server.name != SERVICE:
+    if server.is_ours:
+        environment |= MALLOC
+    else:
         del environment["WEB_CONCURRENCY"]  # others take it for theirs
     command = [str(server.python), *(part.format(port=port) for part in server.command)]
     with tempfile.TemporaryDirectory() as folder:
@@ -177,7 +202,12 @@ def running(server: Server, first: Body) -> Iterator[Running]:
         with open(log, "wb") as output:
             began = time.perf_counter()
             process = subprocess.Popen(
-                command, cwd=PROJECT, env=environment, stdout=output, stderr=output, start_new_session=True
+                command,
+                cwd=server.folder,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         found = Running(server, process, port, log)
         try:

@@ -1,7 +1,7 @@
-"""How the service bears slow clients, too many of them, and the death of a worker: one line each.
+"""How the service bears slow clients, too many of them, and the death of a worker.
 
 running service, 200 slow connections | eight times as many clients as it takes | kill -9
-    -> a normal client that asks on and on -> latency of its answers, time until all is well
+    -> a normal client that asks on and on -> figures by name; tests/bench/report.py has the sentence for each
 """
 
 import contextlib
@@ -44,17 +44,20 @@ def slow_clients(service: Running) -> Iterator[None]:
             yield
 
 
-def beside_slow_clients(service: Running, folder: Path, seconds: float) -> str:
+def beside_slow_clients(service: Running, folder: Path, seconds: float) -> dict[str, float]:
     """Return what normal clients get while slow ones hold as many connections as they like."""
     script = write_script(folder / "beside.lua", form(next(iter(pictures().values()))))
     seconds = min(seconds, LONGEST_SECONDS)
     alone = measure(service, script, 1, seconds)
     with slow_clients(service):
         beside = measure(service, script, 1, seconds)
-    return (
-        f"beside {SLOW_CLIENTS} slow clients a normal one gets p50 {beside.p50:.1f} ms, "
-        f"p99 {beside.p99:.1f} ms; without them {alone.p50:.1f} and {alone.p99:.1f} ms"
-    )
+    return {
+        "slow_clients": SLOW_CLIENTS,
+        "p50_ms": round(beside.p50, 2),
+        "p99_ms": round(beside.p99, 2),
+        "alone_p50_ms": round(alone.p50, 2),
+        "alone_p99_ms": round(alone.p99, 2),
+    }
 
 
 def _until_well(service: Running) -> float:
@@ -70,7 +73,7 @@ def _until_well(service: Running) -> float:
     return since - began
 
 
-def overload(service: Running, folder: Path, seconds: float) -> str:
+def overload(service: Running, folder: Path, seconds: float) -> dict[str, float]:
     """Return what is answered and refused of far too much, and when normal clients are well again."""
     body = form(next(iter(pictures().values())))
     script = write_script(folder / "overload.lua", body)
@@ -91,11 +94,15 @@ def overload(service: Running, folder: Path, seconds: float) -> str:
     accepted = (total - refused) / seconds
     slowest = _percentile(latencies[200] or [float("nan")], 0.99)
     quickest = statistics.median(latencies[503] or [float("nan")])
-    return (
-        f"overload, {TOO_MANY} clients at once: {accepted:,.0f} answered/s ({accepted / capacity:.2f} of the "
-        f"rate with 8), p99 {slowest:,.0f} ms; {refused / seconds:,.0f} refused/s, "
-        f"p50 {quickest:.0f} ms; well again after {recovery:.2f} s"
-    )
+    return {
+        "clients": TOO_MANY,
+        "answered_per_second": round(accepted),
+        "share_of_capacity": round(accepted / capacity, 2),
+        "answered_p99_ms": round(slowest, 1),
+        "refused_per_second": round(refused / seconds),
+        "refused_p50_ms": round(quickest, 1),
+        "recovery_seconds": round(recovery, 2),
+    }
 
 
 def _count(text: str, words: str) -> int:
@@ -106,7 +113,7 @@ def _count(text: str, words: str) -> int:
     return 0
 
 
-def killed_worker(service: Running) -> str:
+def killed_worker(service: Running) -> dict[str, float]:
     """Return how long it takes until two workers answer after one of them was killed."""
     children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
     victim = int(children.read_text().split()[0])
@@ -115,7 +122,7 @@ def killed_worker(service: Running) -> str:
     while (pids := children.read_text().split()) == [] or str(victim) in pids or len(pids) < 2:
         time.sleep(0.005)
     forked = time.monotonic() - began
-    return (
-        f"a worker killed with -9: the next one runs after {forked:.2f} s, "
-        f"all requests are answered {forked + _until_well(service):.2f} s after the kill"
-    )
+    return {
+        "forked_seconds": round(forked, 3),
+        "recovery_seconds": round(forked + _until_well(service), 3),
+    }

@@ -267,8 +267,8 @@ def test_the_trainer_reads_what_corrections_saved(page: Page, tmp_path: Path) ->
     dataset = load_dataset("folder", tmp_path / "mine", MNIST_GEOMETRY)
     assert sorted([*dataset.train.labels, *dataset.test.labels]) == list(range(10))
     quick = ["--recipe", "own-digits", "--epochs", "1", "--no-publish", "--quiet"]
-    checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.npz")]
-    assert main(["train", "folder", "--data", str(tmp_path / "mine"), *quick, *checkpoint]) == 0
+    runs = ["--runs", str(tmp_path / "runs")]
+    assert main(["train", "folder", "--data", str(tmp_path / "mine"), *quick, *runs]) == 0
 
 
 def test_a_correction_can_be_made_by_keyboard(page: Page) -> None:

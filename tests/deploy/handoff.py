@@ -96,7 +96,7 @@ def train_under_load(folder: Path, options: list[str]) -> Report:
         before = served_version(server)
         with Clients(server) as clients:
             trainer("train", "digits", "--quiet", "--to", models, "--keep", 3,
-                    "--checkpoint", folder / "checkpoint.npz", *options)  # fmt: skip
+                    "--runs", folder / "runs", "--no-report", *options)  # fmt: skip
             published = pointer_moved(models)
             wait_until(lambda: nobody_gets(before, clients), "every worker serves the new version")
             after = served_version(server)

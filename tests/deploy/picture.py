@@ -63,7 +63,7 @@ def watch(folder: Path) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]
     """Return the dashboard's panels and, for each, the series of all its queries."""
     models = copy_models(folder / "models")
     train = [sys.executable, "-m", "trainer", "train", "digits", "--quiet", *QUICK, "--to", str(folder)]
-    subprocess.run([*train, "--checkpoint", str(folder / "checkpoint.npz")], cwd=PROJECT, check=True)
+    subprocess.run([*train, "--runs", str(folder / "runs"), "--no-report"], cwd=PROJECT, check=True)
     settings = {"DIGITS_MODELS_DIR": str(models), "DIGITS_MAX_IN_FLIGHT": "2"}  # some are refused
     panels = json.loads((COMPONENT / "dashboard.json").read_text())["panels"]
     with running_service(folder, **settings) as server, running_prometheus(folder, server.port) as prometheus:

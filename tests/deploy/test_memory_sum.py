@@ -8,7 +8,7 @@ from tests.serving import PROJECT
 
 MEBIBYTE = 1024 * 1024
 IDLE = 96 * MEBIBYTE  # two workers and the master at rest; `python -m tests.deploy.memory` measures it
-SPARE = 48 * MEBIBYTE  # copies of a body while it is taken apart, and what allocators keep
+SPARE = 80 * MEBIBYTE  # copies of a body while it is taken apart, and what allocators keep
 BASE = PROJECT / "deploy" / "base"
 UNITS = {"Mi": MEBIBYTE}
 

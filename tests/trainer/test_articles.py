@@ -25,7 +25,7 @@ def small(command: str) -> list[str]:
         words += ["--outliers", "100"]
     if "512,512" in command:
         words += ["--hidden", "32,32"]
-    return [*words, "--quiet"]
+    return [*words, "--quiet", "--no-report", "--report-test"]
 
 
 def test_table_has_a_row_for_each_article() -> None:
@@ -35,7 +35,7 @@ def test_table_has_a_row_for_each_article() -> None:
 @pytest.mark.parametrize(("command", "stated"), [pytest.param(*row[1:], id=row[0]) for row in rows()])
 def test_command_runs(command: str, stated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("trainer.cli.load_dataset", load_once)
+    monkeypatch.setattr("trainer.commands.reading.load_dataset", load_once)
     found = result(run(command, *small(command)))
     assert [word for word in found.split() if word.isalpha()] == [
         word for word in stated.split() if word.isalpha()

@@ -56,6 +56,11 @@ def train(*words: object) -> int:
     return main(["train", "digits", *QUICK, *map(str, words)])
 
 
+def model_of(folder: Path, name: str = "digits-8x8") -> bytes:
+    """Return the model file that a training in `folder` made."""
+    return (folder / "runs" / name / f"{name}.npz").read_bytes()
+
+
 def one_line(text: str) -> str:
     """Return the only line of an error, without its prefix."""
     assert text.startswith("trainer: ")
@@ -63,24 +68,24 @@ def one_line(text: str) -> str:
     return text.removeprefix("trainer: ").strip()
 
 
-def test_training_publishes_and_prints_a_summary(tmp_path: Path, capsys: Output) -> None:
-    assert train() == 0
+def test_training_with_a_folder_publishes_there(tmp_path: Path, capsys: Output) -> None:
+    assert train("--to", "models") == 0
     out = capsys.readouterr().out
     artifact = load(tmp_path / "models" / "digits-8x8.npz")
     assert out.startswith("published models/digits-8x8.npz\n")
     assert artifact.version in out
     assert re.search(r"test error +\d+\.\d\d % of 359 images", out)
-    assert not any((tmp_path / "checkpoints").iterdir())
+    assert (tmp_path / "models" / "digits-8x8.npz").read_bytes() == model_of(tmp_path)
 
 
 def test_two_runs_with_one_seed_give_the_same_bytes(tmp_path: Path) -> None:
     files = []
     for _ in range(2):
         assert train() == 0
-        files.append([path.read_bytes() for path in sorted((tmp_path / "models").iterdir())])
+        files.append([model_of(tmp_path), (tmp_path / "runs/digits-8x8/digits-8x8.md").read_bytes()])
     assert files[0] == files[1]
     assert train("--seed", 1) == 0
-    assert (tmp_path / "models" / "digits-8x8.npz").read_bytes() != files[0][1]
+    assert model_of(tmp_path) != files[0][0]
 
 
 def test_thread_settings_keep_the_bytes(tmp_path: Path) -> None:
@@ -88,7 +93,7 @@ def test_thread_settings_keep_the_bytes(tmp_path: Path) -> None:
     for threads in ("1", "2"):
         done = run_trainer("train", "digits", *QUICK, cwd=tmp_path, OPENBLAS_NUM_THREADS=threads)
         assert done.returncode == 0, done.stderr
-        contents.append((tmp_path / "models" / "digits-8x8.npz").read_bytes())
+        contents.append(model_of(tmp_path))
     assert contents[0] == contents[1]
 
 
@@ -109,10 +114,11 @@ def test_mnist_files_make_a_named_28x28_model(tmp_path: Path, small_mnist: Path)
 
 
 def test_gate_refuses_a_bad_model_and_keeps_its_checkpoint(tmp_path: Path, capsys: Output) -> None:
-    assert train("--minimum-accuracy", "0.999") == 2
-    assert "not published: test accuracy 0." in one_line(capsys.readouterr().err)
+    assert train("--minimum-accuracy", "0.999", "--to", "models") == 2
+    assert "not published: validation accuracy 0." in one_line(capsys.readouterr().err)
     assert not (tmp_path / "models").exists()
-    assert (tmp_path / "checkpoints" / "digits-8x8.npz").exists()
+    assert (tmp_path / "runs/digits-8x8/checkpoints/digits-8x8.npz").exists()
+    assert model_of(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -168,30 +174,32 @@ def test_broken_data_are_one_line_and_leave_no_file(
     path.write_bytes(damage(path.read_bytes()))
     assert main(["train", "mnist", "--data", "data", *QUICK]) == 1
     assert complaint in one_line(capsys.readouterr().err)
-    assert [one.name for one in tmp_path.iterdir()] == ["data"]
+    assert not list(tmp_path.glob("runs/*/*.npz"))
 
 
 def test_nan_loss_is_one_line_and_publishes_nothing(tmp_path: Path, capsys: Output) -> None:
     assert train("--learning-rate", "1e30", "--optimizer", "sgd") == 1
     assert re.search(r"the loss became (nan|inf) in epoch \d\. Lower", one_line(capsys.readouterr().err))
-    assert not (tmp_path / "models").exists()
+    assert not list(tmp_path.glob("runs/*/*.npz"))
 
 
-@pytest.mark.parametrize("folder", ["checkpoints", "models", "report"])
+@pytest.mark.parametrize("folder", ["runs/digits-8x8/checkpoints", "runs/digits-8x8", "models", "report"])
 def test_full_disk_is_one_line_and_leaves_no_partial_file(
     folder: str, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync = os.fsync
 
     def full(descriptor: int) -> None:
-        if folder in os.readlink(f"/proc/self/fd/{descriptor}"):
+        if Path(os.readlink(f"/proc/self/fd/{descriptor}")).parent == tmp_path / folder:
             raise OSError(errno.ENOSPC, "No space left on device")
         sync(descriptor)
 
     monkeypatch.setattr("os.fsync", full)
-    assert train("--report", "report") == 1
+    words = [word for word in QUICK if word != "--no-report"]
+    assert main(["train", "digits", *words, "--report", "report", "--to", "models"]) == 1
     assert "No space left on device" in one_line(capsys.readouterr().err)
-    left = [path.name for path in (tmp_path / folder).iterdir() if path.suffix != ".png"]
+    files = [path for path in (tmp_path / folder).iterdir() if path.is_file()]
+    left = [path.name for path in files if path.suffix not in (".png", ".jsonl")]
     assert left == []
 
 
@@ -281,8 +289,13 @@ def test_publish_measures_both_models_on_the_same_images(
     before = (tmp_path / "served" / "digits-8x8.npz").read_bytes()
     capsys.readouterr()
     assert main(["publish", str(quick_model), *words]) == 2
-    assert re.search(r"which serves now, has 0\.9\d+ on the same images", one_line(capsys.readouterr().err))
-    assert (tmp_path / "served" / "digits-8x8.npz").read_bytes() == before
+    error = one_line(capsys.readouterr().err)
+    assert re.search(r"which serves now, 0\.00 % on the same images\. That is worse by more than a", error)
+    assert main(["publish", str(quick_model), *words, "--maximum-drop", "1", "--without-notes"]) == 0
+    assert re.search(
+        r"b960654815c5 serves +0\.00 ± \d\.\d\d % of 144 images, the same", capsys.readouterr().out
+    )
+    assert (tmp_path / "served" / "digits-8x8.npz").read_bytes() == quick_model.read_bytes() != before
 
 
 def test_publish_separates_missing_and_refused_files(tmp_path: Path, capsys: Output) -> None:
@@ -327,7 +340,8 @@ def test_full_disk_under_the_log_is_one_line(capsys: Output) -> None:
 
 
 def test_report_is_one_self_contained_page(tmp_path: Path) -> None:
-    assert train("--report", "report") == 0
+    words = [word for word in QUICK if word != "--no-report"]
+    assert main(["train", "digits", *words, "--report", "report"]) == 0
     page = (tmp_path / "report" / "report.html").read_text()
     pictures = sorted(path.stem for path in (tmp_path / "report").glob("*.png"))
     assert pictures == [
@@ -367,7 +381,7 @@ def test_small_network_learns_from_three_teachers(tmp_path: Path, capsys: Output
         "2",
     ]
     assert main([*words, "--soft-share", "1", "--name", "student"]) == 0
-    metadata = load(tmp_path / "models" / "student.npz").metadata
+    metadata = load(tmp_path / "runs/student/student.npz").metadata
     teachers = {name: digest for name, digest in metadata["training"]["sources"].items() if "teacher" in name}
     assert teachers == {
         f"teacher teacher-{seed}.npz": load(tmp_path / "teachers" / f"teacher-{seed}.npz").sha256
@@ -398,7 +412,7 @@ def test_missing_pytorch_names_the_requirements_file(
 
 LONG = (
     *("train", "digits", "--hidden", "64", "--epochs", "25", "--outliers", "50", "--refit"),
-    *("--minimum-accuracy", "0", "--log-json", "log"),
+    *("--no-report", "--log-json", "log"),
 )
 
 
@@ -415,7 +429,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("long")
     done = run_trainer(*LONG, cwd=folder)
     assert done.returncode == 0, done.stderr
-    return (folder / "models" / "digits-8x8.npz").read_bytes()
+    return model_of(folder)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -426,10 +440,11 @@ def test_signal_leaves_a_checkpoint_to_resume_from(number: int, tmp_path: Path, 
         _, error = process.communicate(timeout=30)
     assert process.returncode == 1
     assert one_line(error) == "interrupted; the same command with --resume continues."
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["digits-8x8.npz"]
+    checkpoints = tmp_path / "runs/digits-8x8/checkpoints"
+    assert [path.name for path in checkpoints.iterdir()] == ["digits-8x8.npz"]
     done = run_trainer(*LONG, "--resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "models" / "digits-8x8.npz").read_bytes() == uninterrupted
+    assert model_of(tmp_path) == uninterrupted
 
 
 def test_kill_9_at_random_moments_resumes_exactly(tmp_path: Path, uninterrupted: bytes) -> None:
@@ -442,7 +457,7 @@ def test_kill_9_at_random_moments_resumes_exactly(tmp_path: Path, uninterrupted:
             process.kill()
     done = run_trainer(*LONG, "--resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "models" / "digits-8x8.npz").read_bytes() == uninterrupted, f"moments of seed {seed}"
+    assert model_of(tmp_path) == uninterrupted, f"moments of seed {seed}"
 
 
 def test_without_a_terminal_progress_is_plain_lines(tmp_path: Path) -> None:

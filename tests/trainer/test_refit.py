@@ -15,7 +15,8 @@ from trainer.distillation.committee import Perceptron
 from trainer.errors import UsageError
 from trainer.evaluation import cross_validation
 from trainer.parser import add_flags
-from trainer.publishing import Gate, held_out_images
+from trainer.publishing import held_out_images
+from trainer.publishing.figures import validation_figure
 from trainer.recipes import load_config
 from trainer.training import Task, TrainingConfig
 
@@ -26,9 +27,8 @@ Output = pytest.CaptureFixture[str]
 def refit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file of a second's training, and another one on all images."""
     folder = tmp_path_factory.mktemp("refit")
-    words = ["--refit", "--to", str(folder), "--checkpoint", str(folder / "checkpoint.npz")]
+    words = ["--refit", "--to", str(folder), "--runs", str(folder / "runs")]
     assert main(["train", "digits", *QUICK, *words]) == 0
-    assert not list(folder.glob("checkpoint*"))
     return folder / "digits-8x8.npz"
 
 
@@ -69,9 +69,11 @@ def test_evaluate_marks_learned_images(refit: Path, quick_model: Path, capsys: O
 
 def test_gate_measures_only_on_unlearned_images(refit: Path, quick_model: Path) -> None:
     model = load(refit)
-    gate = Gate(0.95, 0.005, held_out_images("digits", None, 0))
-    assert gate.accuracy(model) == model.metadata["metrics"]["test"]["accuracy"]
-    assert gate.measures(load(quick_model))
+    images = held_out_images("digits", None, TrainingConfig())
+    kept = model.metadata["metrics"]["validation"]
+    assert validation_figure(model, images) == (kept["accuracy"], kept["images"])
+    assert not images.unseen_by(model)
+    assert images.unseen_by(load(quick_model))
 
 
 def test_refit_and_plain_models_replace_each_other(refit: Path, quick_model: Path) -> None:
@@ -93,12 +95,12 @@ def test_official_test_images_are_never_learned(tmp_path: Path) -> None:
     assert len(load_dataset("mnist", data).everything) == 120
     words = ["train", "mnist", "--data", str(data), *QUICK, "--hidden", "8", "--epochs", "1", "--name", "x"]
     assert main([*words, "--refit"]) == 0
-    assert main([*words, "--to", "twin"]) == 0
-    model, twin = load(Path("models/x.npz")).metadata, load(Path("twin/x.npz")).metadata
+    assert main([*words, "--runs", "twin"]) == 0
+    model, twin = load(Path("runs/x/x.npz")).metadata, load(Path("twin/x/x.npz")).metadata
     assert model["training"]["examples"]["refit"] == 120
     assert model["metrics"]["validation"] == twin["metrics"]["validation"]
     assert model["metrics"]["test"] != twin["metrics"]["test"]  # the network itself was measured on them
-    assert "The\nfigures for validation are" in Path("models/x.md").read_text()
+    assert "The\nfigures for validation are" in Path("runs/x/x.md").read_text()
 
 
 def test_teachers_answer_again_for_the_refit(tmp_path: Path, quick_model: Path) -> None:

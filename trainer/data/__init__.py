@@ -5,6 +5,7 @@ Start reading in `examples.py`, then `datasets.py`.
 """
 
 from trainer.data.augmentation import Augmentation, augment
+from trainer.data.classes import checked_classes
 from trainer.data.datasets import DATASETS, load_dataset
 from trainer.data.examples import CLASSES, SPLIT_OFF, Dataset, Examples, hold_out
 from trainer.data.fetch import MNIST_MIRRORS, fetch_mnist
@@ -21,6 +22,7 @@ __all__ = [
     "Examples",
     "Table",
     "augment",
+    "checked_classes",
     "fetch_mnist",
     "hold_out",
     "load_dataset",

@@ -1,23 +1,35 @@
 """Data sets by name, as pictures that went through the serving preprocessing.
 
-    "digits" (scikit-learn) | "mnist", "fashion" (IDX files) | "folder" (image files) -> Dataset (train, test)
+    "digits" (scikit-learn) | "mnist", "fashion", "folder" with what people have -> Dataset (train, test)
 
-Every reader checks what it reads. A wrong file ends the command with one line.
+What --data names is recognized by its content: IDX files, an npz, a CSV, a table of file names, a folder of
+pictures. Every reader checks what it reads. A wrong file ends the command with one line.
 """
 
+import csv
 import hashlib
 from pathlib import Path
 
 import numpy as np
 
-from service.preprocessing import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry, ImageError, preprocess
+from service.preprocessing import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
+from trainer.data.arrays import Raw, csv_layout, open_text, read_csv, read_npz
 from trainer.data.examples import CLASSES, Dataset, Examples, hold_out, prepare
-from trainer.data.idx import load_idx
+from trainer.data.folders import (
+    FOLDER_TEST_SHARE,
+    SUFFIXES,
+    Listed,
+    Skipped,
+    list_folder,
+    load_folder,
+)
+from trainer.data.idx import choose_idx, fetch_hint, find_idx, load_idx
+from trainer.data.orientation import serving_model, upright
 from trainer.errors import TrainerError, UsageError
 
 DATASETS = ("digits", "mnist", "fashion", "folder")
-MIN_FOLDER_IMAGES = 10  # one of them is held out for the test
-DIGITS_TEST_SHARE, FOLDER_TEST_SHARE = 0.2, 0.1
+DIGITS_TEST_SHARE = 0.2
+TABLE_NAMES = ("labels.csv", "label.csv", "annotations.csv")
 
 
 def load_dataset(
@@ -25,18 +37,33 @@ def load_dataset(
 ) -> Dataset:
     """Return the data set called `name`, one of DATASETS.
 
-    data: the folder with the files; digits needs none. geometry: replaces the data set's own, for
+    data: the folder or file with the data; digits needs none. geometry: replaces the data set's own, for
     instance to evaluate an 8x8 model on MNIST. split_seed: decides which fifth of digits, or tenth of
-    folder, is held out for testing. Raises UsageError without a needed folder, TrainerError for files
-    that are missing or wrong.
+    others without test pictures, is held out for testing. Raises UsageError without needed data,
+    TrainerError for files that are missing or wrong.
     """
     if name == "digits":
         return _load_digits(geometry or DIGITS_GEOMETRY, split_seed)
     if data is None:
         raise UsageError(f"the data set {name} needs --data DIR, the folder with its files")
-    if name == "folder":
-        return _load_folder(data, geometry or MNIST_GEOMETRY, split_seed)
-    return load_idx(name, data, geometry or MNIST_GEOMETRY)
+    if not data.exists():
+        hint = f". {fetch_hint(data)}" if name == "mnist" else ""
+        raise TrainerError(f"{data} does not exist{hint}")
+    listing = _table_of_files(data)
+    if listing:
+        skipped = Skipped()
+        return load_folder(
+            _listed(listing, skipped), listing.parent, geometry or MNIST_GEOMETRY, split_seed, skipped
+        )
+    sources: dict[str, str] = {}
+    notes: list[str] = []
+    parts = _read_arrays(name, data, sources, notes)
+    if parts:
+        return _from_arrays(name, parts, geometry, split_seed, sources, notes)
+    if name != "folder" and not any(path.suffix.lower() in SUFFIXES for path in data.rglob("*")):
+        raise TrainerError(f"{data} holds no IDX file, npz, CSV or picture. {fetch_hint(data)}")
+    skipped = Skipped()
+    return load_folder(list_folder(data, skipped), data, geometry or MNIST_GEOMETRY, split_seed, skipped)
 
 
 def _load_digits(geometry: Geometry, split_seed: int) -> Dataset:
@@ -44,36 +71,125 @@ def _load_digits(geometry: Geometry, split_seed: int) -> Dataset:
 
     bunch = load_digits()
     raw = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
-    examples = Examples(prepare(raw, geometry), bunch.target.astype(np.int64))
+    examples = Examples(prepare(raw, geometry)[0], bunch.target.astype(np.int64))
     train, test = hold_out(examples, DIGITS_TEST_SHARE, split_seed)
     digest = hashlib.sha256(raw.tobytes() + examples.labels.astype(np.uint8).tobytes()).hexdigest()
     return Dataset("digits", geometry, train, test, {"sklearn.datasets.load_digits": digest})
 
 
-def _load_folder(data: Path, geometry: Geometry, split_seed: int) -> Dataset:
-    """Read DIR/<label>/<any name> and DIR/<label>_<any name>, preprocessed like uploads."""
-    files = [
-        (file, label)
-        for label in range(CLASSES)
-        for file in sorted([*(data / str(label)).glob("*"), *data.glob(f"{label}_*")])
-        if file.is_file() and not file.name.startswith(".")
-    ]
-    if len(files) < MIN_FOLDER_IMAGES:
+def _table_of_files(data: Path) -> Path | None:
+    """Return the CSV with file names and labels: `data` itself, or one with a usual name in it."""
+    candidates = [data] if data.is_file() else [data / name for name in TABLE_NAMES]
+    for path in candidates:
+        if path.is_file() and _is_csv(path):
+            layout = csv_layout(path)
+            if layout.file is not None and layout.label is not None and len(layout.pixels) < 8:
+                return path
+    return None
+
+
+def _is_csv(path: Path) -> bool:
+    return path.name.lower().removesuffix(".gz").endswith(".csv")
+
+
+def _listed(table: Path, skipped: Skipped) -> list[Listed]:
+    """Return the pictures that a table of file names lists, by label and path.
+
+    A file that is not there is counted as skipped. Raises TrainerError if a label is not a digit.
+    """
+    layout = csv_layout(table)
+    files = {path.name: path for path in sorted(table.parent.rglob("*")) if path.is_file()}
+    stems = {path.stem: path for path in files.values() if path.suffix.lower() in SUFFIXES}
+    listed = []
+    with open_text(table) as text:
+        for cells in list(csv.reader(text, delimiter=layout.delimiter))[layout.header :]:
+            if len(cells) <= max(layout.file or 0, layout.label or 0):
+                continue
+            name, label = cells[layout.file or 0].strip(), cells[layout.label or 0].strip()
+            if not label.isdigit() or int(label) >= CLASSES:
+                raise TrainerError(
+                    f"{table}: the label of {name} is {label!r}; labels are 0 to {CLASSES - 1}"
+                )
+            file = table.parent / name
+            file = file if file.is_file() else files.get(Path(name).name) or stems.get(name) or file
+            if file.is_file():
+                listed.append(Listed(file, int(label)))
+            else:
+                skipped.add(f"listed in {table.name} but not there", name)
+    return sorted(listed, key=lambda one: (one.label, one.file))
+
+
+def _read_arrays(name: str, data: Path, sources: dict[str, str], notes: list[str]) -> list[Raw]:
+    """Return the training pictures, and the test pictures if there are some; [] for a folder of images."""
+    if data.is_dir():
+        sets = find_idx(data)
+        if sets:
+            chosen = choose_idx(name, data, sets)
+            if len(sets) > 1:
+                notes.append(f"read {chosen.name or chosen.folder}, one of {len(sets)} data sets in {data}")
+            return load_idx(chosen, sources)
+        if any(path.suffix.lower() in SUFFIXES for path in data.rglob("*")):
+            return []
+        files = sorted(path for path in data.iterdir() if _is_csv(path) or path.suffix == ".npz")
+    else:
+        files = [data]
+    if not files:
+        return []
+    if files[0].suffix == ".npz":
+        return read_npz(files[0], sources)
+    if not _is_csv(files[0]):
         raise TrainerError(
-            f"{data} holds {len(files)} images in folders named 0 ... 9, such as {data / '7' / 'a.png'}, or "
-            f"with names such as 7_a.png; "
-            f"at least {MIN_FOLDER_IMAGES} are needed, for training, validation and test"
+            f"{data} is none of what --data takes: a folder, an .npz or a .csv with labels. "
+            "Unpack an archive first"
         )
-    digest = hashlib.sha256()
-    pixels = []
-    for file, _ in files:
-        try:
-            content = file.read_bytes()
-            pixels.append(preprocess(content, geometry))
-        except (ImageError, OSError) as error:
-            raise TrainerError(f"{file}: {str(error).rstrip('.')}. Fix or remove the file") from error
-        digest.update(content)
-    pictures = np.stack(pixels).reshape(-1, geometry.side, geometry.side)
-    examples = Examples(pictures, np.array([label for _, label in files]))
-    train, test = hold_out(examples, FOLDER_TEST_SHARE, split_seed)
-    return Dataset("folder", geometry, train, test, {f"{len(files)} files": digest.hexdigest()})
+    return _read_tables(data, files, sources, notes)
+
+
+def _read_tables(data: Path, files: list[Path], sources: dict[str, str], notes: list[str]) -> list[Raw]:
+    """Return the pictures in CSV files: those for tests last; Kaggle's test.csv has no labels."""
+    parts: dict[str, Raw] = {}
+    for path in files:
+        part = "test" if len(files) > 1 and "test" in path.name.lower() else "train"
+        layout = csv_layout(path)
+        if len(files) > 1 and layout.header and layout.label is None:
+            notes.append(f"skipped, no column of labels: {path.name}")
+            continue
+        if part in parts:
+            raise TrainerError(f"{data} holds several CSV files: name one of them with --data")
+        parts[part], skipped = read_csv(path, sources)
+        notes += skipped
+    if "train" not in parts:
+        raise TrainerError(f"{data} holds no CSV file with labels for training")
+    return [parts[part] for part in ("train", "test") if part in parts]
+
+
+def _from_arrays(
+    name: str,
+    parts: list[Raw],
+    geometry: Geometry | None,
+    split_seed: int,
+    sources: dict[str, str],
+    notes: list[str],
+) -> Dataset:
+    """Return the data set of pictures in arrays, turned upright and without blank ones."""
+    turn, before, after = upright(*parts[0], serving_model()) if name != "fashion" else (False, 0.0, 0.0)
+    if turn:
+        notes.append(
+            "the pictures have rows and columns exchanged, as EMNIST's files do: the model that serves names "
+            f"{before:.0%} right as they are and {after:.0%} exchanged again. They are exchanged again"
+        )
+    small = parts[0].pictures.shape[1] == DIGITS_GEOMETRY.side
+    geometry = geometry or (DIGITS_GEOMETRY if small else MNIST_GEOMETRY)
+    examples = []
+    for part in parts:
+        raw = np.ascontiguousarray(part.pictures.transpose(0, 2, 1)) if turn else part.pictures
+        pictures, kept = prepare(raw, geometry)
+        if len(kept) < len(raw):
+            first = np.setdiff1d(np.arange(len(raw)), kept)[0]
+            notes.append(
+                f"skipped, blank: {len(raw) - len(kept)} of {len(raw)} pictures, such as number {first}"
+            )
+        examples.append(Examples(pictures, part.labels[kept]))
+    if len(examples) == 1:
+        examples = list(hold_out(examples[0], FOLDER_TEST_SHARE, split_seed))
+    return Dataset(name, geometry, examples[0], examples[1], sources, tuple(notes))

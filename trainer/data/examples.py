@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from service.preprocessing import Geometry, ImageError, preprocess_grey
-from trainer.errors import TrainerError
 
 CLASSES = 10
 SPLIT_OFF = ("digits", "folder")  # data sets without test images of their own: some are held out
@@ -46,7 +45,9 @@ class Examples:
 class Dataset:
     """Examples to fit and to test on, and where they come from.
 
-    sources: file name -> SHA-256 of the uncompressed content, for the artifact's metadata.
+    sources: file name -> SHA-256 of the uncompressed content, for the artifact's metadata. notes: what was
+    skipped or turned while reading. missing: digits without a picture. warnings: what a user of the model
+    should know; see `trainer.data.classes`.
     """
 
     name: str
@@ -54,6 +55,9 @@ class Dataset:
     train: Examples
     test: Examples
     sources: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    missing: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def everything(self) -> Examples:
@@ -77,19 +81,23 @@ def hold_out(examples: Examples, share: float, seed: int) -> tuple[Examples, Exa
     return examples.take(order[held:]), examples.take(order[:held])
 
 
-def prepare(raw: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """Return (n, side, side) float32 ink in [0, 1] of raw gray pictures, (n, height, width) uint8.
+def prepare(raw: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
+    """Return the usable ones of raw gray pictures, (n, height, width) uint8, and their indices.
 
-    Raises TrainerError for a picture without ink.
+    The first is (m, side, side) float32 ink in [0, 1], the second (m,): pictures without ink are left out.
     """
     pixels = np.empty((len(raw), geometry.side**2), np.float32)
+    usable = np.ones(len(raw), bool)
 
     def prepare_one(index: int) -> None:
         try:
             pixels[index] = preprocess_grey(raw[index], geometry)
-        except ImageError as error:
-            raise TrainerError(f"image {index} of the data: {str(error).rstrip('.')}. Remove it") from error
+        except ImageError:
+            usable[index] = False
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(prepare_one, range(len(raw))))  # building the list raises what a thread raised
-    return pixels.reshape(-1, geometry.side, geometry.side)
+    kept = np.flatnonzero(usable)
+    if len(kept) < len(raw):
+        pixels = pixels[kept]
+    return pixels.reshape(-1, geometry.side, geometry.side), kept

@@ -76,6 +76,8 @@ def train_teacher(
     state = initial_teacher(dataset.geometry.side, channels, config)
     if session.resume and session.checkpoint.exists():
         _read_checkpoint(session.checkpoint, state, settings)
+    elif not session.resume:
+        session.set_aside()
     with Progress(
         session.name, len(shown), config.epochs, state.epoch, quiet=session.quiet, log=session.log
     ) as progress:

@@ -13,7 +13,7 @@ import numpy as np
 
 from service.model.artifact import Artifact, parse, save
 from service.model.classifier import Classifier
-from trainer.data import Dataset, load_table
+from trainer.data import Dataset, hold_out, load_table
 from trainer.errors import TrainerError
 from trainer.evaluation import answer_plots, training_plots
 from trainer.evaluation.metrics import Evaluation, summarize
@@ -60,8 +60,8 @@ CURVES = Section(
     "they may be worse than validation. A validation curve that rises while training falls is overfitting.",
 )
 ANSWERS = [
-    Section("confusion", "What is taken for what", "Test pictures. Only mistakes are colored."),
-    Section("digits", "Digit by digit", "Test pictures. The axis does not begin at 0."),
+    Section("confusion", "What is taken for what", "Held-out pictures. Only mistakes are colored."),
+    Section("digits", "Digit by digit", "Held-out pictures. The axis does not begin at 0."),
     Section(
         "mistakes",
         "The worst mistakes",
@@ -85,30 +85,37 @@ def write_report(
     dataset: Dataset,
     config: TrainingConfig,
     history: Sequence[Mapping[str, Any]],
+    tested: bool = False,
 ) -> Path:
     """Write the report of a trained model and return the path of the page.
 
-    content: the bytes of the model file. history: one entry per epoch. Raises TrainerError if the folder
-    cannot be written.
+    content: the bytes of the model file. history: one entry per epoch. tested: show the answers to the
+    test pictures; else those to the validation pictures, if there are any. Raises TrainerError if the
+    folder cannot be written.
     """
     artifact = parse(content)
-    predictions = Classifier(artifact).classify(dataset.test.pixels)
-    probabilities = np.array([one.probabilities for one in predictions])
-    accepted = float(np.mean([one.accepted for one in predictions]))
-    evaluation = summarize(dataset.test.labels, probabilities, accepted)
+    part, shown = "validation", hold_out(dataset.train, config.validation, config.split_seed)[1]
+    if tested:
+        part, shown = "test", dataset.test
     figures = {
         "balance": training_plots.balance_figure(dataset.train, dataset.test),
         "samples": training_plots.samples_figure(dataset.train),
         "augmented": training_plots.augmented_figure(dataset.train, dataset.geometry, config),
         "curves": training_plots.curves_figure(history),
-        **answer_plots.evaluation_figures(dataset.test, probabilities, evaluation),
         "weights": training_plots.weights_figure(artifact.layers[0], dataset.geometry.side),
     }
-    save_figures(folder, figures)
     command = str(artifact.metadata["training"]["command"])
-    details = evaluation_text(evaluation, "test pictures")
-    sections = [*DATA, CURVES, *ANSWERS]
-    return _write_page(folder, command, _headline(artifact, evaluation), sections, details)
+    if not len(shown):
+        save_figures(folder, figures)
+        return _write_page(folder, command, _headline(artifact), [*DATA, CURVES, ANSWERS[-1]], "")
+    predictions = Classifier(artifact).classify(shown.pixels)
+    probabilities = np.array([one.probabilities for one in predictions])
+    accepted = float(np.mean([one.accepted for one in predictions]))
+    evaluation = summarize(shown.labels, probabilities, accepted)
+    save_figures(folder, figures | answer_plots.evaluation_figures(shown, probabilities, evaluation))
+    details = evaluation_text(evaluation, f"{part} pictures")
+    headline = _error_headline(evaluation, part) | _headline(artifact)
+    return _write_page(folder, command, headline, [*DATA, CURVES, *ANSWERS], details)
 
 
 def write_table_report(
@@ -140,16 +147,19 @@ def write_table_report(
     return _write_page(folder, f"python -m trainer train {name}", latest, sections, "")
 
 
-def _headline(artifact: Artifact, evaluation: Evaluation) -> dict[str, str]:
-    """Return the figures at the top of the page."""
+def _error_headline(evaluation: Evaluation, part: str) -> dict[str, str]:
+    """Return the figures of the answers, for the top of the page."""
     return {
-        "test error": f"{100 * (1 - evaluation.accuracy):.2f} %",
-        "test pictures": f"{evaluation.images:,}",
+        f"{part} error": f"{100 * (1 - evaluation.accuracy):.2f} %",
+        f"{part} pictures": f"{evaluation.images:,}",
         "macro-F1": f"{100 * evaluation.macro_f1:.2f} %",
         "calibration error": f"{100 * evaluation.calibration_error:.2f} %",
-        "weights and biases": f"{artifact.parameters:,}",
-        "version": artifact.version,
     }
+
+
+def _headline(artifact: Artifact) -> dict[str, str]:
+    """Return the facts about the network, for the top of the page."""
+    return {"weights and biases": f"{artifact.parameters:,}", "version": artifact.version}
 
 
 def _write_page(

@@ -15,14 +15,17 @@ from trainer.training import CONVOLUTION_SUFFIX, figures_of_twin, teacher_files
 OLD_REFUSED_SHARE = 0.025  # of files whose configuration lacks refused_share
 
 
-def model_card(artifact: Artifact, name: str, size: int, notes: str = "") -> str:
+def model_card(
+    artifact: Artifact, name: str, size: int, notes: str = "", parts: tuple[str, ...] = ("test", "validation")
+) -> str:
     """Return the page for a model file, in Markdown.
 
-    size: of the file, in bytes. notes: more sections, in Markdown. Raises LookupError, TypeError, ValueError
-    or AttributeError if the metadata lacks something that the page shows.
+    size: of the file, in bytes. notes: more sections, in Markdown. parts: the figures to show. Raises
+    LookupError, TypeError, ValueError or AttributeError if the metadata lacks something that it shows.
     """
     training = artifact.metadata["training"]
-    metrics = artifact.metadata["metrics"]
+    measured = artifact.metadata["metrics"]
+    metrics = {part: measured[part] for part in parts if part in measured}
     config = training["config"]
     side = artifact.geometry.side
     shape = " - ".join(str(length) for length in (side**2, *(layer.biases.size for layer in artifact.layers)))
@@ -47,9 +50,7 @@ A multilayer perceptron that classifies a picture of one handwritten digit, {sid
 
 {_whose(artifact)}{_figures(metrics)}
 
-| digit | {" | ".join(str(digit) for digit in range(CLASSES))} |
-|---|{"---|" * CLASSES}
-| F1 on test, % | {" | ".join(f"{100 * value:.2f}" for value in metrics["test"]["f1"])} |
+{_by_digit(metrics)}
 
 ## Intended use
 
@@ -149,6 +150,16 @@ def _figures(metrics: dict[str, Any]) -> str:
         values = [metrics[name][key] * scale + (100 if scale < 0 else 0) for name in sets]
         rows.append(f"| {title} | {' | '.join(f'{value:.{digits}f}' for value in values)} |")
     return "\n".join(rows)
+
+
+def _by_digit(metrics: dict[str, Any]) -> str:
+    """Return the table of F1 by digit on the first part; "" without figures."""
+    if not metrics:
+        return "Nothing was measured."
+    part = next(iter(metrics))
+    return f"""| digit | {" | ".join(str(digit) for digit in range(CLASSES))} |
+|---|{"---|" * CLASSES}
+| F1 on {part}, % | {" | ".join(f"{100 * value:.2f}" for value in metrics[part]["f1"])} |"""
 
 
 def _rows(values: dict[str, Any]) -> str:

@@ -1,27 +1,47 @@
 """What `train`, `publish`, `versions` and `rollback` print about a model.
 
-Artifact, versions -> lines of text
+Artifact, Comparison, versions -> lines of text
 """
 
 from service.model.artifact import Artifact
+from trainer.publishing.gate import Comparison
 from trainer.publishing.versions import Version
 from trainer.training import figures_of_twin
 
 
-def artifact_text(artifact: Artifact, title: str) -> str:
-    """Return a model's version, size and errors under a title."""
+def artifact_text(
+    artifact: Artifact, title: str, comparison: Comparison | None = None, tested: bool = True
+) -> str:
+    """Return a model's version, size and errors under a title, beside the model that serves.
+
+    tested: also show the error on the test images, which is looked at only after a model is chosen.
+    """
     metrics = artifact.metadata["metrics"]
     lines = [
         title,
         f"  version            {artifact.version}",
         f"  parameters         {artifact.parameters:,}",
     ]
-    for name in ("validation", "test"):
-        if name in metrics:
-            error, images = 100 * (1 - metrics[name]["accuracy"]), metrics[name]["images"]
-            whose = ", its twin's" if name in figures_of_twin(artifact.metadata["training"]) else ""
-            lines.append(f"  {name + ' error':<18} {error:.2f} % of {images:,} images{whose}")
+    if comparison:
+        lines.append(f"  validation error   {comparison.figure}{_whose(artifact, 'validation')}")
+    if comparison and comparison.running:
+        lines.append(f"  {comparison.running.version} serves {_before(comparison)}")
+    if tested and "test" in metrics:
+        error, images = 100 * (1 - metrics["test"]["accuracy"]), metrics["test"]["images"]
+        lines.append(f"  test error         {error:.2f} % of {images:,} images{_whose(artifact, 'test')}")
+    lines += [f"  warning            {text}" for text in artifact.metadata["training"].get("warnings", [])]
     return "\n".join(lines)
+
+
+def _before(comparison: Comparison) -> str:
+    """Return the figure of the model that serves, and how it compares."""
+    if not comparison.before or not comparison.alike:
+        return "was measured on other data"
+    return f"{comparison.before}{', the same' if comparison.same else ' of its own'}"
+
+
+def _whose(artifact: Artifact, part: str) -> str:
+    return ", its twin's" if part in figures_of_twin(artifact.metadata["training"]) else ""
 
 
 def versions_text(versions: list[Version]) -> str:

@@ -26,7 +26,7 @@ from trainer.training.metadata import (
 from trainer.training.progress import Progress
 from trainer.training.rejector import distorted, fit_rejector
 from trainer.training.schedules import learning_rate
-from trainer.training.session import Session, run_task
+from trainer.training.session import Session, continued_command, run_task
 from trainer.training.tables import train_table
 from trainer.training.task import Task, batch_rows
 
@@ -44,6 +44,7 @@ __all__ = [
     "TrainingState",
     "batch_rows",
     "config_from",
+    "continued_command",
     "digits_task",
     "distorted",
     "epoch_batches",

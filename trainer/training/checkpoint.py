@@ -14,7 +14,7 @@ import numpy as np
 from service.model.artifact import save
 from trainer.errors import TrainerError
 from trainer.training.config import TrainingConfig, config_from
-from trainer.training.loop import TrainingState
+from trainer.training.loop import TrainingState, finished
 
 
 def write_checkpoint(
@@ -35,6 +35,7 @@ def write_checkpoint(
         "sources": sources,
         "epoch": state.epoch,
         "history": state.history,
+        "stages": state.stages,
         "optimizer_steps": state.optimizer.steps,
         "average_steps": state.average.steps if state.average else 0,
     }
@@ -59,13 +60,14 @@ def read_checkpoint(
 ) -> TrainingState:
     """Fill `state`, an initial one, from a checkpoint with the same settings and sources; return it.
 
-    Raises TrainerError if the checkpoint cannot be read, or if settings or sources differ: no single run
-    could then produce the resulting weights.
+    The number of epochs may be higher than before. Raises TrainerError if the checkpoint cannot be read,
+    or if other settings or sources differ: no command could then produce the resulting weights.
     """
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
-            if config_from(facts["config"]) != config:
+            planned = config_from(facts["config"])
+            if dataclasses.replace(planned, epochs=config.epochs) != config:
                 raise TrainerError(
                     f"{path} was written with other settings; resume with the same ones, or remove it"
                 )
@@ -83,8 +85,26 @@ def read_checkpoint(
                 state.kept[...] = file["kept"]
             state.optimizer.steps = facts["optimizer_steps"]
             state.epoch, state.history = facts["epoch"], facts["history"]
+            state.stages = facts.get("stages", [])
+            _continue(path, state, planned, config)
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise TrainerError(
             f"the checkpoint {path} cannot be read: {error}. Train without --resume"
         ) from error
     return state
+
+
+def _continue(path: Path, state: TrainingState, planned: TrainingConfig, config: TrainingConfig) -> None:
+    """Allow more epochs than planned, and record it where the schedule depends on their number."""
+    if planned.epochs == config.epochs:
+        return
+    if config.epochs < state.epoch:
+        raise TrainerError(f"{path} has {state.epoch} epochs already; resume with at least as many --epochs")
+    if config.schedule != "cosine":
+        return
+    if not finished(state, planned):
+        raise TrainerError(
+            f"{path} is at epoch {state.epoch} of {planned.epochs}, and its learning rate falls towards the "
+            f"last: resume with --epochs {planned.epochs} first, then with more"
+        )
+    state.stages = [*state.stages, planned.epochs]

@@ -45,7 +45,8 @@ class TrainingState:
     """Everything that one epoch passes to the next; a checkpoint stores it.
 
     epoch: how many are done. history: one entry per epoch, with loss and validation figures. kept: the
-    weights of the best epoch so far, (parameters,), where training can stop early.
+    weights of the best epoch so far, (parameters,), where training can stop early. stages: the planned
+    epochs of earlier runs that a resume with more epochs continued, where that changed the weights.
     """
 
     parameters: Parameters
@@ -54,6 +55,7 @@ class TrainingState:
     kept: np.ndarray | None = None
     epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
+    stages: list[int] = field(default_factory=list)
 
     @property
     def latest(self) -> Parameters:

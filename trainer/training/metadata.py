@@ -29,7 +29,9 @@ def provenance(
     train, validation: the examples that were fitted and held out. Raises UsageError for a broken
     SOURCE_DATE_EPOCH.
     """
+    unusual = {"missing_digits": list(dataset.missing), "warnings": list(dataset.warnings)}
     return {
+        **{name: value for name, value in unusual.items() if value},
         "command": command,
         "config": dataclasses.asdict(config),
         "dataset": dataset.name,

@@ -4,15 +4,18 @@ Task, TrainingConfig, Session -> resumed or initial state -> train, a checkpoint
 """
 
 import dataclasses
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.errors import UsageError
+from trainer.errors import TrainerError, UsageError
 from trainer.training.checkpoint import read_checkpoint, write_checkpoint
 from trainer.training.config import TrainingConfig
 from trainer.training.loop import TrainingState, initial_state, train
 from trainer.training.progress import Progress
 from trainer.training.task import Task
+
+KEPT_ASIDE = 5  # checkpoints of earlier runs: NAME.npz.1 is the latest
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,37 @@ class Session:
         checkpoint = self.checkpoint.with_name(f"{self.checkpoint.stem}-refit.npz")
         return dataclasses.replace(self, name=f"{self.name}, all images", checkpoint=checkpoint)
 
-    def remove_checkpoints(self) -> None:
-        """Remove the checkpoints of a finished training and its refit."""
-        for session in (self, self.refit):
-            session.checkpoint.unlink(missing_ok=True)
+    def set_aside(self) -> None:
+        """Rename the checkpoints of an earlier run, so that a new one cannot overwrite them.
+
+        Raises TrainerError if they cannot be renamed.
+        """
+        try:
+            for path in (self.checkpoint, self.refit.checkpoint):
+                if path.exists():
+                    rotate(path)
+                    if not self.quiet:
+                        print(f"{self.name}: the earlier checkpoint is now {path}.1", file=sys.stderr)
+        except OSError as error:
+            raise TrainerError(f"{self.checkpoint} cannot be kept aside: {error.strerror}") from error
+
+
+def rotate(path: Path) -> None:
+    """Rename a file to NAME.1, the one before to NAME.2, and so on; the oldest is dropped."""
+    for number in range(KEPT_ASIDE - 1, 0, -1):
+        older = path.with_name(f"{path.name}.{number}")
+        if older.exists():
+            older.replace(path.with_name(f"{path.name}.{number + 1}"))
+    path.replace(path.with_name(f"{path.name}.1"))
 
 
 def run_task(task: Task, config: TrainingConfig, session: Session, sources: dict[str, str]) -> TrainingState:
     """Train on a task and return the final state.
 
-    A checkpoint is written before the first and after every epoch. sources: identifies the data, which
-    must be the same on resume. Raises UsageError for patience without held-out examples, TrainerError if
-    the checkpoint or the log cannot be used or the loss becomes infinite or NaN.
+    A checkpoint is written before the first and after every epoch. That of an earlier run is kept aside,
+    or with `resume` continued. sources: identifies the data, which must be the same on resume. Raises
+    UsageError for patience without held-out examples, TrainerError if the checkpoint or the log cannot be
+    used or the loss becomes infinite or NaN.
     """
     if config.patience and not len(task.held_out[0]):
         raise UsageError("patience needs held-out examples: set --validation above 0")
@@ -55,6 +77,8 @@ def run_task(task: Task, config: TrainingConfig, session: Session, sources: dict
     if session.resume and session.checkpoint.exists():
         read_checkpoint(session.checkpoint, state, config, sources)
     else:
+        if not session.resume:
+            session.set_aside()
         write_checkpoint(session.checkpoint, state, config, sources)
     with Progress(
         session.name, task.examples, config.epochs, state.epoch, quiet=session.quiet, log=session.log
@@ -65,3 +89,12 @@ def run_task(task: Task, config: TrainingConfig, session: Session, sources: dict
             progress.epoch(state.history[-1])
 
         return train(state, task, config, progress.batch, on_epoch)
+
+
+def continued_command(command: str, stages: list[int]) -> str:
+    """Return the shell command that repeats a training which was continued with more epochs.
+
+    stages: the epochs of each earlier run, see `TrainingState`.
+    """
+    commands = [f"{command} --epochs {epochs}" for epochs in stages] + [command]
+    return " && ".join(one if number == 0 else f"{one} --resume" for number, one in enumerate(commands))

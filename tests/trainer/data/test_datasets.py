@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY
 from tests.drawing import draw_digit, encode
@@ -88,11 +89,12 @@ def test_images_and_labels_must_be_equally_many(tmp_path: Path) -> None:
         load_dataset("mnist", tmp_path)
 
 
-def test_blank_picture_is_named() -> None:
+def test_blank_picture_is_left_out() -> None:
     raw = PICTURES.copy()
     raw[7] = 0
-    with pytest.raises(TrainerError, match="image 7 of the data"):
-        prepare(raw, MNIST_GEOMETRY)
+    pictures, kept = prepare(raw, MNIST_GEOMETRY)
+    assert kept.tolist() == [index for index in range(20) if index != 7]
+    assert np.array_equal(pictures, prepare(PICTURES, MNIST_GEOMETRY)[0][kept])
 
 
 def test_digits_are_split_four_to_one() -> None:
@@ -133,28 +135,45 @@ def test_file_names_can_hold_the_label(tmp_path: Path) -> None:
     fill_folder(tmp_path / "folders")
     (tmp_path / "names").mkdir()
     for file in (tmp_path / "folders").glob("*/*"):
-        file.rename(tmp_path / "names" / f"{file.parent.name}_by-writer-{file.name}")
+        file.rename(tmp_path / "names" / f"{file.parent.name}_by-writer-{'ab'[int(file.stem)]}.png")
     (tmp_path / "names" / "README.md").write_text("no picture")
     dataset = load_dataset("folder", tmp_path / "names", DIGITS_GEOMETRY)
     assert np.bincount(dataset.everything.labels).tolist() == [2] * 10
 
 
-def test_folder_with_a_broken_image_names_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "content", "note"),
+    [
+        ("3/bad.png", b"no picture", "skipped, not an image: 1 file, 3/bad.png"),
+        ("3/cut.png", encode(draw_digit(3))[:400], "skipped, broken or truncated: 1 file, 3/cut.png"),
+        ("3/blank.png", encode(Image.new("L", (40, 40), 200)), "skipped, blank: 1 file, 3/blank.png"),
+        ("3/Thumbs.db", b"x", "skipped, not an image: 1 file, 3/Thumbs.db"),
+        ("notes.txt", b"x", "skipped, not an image: 1 file, notes.txt"),
+        ("other/a.png", encode(draw_digit(3)), "skipped, outside the folders of the digits: 1 file, other/"),
+    ],
+)
+def test_unusable_file_is_skipped_and_counted(tmp_path: Path, name: str, content: bytes, note: str) -> None:
     fill_folder(tmp_path)
-    (tmp_path / "3" / "bad.png").write_bytes(b"no picture")
-    with pytest.raises(TrainerError, match=r"3/bad\.png: .* Fix or remove the file"):
-        load_dataset("folder", tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(content)
+    dataset = load_dataset("folder", tmp_path)
+    assert len(dataset.everything) == 20
+    assert len(dataset.notes) == 1
+    assert dataset.notes[0].startswith(note)
 
 
-def test_folder_with_an_unreadable_image_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_image_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill_folder(tmp_path)
+    read = Path.read_bytes
 
     def refuse(path: Path) -> bytes:  # not by its mode: root reads everything
-        raise PermissionError(13, "Permission denied", str(path))
+        if path.parent.name == "0":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(TrainerError, match=r"0/0\.png.*Permission denied"):
-        load_dataset("folder", tmp_path)
+    dataset = load_dataset("folder", tmp_path)
+    assert dataset.notes == ("skipped, cannot be read (Permission denied): 2 files, such as 0/0.png",)
 
 
 def test_folder_without_labels_shows_the_expected_layout(tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ from service.preprocessing.pipeline import preprocess_grey
 from tests.tiny import tiny_content
 from trainer.data import Examples
 from trainer.errors import RefusedError, TrainerError
-from trainer.publishing import Gate, held_out_images, publish
+from trainer.publishing import Gate, HeldOut, Notes, held_out_images, publish
 from trainer.publishing.card import model_card
+from trainer.publishing.figures import Figure, standard_error, validation_figure
 from trainer.publishing.gate import check
+from trainer.training import TrainingConfig
 
 LOW = Gate(minimum_accuracy=0.1, maximum_drop=0.005)
 
@@ -80,7 +82,7 @@ def test_gate_refuses_a_low_accuracy(content: bytes, tmp_path: Path) -> None:
 
 def test_gate_refuses_an_untested_model(content: bytes, tmp_path: Path) -> None:
     metadata = dict(parse(content).metadata) | {"metrics": {}}
-    assert_refused(changed(content, metadata=metadata), tmp_path / "models", "test accuracy none")
+    assert_refused(changed(content, metadata=metadata), tmp_path / "models", "it has no validation figure")
 
 
 def test_gate_refuses_metadata_without_card_entries(content: bytes, tmp_path: Path) -> None:
@@ -92,7 +94,8 @@ def test_gate_refuses_metadata_without_card_entries(content: bytes, tmp_path: Pa
 def with_accuracy(content: bytes, accuracy: float, **training: object) -> bytes:
     """Return the model file saying of itself that it is this accurate."""
     metadata = dict(parse(content).metadata)
-    metadata["metrics"] = metadata["metrics"] | {"test": metadata["metrics"]["test"] | {"accuracy": accuracy}}
+    kept = metadata["metrics"]["validation"] | {"accuracy": accuracy}
+    metadata["metrics"] = metadata["metrics"] | {"validation": kept}
     metadata["training"] = metadata["training"] | training
     return changed(content, metadata=metadata)
 
@@ -103,23 +106,24 @@ def test_accuracy_may_drop_by_the_margin_only(content: bytes, tmp_path: Path) ->
     running = load(tmp_path / "some-model.npz")
     with pytest.raises(RefusedError) as caught:
         publish(with_accuracy(content, 0.9705), "some-model", tmp_path, LOW)
-    assert "test accuracy 0.9705, but" in str(caught.value)
-    assert f"{running.version}, which serves now, has 0.9760 on the same images" in str(caught.value)
+    assert "it gets 2.95 ± 1.55 % of 144 images wrong, but" in str(caught.value)
+    assert f"{running.version}, which serves now, 2.40 % on the same images" in str(caught.value)
     assert load(tmp_path / "some-model.npz").sha256 == running.sha256
     publish(with_accuracy(content, 0.9705), "some-model", tmp_path, Gate(0.1, maximum_drop=0.006))
     publish(with_accuracy(content, 0.5), "some-model", tmp_path, Gate(0.1, maximum_drop=1))
 
 
-def test_figures_on_other_test_images_are_refused(content: bytes, tmp_path: Path) -> None:
-    publish(with_accuracy(content, 0.9, sources={"other": "images"}), "some-model", tmp_path, LOW)
-    with pytest.raises(RefusedError, match=r"measured on other test images\. .* --data DIR"):
+def test_models_of_other_data_are_not_compared(content: bytes, tmp_path: Path) -> None:
+    publish(with_accuracy(content, 0.9, dataset="mnist"), "some-model", tmp_path, LOW)
+    with pytest.raises(RefusedError, match=r"measured on other data\. .* --data DIR"):
         publish(with_accuracy(content, 0.99), "some-model", tmp_path, LOW)
 
 
 def test_gate_measures_both_models_on_given_images(content: bytes, tmp_path: Path) -> None:
-    images = held_out_images("digits", None, split_seed=0)
+    images = held_out_images("digits", None, TrainingConfig())
     measured = Gate(0.8, 0.005, images)
-    assert measured.accuracy(parse(content)) == parse(content).metadata["metrics"]["test"]["accuracy"]
+    kept = parse(content).metadata["metrics"]["validation"]
+    assert validation_figure(parse(content), images) == (kept["accuracy"], kept["images"])
 
     weights = parse(content).layers[-1].weights.copy()
     weights[:, [4, 9]] = weights[:, [9, 4]]  # takes every four for a nine
@@ -129,7 +133,7 @@ def test_gate_measures_both_models_on_given_images(content: bytes, tmp_path: Pat
 
     publish(content, "some-model", tmp_path, measured)
     low = Gate(0.1, 0.005, images)
-    with pytest.raises(RefusedError, match=r"which serves now, has 0\.9"):
+    with pytest.raises(RefusedError, match=r"which serves now, 6\.94 % on the same images"):
         publish(with_accuracy(confused, 1.0), "some-model", tmp_path, low)
 
 
@@ -148,7 +152,7 @@ def test_running_model_is_measured_in_its_own_geometry(content: bytes, tmp_path:
         return Examples(np.full((5, geometry.side, geometry.side), 0.5, np.float32), np.arange(5))
 
     save(tmp_path / "some-model.npz", tiny_content(MNIST_GEOMETRY))
-    publish(content, "some-model", tmp_path, Gate(0, 0.005, images))
+    publish(content, "some-model", tmp_path, Gate(0, 1, HeldOut(("other data",), images)))
     assert asked == [DIGITS_GEOMETRY, MNIST_GEOMETRY]
 
 
@@ -199,7 +203,8 @@ def test_full_disk_keeps_only_the_published_model(
 
 
 def test_check_returns_the_artifact(content: bytes) -> None:
-    artifact = check(content, "some-model", LOW)
+    artifact, comparison = check(content, "some-model", LOW)
+    assert comparison.figure == validation_figure(artifact)
     assert isinstance(artifact, Artifact)
     Classifier(artifact).self_check()
 
@@ -227,3 +232,65 @@ def test_card_names_convolutional_teachers(content: bytes) -> None:
         assert words in card
         assert "not served" in card
     assert "convolutional" not in model_card(parse(content), "some-model", len(content))
+
+
+@pytest.mark.parametrize(("wrong", "passes"), [(10, True), (11, True), (14, False)])
+def test_worse_by_more_than_a_standard_error_is_refused(
+    wrong: int, passes: bool, content: bytes, tmp_path: Path
+) -> None:
+    publish(with_accuracy(content, 1 - 8 / 144), "some-model", tmp_path, Gate(0.5))
+    newer = with_accuracy(content, 1 - wrong / 144)
+    if passes:
+        assert publish(newer, "some-model", tmp_path, Gate(0.5)).comparison.same
+        return
+    with pytest.raises(RefusedError, match=r"worse by more than a standard error \(\d\.\d\d points\)"):
+        publish(newer, "some-model", tmp_path, Gate(0.5))
+    publish(newer, "some-model", tmp_path, Gate(0.5, maximum_drop=1))
+
+
+def test_standard_error_is_that_of_two_proportions() -> None:
+    one, other = Figure(0.9, 1000), Figure(0.8, 1000)
+    assert standard_error(one, other) == pytest.approx(np.sqrt(0.9 * 0.1 / 1000 + 0.8 * 0.2 / 1000), rel=0.01)
+    assert standard_error(Figure(1.0, 144), Figure(1.0, 144)) > 1 / 144  # no mistake is not certainty
+
+
+def test_test_images_decide_nothing(content: bytes, tmp_path: Path) -> None:
+    metadata = dict(parse(content).metadata)
+    metadata["metrics"] = metadata["metrics"] | {"test": metadata["metrics"]["test"] | {"accuracy": 0.0}}
+    publish(content, "some-model", tmp_path, Gate(0.9))
+    publish(changed(content, metadata=metadata), "some-model", tmp_path, Gate(0.9))
+
+
+def test_other_split_is_compared_with_its_own_images(content: bytes, tmp_path: Path) -> None:
+    publish(content, "some-model", tmp_path, Gate(0.5))
+    config = parse(content).metadata["training"]["config"] | {"split_seed": 7}
+    done = publish(with_accuracy(content, 0.95, config=config), "some-model", tmp_path, Gate(0.5))
+    assert done.comparison.alike
+    assert not done.comparison.same
+
+
+def test_notes_about_another_version_are_refused(content: bytes, tmp_path: Path) -> None:
+    notes = tmp_path / "some-model.notes.md"
+    notes.write_text("Of version `0123456789ab`, measured.\n")
+    with pytest.raises(RefusedError, match=r"some-model\.notes\.md is about version 0123456789ab, this is"):
+        publish(content, "some-model", tmp_path, LOW)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [notes.name]
+    done = publish(content, "some-model", tmp_path, LOW, notes=Notes(optional=True))
+    assert done.left_out == "0123456789ab"
+    assert "measured" not in (tmp_path / "some-model.md").read_text()
+
+
+def test_notes_beside_the_model_are_published_with_it(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served" / "some-model.notes.md").write_text("Of version `0123456789ab`.\n")
+    beside = tmp_path / "some-model.notes.md"
+    beside.write_text(f"Of version `{parse(content).version}`: new figures.\n")
+    publish(content, "some-model", tmp_path / "served", LOW, notes=Notes(beside))
+    assert "new figures" in (tmp_path / "served" / "some-model.md").read_text()
+    assert (tmp_path / "served" / "some-model.notes.md").read_text() == beside.read_text()
+
+
+def test_model_without_every_digit_is_refused(content: bytes, tmp_path: Path) -> None:
+    partial = with_accuracy(content, 0.99, missing_digits=[4, 9])
+    assert_refused(partial, tmp_path / "models", "it has never seen the digits 4, 9")
+    publish(partial, "some-model", tmp_path / "models", Gate(0.1, all_digits=False))

@@ -1,0 +1,35 @@
+"""Write what the documents take from the code, the models and the measurements: python -m docs.
+
+    OpenAPI, settings, metrics, problems, guarantees.toml -> reference.md
+    benchmarks.json, model files                          -> benchmarks.md, trainer/README.md's tables
+    model files and cards, benchmarks.json, the service   -> README.md's figures and its example
+
+tests/test_docs.py fails when a document differs from what this would write.
+"""
+
+import json
+from pathlib import Path
+
+from docs import benchmarks, headlines, reference
+from docs.markdown import fill
+from service.config import PROJECT
+
+README = PROJECT / "README.md"
+TRAINER = PROJECT / "trainer/README.md"
+
+
+def documents() -> dict[Path, str]:
+    """Return the text that each generated document should have."""
+    measured = json.loads((PROJECT / "docs/benchmarks.json").read_text())
+    readme = fill(README.read_text(), "example", headlines.example())
+    return {
+        PROJECT / "docs/reference.md": reference.page(),
+        PROJECT / "docs/benchmarks.md": benchmarks.page(measured),
+        README: fill(readme, "figures", headlines.figures(measured)),
+        TRAINER: benchmarks.training(TRAINER.read_text(), measured),
+    }
+
+
+if __name__ == "__main__":
+    for path, text in documents().items():
+        path.write_text(text)

@@ -1,0 +1,55 @@
+"""What commands read: the data set that the arguments name, and what there is to say about it.
+
+arguments -> load_dataset -> Dataset, its notes on stderr
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from service.model.artifact import Artifact, ArtifactError, load
+from service.preprocessing import Geometry
+from trainer.data import MNIST_MIRRORS, Dataset, checked_classes, fetch_mnist, load_dataset
+from trainer.errors import TrainerError
+
+
+def read_dataset(arguments: argparse.Namespace, split_seed: int, geometry: Geometry | None = None) -> Dataset:
+    """Return the data set, and print on stderr what was skipped or turned while it was read.
+
+    geometry: replaces the data set's own. Raises what `load_dataset` raises.
+    """
+    dataset = load_dataset(arguments.dataset, arguments.data, geometry, split_seed)
+    for note in dataset.notes:
+        say(note)
+    return dataset
+
+
+def read_model(path: Path) -> Artifact:
+    """Return the model in a file; raise TrainerError if it cannot be used."""
+    try:
+        return load(path)
+    except ArtifactError as error:
+        raise TrainerError(f"{path}: {error}") from error
+
+
+def read_training_data(arguments: argparse.Namespace, split_seed: int) -> Dataset:
+    """Return the data set to learn from, and warn on stderr of digits with few pictures or none.
+
+    Raises what `load_dataset` raises, and TrainerError for pictures of a single digit.
+    """
+    dataset = checked_classes(read_dataset(arguments, split_seed))
+    for warning in dataset.warnings:
+        say(f"warning: {warning}")
+    return dataset
+
+
+def say(text: str) -> None:
+    """Print a line about the data on stderr."""
+    print(f"trainer: {text}", file=sys.stderr)
+
+
+def fetch(arguments: argparse.Namespace) -> int:
+    """Download a data set."""
+    fetch_mnist(arguments.to, arguments.mirror or MNIST_MIRRORS)
+    print(f"MNIST is complete in {arguments.to}.")
+    return 0

@@ -1,0 +1,66 @@
+"""Ctrl-C and SIGTERM: a command ends within two seconds, with one line and exit code 1.
+
+    signal -> KeyboardInterrupt in the main thread -> guarded() says the line -> exit code 1
+           -> the watching thread -> if that takes longer than GRACE_SECONDS: the line, os._exit
+
+The main thread may be inside a long matrix product, or inside code that swallows the exception. The watching
+thread learns of the signal all the same, from the wake-up descriptor. It may end the process at any moment:
+checkpoints and model files are replaced in one step, so the last complete ones stay.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+GRACE_SECONDS = 1.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+RESUMABLE = ("train", "distill", "teach")
+
+_said = threading.Lock()  # acquired by whichever thread says the line
+
+
+def guarded(run: Callable[[], int], argv: list[str]) -> int:
+    """Return the exit code of `run`, or 1 after one line if a signal interrupts it.
+
+    argv: the command, which decides what the line advises. A signal that the parent process ignores, as
+    nohup does with SIGHUP, stays ignored.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+    threading.Thread(target=_watch, args=(reader, argv), daemon=True).start()
+    try:
+        return run()
+    except KeyboardInterrupt:
+        _say(argv)
+        return 1
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Interrupt the main thread, once: further signals must not disturb it while it ends."""
+    for one in SIGNALS:
+        signal.signal(one, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _watch(reader: int, argv: list[str]) -> None:
+    """End the process if the main thread has not done so GRACE_SECONDS after a signal."""
+    os.read(reader, 1)
+    time.sleep(GRACE_SECONDS)
+    _say(argv)
+    sys.stdout.flush()
+    os._exit(1)
+
+
+def _say(argv: list[str]) -> None:
+    """Print the line, unless the other thread has."""
+    if _said.acquire(blocking=False):
+        resume = "; the same command with --resume continues" if argv[:1] and argv[0] in RESUMABLE else ""
+        print(f"trainer: interrupted{resume}.", file=sys.stderr, flush=True)
