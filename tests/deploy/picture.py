@@ -149,7 +149,7 @@ def draw(panels: list[dict[str, Any]], series: list[list[dict[str, Any]]], file:
         elif panel["type"] == "table":
             draw_table(frame, lines)
         else:
-            inside = (left + 0.045, top - height + 0.045, width - 0.055, height - 0.088)
+            inside = (left + 0.045, top - height + 1.44 / rows, width - 0.055, height - 2.6 / rows)
             draw_lines(figure.add_axes(inside), panel, lines, unit)
     figure.savefig(file)
 
@@ -157,6 +157,9 @@ def draw(panels: list[dict[str, Any]], series: list[list[dict[str, Any]]], file:
 def draw_lines(axes: Axes, panel: dict[str, Any], lines: list[dict[str, Any]], unit: str) -> None:
     """Draw one panel's series over time, stacked or not."""
     custom = panel["fieldConfig"]["defaults"]["custom"]
+    if len(lines) > 6:  # no room to name those that are zero all the time
+        lines = [one for one in lines if any(value for _, value in one["points"])] or lines
+    columns = 3 if any(len(one["legend"]) > 3 for one in lines) else 10
     colours = [COLOURS[number % len(COLOURS)] for number in range(len(lines))]
     if custom["stacking"]["mode"] == "normal":
         moments = [moment for moment, _ in lines[0]["points"]]
@@ -177,7 +180,7 @@ def draw_lines(axes: Axes, panel: dict[str, Any], lines: list[dict[str, Any]], u
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=unit == "short"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: show(value, unit)))
     axes.legend(
-        loc="upper center", bbox_to_anchor=(0.47, -0.1), ncol=10 if len(lines) > 5 else 3, frameon=False,
+        loc="upper center", bbox_to_anchor=(0.47, -0.1), ncol=columns, frameon=False,
         fontsize=7, labelcolor=INK, handlelength=0.9, columnspacing=1.0, handletextpad=0.4,
     )  # fmt: skip
 

@@ -71,6 +71,15 @@ def test_bad_promql_is_found(sound: str, faulty: str, tmp_path: Path) -> None:
     assert run("promtool", "check", "rules", tmp_path / "faulty.yaml").returncode != 0
 
 
+def test_every_panel_follows_namespace_and_track() -> None:
+    for panel in json.loads(DASHBOARD.read_text())["panels"]:
+        for target in panel["targets"]:
+            selectors = re.findall(r"\{([^{}]*)\}", target["expr"])
+            assert selectors, panel["title"]
+            for selector in selectors:
+                assert 'namespace=~"$namespace", track=~"$track"' in selector, panel["title"]
+
+
 @pytest.mark.parametrize("alert", alerts())
 def test_each_alert_has_a_firing_and_a_silent_case(alert: str) -> None:
     cases = [
@@ -170,8 +179,8 @@ def test_names_and_units_are_as_prometheus_wants_them(watched: tuple[Server, Pro
 def test_each_panel_of_the_dashboard_shows_something(
     title: str, expression: str, watched: tuple[Server, Prometheus]
 ) -> None:
+    wait_until(lambda: watched[1].query(expression), f"{title}: data of {expression}")
     samples = watched[1].query(expression)
-    assert samples, f"{title}: {expression} has no data"
     assert all(sample["value"][1] not in ("NaN", "+Inf") for sample in samples), samples
 
 
