@@ -41,6 +41,7 @@ MAX_HEADER_BYTES = 8190
 MAX_ADDRESS_BYTES = 4094
 HELD_BODIES = 4  # of the largest size, in each worker; many more small ones fit
 LEAST_BYTES_PER_SECOND = 4096
+LARGEST_FRAMING, MAX_OVERHEAD_BYTES = 2, 1024 * 1024  # of chunks: times the body, and beside that
 DRAINING_SECONDS = 2.0
 
 NO_ROOM = "There is no memory left for so large a body. Send it again a little later."
@@ -57,6 +58,7 @@ class Arrival:
     """
 
     received: float = 0.0
+    received_bytes: int = 0
     is_whole: bool = False
     is_broken: bool = False
     has_ended: bool = False
@@ -191,6 +193,8 @@ class Bridge:
             self._held_bytes += len(piece)
             if body.size > limit:
                 raise RequestEntityTooLarge
+            if arrival.received_bytes > LARGEST_FRAMING * body.size + MAX_OVERHEAD_BYTES:
+                raise RequestEntityTooLarge("The chunks of the body are too small. Send larger ones.")
             self._make_room()
             if more and body.is_evicted:
                 raise self._too_slow(body)

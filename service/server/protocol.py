@@ -84,6 +84,7 @@ class Protocol(HttpToolsProtocol):
         if self.is_deaf or self.arrival.is_draining:
             return
         self.head_bytes += len(data) if self.is_in_head else 0
+        self.arrival.received_bytes += len(data)
         super().data_received(data)
         if self.head_bytes > MAX_HEAD_BYTES:
             self.fail(HeadersTooLarge() if self.headers else AddressTooLong())

@@ -28,15 +28,16 @@ class Worker(UvicornWorker):
         """Put an application behind ASGI; slot: the worker's place among all."""
 
         def drain_on_sigterm() -> None:
-            loop = asyncio.get_running_loop()
             stop: Any = signal.getsignal(signal.SIGTERM)
 
             def drain() -> None:
                 app.config[DRAINING] = True
                 # A moment at least, for connections that have not been accepted yet.
-                loop.call_later(max(settings.drain_seconds, 0.2), stop, signal.SIGTERM, None)
+                asyncio.get_running_loop().call_later(
+                    max(settings.drain_seconds, 0.2), stop, signal.SIGTERM, None
+                )
 
-            loop.add_signal_handler(signal.SIGTERM, drain)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, drain)
 
         self.wsgi = Bridge(app, settings, drain_on_sigterm, lambda: Protocol.balance.count(-1))
         self.config.timeout_graceful_shutdown = settings.graceful_timeout_seconds
