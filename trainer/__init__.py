@@ -4,13 +4,24 @@ The service never imports this package, which uses only `service.preprocessing` 
 Start reading in `commands/training.py`, then `pipeline.py`. Folders import only from those before them:
 
     errors <- data <- synthetic <- nn <- training <- distillation <- evaluation <- publishing <- recipes
-           <- pipeline <- runs <- parser <- commands <- cli
+           <- pipeline <- estimator <- runs <- parser <- commands <- cli
 
 tests/trainer/test_architecture.py holds the order.
 """
 
+from typing import Any
+
 # The order in which parts of the trainer may import each other: each one only those before it.
 LAYERS = (
     *("errors", "data", "synthetic", "nn", "training", "distillation", "evaluation", "publishing"),
-    *("recipes", "pipeline", "runs", "parser", "commands", "cli", "interruption", "__main__"),
+    *("recipes", "pipeline", "estimator", "runs", "parser", "commands", "cli", "interruption", "__main__"),
 )
+
+
+def __getattr__(name: str) -> Any:
+    """Return DigitClassifier, imported only when asked for: scikit-learn takes a second."""
+    if name == "DigitClassifier":
+        from trainer.estimator import DigitClassifier
+
+        return DigitClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,6 +20,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": commands.train,
     "distill": commands.train,
     "teach": commands.teach,
+    "predict": commands.predict,
     "evaluate": commands.evaluate_model,
     "cross-validate": commands.cross_validate_recipe,
     "judge": commands.judge,

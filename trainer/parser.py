@@ -38,6 +38,13 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_teacher(commands.add_parser("teach", help="train a convolutional network as a teacher for distill"))
 
+    ask = commands.add_parser("predict", help="answer for image files without a server")
+    _add_artifact(ask)
+    ask.add_argument(
+        "images", type=Path, nargs="+", metavar="IMAGE", help="PNG, JPEG, WebP, BMP, GIF or TIFF"
+    )
+    ask.add_argument("--json", action="store_true", help="print a JSON object a line")
+
     score = commands.add_parser("evaluate", help="measure a model on a data set")
     _add_artifact(score)
     _add_dataset(score, (*DATASETS, NON_DIGITS))

@@ -26,6 +26,7 @@ REQUEST_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrs
 LONGEST_REQUEST_ID = 64
 QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})  # requested every few seconds: logged at debug
 REFUSALS = frozenset({408, 413, 503})
+PROBES = QUIET_ROUTES | {"/v2/health/live", "/v2/health/ready"}  # a 503 of theirs refuses no one
 
 # An answer is data for the client that asked. Browsers must not sniff its type, frame it, cache it or embed
 # it in another site. `service.api.page` sets its own headers for the page.
@@ -108,7 +109,7 @@ class Observer:
         seconds = time.perf_counter() - record.started
         method, route = environ["REQUEST_METHOD"], record.route
         self._metrics.request_answered(method, route, status, seconds, record.queue_seconds)
-        if status in REFUSALS:
+        if status in REFUSALS and route not in PROBES:
             self._metrics.requests_refused.labels(record.problem).inc()
         members = {
             "request_id": record.request_id,

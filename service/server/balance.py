@@ -16,7 +16,7 @@ _counts = memoryview(mmap.mmap(-1, 4 * PLACES)).cast("i")
 
 
 def forget(slot: int) -> bool:
-    """Drop a worker that ended from the counts; return whether it ended without leaving them."""
+    """Take a worker that ended out of the count; return whether it ended without leaving it."""
     was_counted, _counts[slot % PLACES] = _counts[slot % PLACES] > 0, 0
     return was_counted
 

@@ -4,7 +4,7 @@ No algorithm lives here: commands call the other folders, and print.
 Start reading in `training.py`.
 """
 
-from trainer.commands.measuring import cross_validate_recipe, evaluate_model
+from trainer.commands.measuring import cross_validate_recipe, evaluate_model, predict
 from trainer.commands.publishing import judge, print_versions, publish_file, roll_back
 from trainer.commands.reading import fetch
 from trainer.commands.training import teach, train
@@ -14,6 +14,7 @@ __all__ = [
     "evaluate_model",
     "fetch",
     "judge",
+    "predict",
     "print_versions",
     "publish_file",
     "roll_back",

@@ -1,4 +1,4 @@
-"""The commands that measure a model and change nothing: evaluate and cross-validate.
+"""The commands that ask or measure a model and change nothing: predict, evaluate, cross-validate.
 
 arguments -> figures -> text or JSON on stdout
 """
@@ -7,11 +7,13 @@ import argparse
 import json
 from typing import Any
 
-from service.model.artifact import load
 from service.model.classifier import Classifier
-from trainer.commands.reading import read_dataset
-from trainer.errors import UsageError
+from trainer.commands.reading import read_dataset, read_model
+from trainer.errors import TrainerError, UsageError
 from trainer.evaluation import (
+    answer_file,
+    answer_json,
+    answer_text,
     conditions_text,
     cross_validate,
     evaluate,
@@ -27,9 +29,23 @@ from trainer.recipes import load_config
 from trainer.training import figures_of_twin
 
 
+def predict(arguments: argparse.Namespace) -> int:
+    """Print the answer of a model for each image file."""
+    classifier = Classifier(read_model(arguments.artifact), arguments.artifact.name.removesuffix(".npz"))
+    text = answer_json if arguments.json else answer_text
+    failed = 0
+    for path in arguments.images:
+        answer = answer_file(classifier, path)
+        failed += "error" in answer
+        print(text(answer), flush=True)
+    if failed:
+        raise TrainerError(f"{failed} of {len(arguments.images)} images could not be answered, see above")
+    return 0
+
+
 def evaluate_model(arguments: argparse.Namespace) -> int:
     """Print the figures of a model on a data set."""
-    artifact = load(arguments.artifact)
+    artifact = read_model(arguments.artifact)
     classifier = Classifier(artifact)
     if arguments.dataset == NON_DIGITS:
         return _evaluate_non_digits(arguments, classifier)

@@ -5,9 +5,12 @@ arguments -> load_dataset -> Dataset, its notes on stderr
 
 import argparse
 import sys
+from pathlib import Path
 
+from service.model.artifact import Artifact, ArtifactError, load
 from service.preprocessing import Geometry
 from trainer.data import MNIST_MIRRORS, Dataset, checked_classes, fetch_mnist, load_dataset
+from trainer.errors import TrainerError
 
 
 def read_dataset(arguments: argparse.Namespace, split_seed: int, geometry: Geometry | None = None) -> Dataset:
@@ -19,6 +22,14 @@ def read_dataset(arguments: argparse.Namespace, split_seed: int, geometry: Geome
     for note in dataset.notes:
         say(note)
     return dataset
+
+
+def read_model(path: Path) -> Artifact:
+    """Return the model in a file; raise TrainerError if it cannot be used."""
+    try:
+        return load(path)
+    except ArtifactError as error:
+        raise TrainerError(f"{path}: {error}") from error
 
 
 def read_training_data(arguments: argparse.Namespace, split_seed: int) -> Dataset:

@@ -4,6 +4,7 @@ Nothing here changes a model. The plots (`answer_plots`, `training_plots`, `repo
 Start reading in `metrics.py`.
 """
 
+from trainer.evaluation.answers import answer_file, answer_json, answer_text
 from trainer.evaluation.conditions import try_conditions
 from trainer.evaluation.cross_validation import cross_validate, spread_text
 from trainer.evaluation.metrics import Evaluation, evaluate
@@ -12,6 +13,9 @@ from trainer.evaluation.text import conditions_text, evaluation_text, refusals_t
 
 __all__ = [
     "Evaluation",
+    "answer_file",
+    "answer_json",
+    "answer_text",
     "conditions_text",
     "cross_validate",
     "evaluate",

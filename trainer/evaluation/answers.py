@@ -1,0 +1,46 @@
+"""Answers for image files without a server, in the words of `POST /predict`.
+
+file -> preprocess -> Classifier -> the fields of the service's answer -> one line or one JSON object
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from service.model.classifier import Classifier
+from service.preprocessing import ImageError, preprocess
+
+
+def answer_file(classifier: Classifier, path: Path) -> dict[str, Any]:
+    """Return the answer for an image file: that of the service and `file`, or `file` and `error`."""
+    try:
+        pixels = preprocess(path.read_bytes(), classifier.artifact.geometry)
+    except ImageError as error:
+        return {"file": str(path), "error": str(error)}
+    except OSError as error:
+        return {"file": str(path), "error": f"It cannot be read: {error.strerror}."}
+    (found,) = classifier.classify(pixels[None])
+    answer: dict[str, Any] = {
+        "file": str(path),
+        "digit": found.digit,
+        "confidence": found.confidence,
+        "probabilities": found.probabilities,
+        "accepted": found.accepted,
+        "model": {"name": classifier.name, "version": classifier.artifact.version},
+    }
+    if not found.accepted:
+        answer["reason"] = "not_a_digit" if found.novelty > 1 else "unsure"
+    return answer
+
+
+def answer_text(answer: dict[str, Any]) -> str:
+    """Return an answer as one line: file, digit, confidence, and why it is not accepted."""
+    if "error" in answer:
+        return f"{answer['file']}: error: {answer['error']}"
+    refused = f", not accepted: {answer['reason']}" if "reason" in answer else ""
+    return f"{answer['file']}: {answer['digit']} ({100 * answer['confidence']:.2f} %{refused})"
+
+
+def answer_json(answer: dict[str, Any]) -> str:
+    """Return an answer as one line of JSON."""
+    return json.dumps(answer)
