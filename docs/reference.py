@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from docs.markdown import table
-from service import asgi, budget, predictor
+from service import asgi, budget, heads, predictor
 from service.api import uploads
 from service.api.problems import STATUSES, problem_type
 from service.config import MEBIBYTE, PROJECT, Settings
@@ -24,13 +24,13 @@ from service.server.protocol import Protocol
 GUARANTEES = PROJECT / "docs/guarantees.toml"
 FIELDS = {field.metadata["variable"]: field for field in dataclasses.fields(Settings)}
 LIMITS = {
-    "ADDRESS_BYTES": asgi.MAX_ADDRESS_BYTES,
+    "ADDRESS_BYTES": heads.MAX_ADDRESS_BYTES,
     "BATCH_SIZE": predictor.BATCH_SIZE,
     "CONNECTIONS": Protocol.max_connections,
     "DISCARD_SECONDS": f"{asgi.DRAINING_SECONDS:g}",
-    "HEADERS": asgi.MAX_HEADERS,
-    "HEADER_BYTES": asgi.MAX_HEADER_BYTES,
-    "HEAD_BYTES": asgi.MAX_HEAD_BYTES,
+    "HEADERS": heads.MAX_HEADERS,
+    "HEADER_BYTES": heads.MAX_HEADER_BYTES,
+    "HEAD_BYTES": heads.MAX_HEAD_BYTES,
     "HELD_BODIES": asgi.HELD_BODIES,
     "LARGE_BYTES": predictor.LARGE_BYTES,
     "LARGE_DECODING_BYTES": predictor.LARGE_DECODING_BYTES,

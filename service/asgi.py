@@ -8,24 +8,13 @@ raises it where the request has a route, an id, a place in the metrics and a lin
 
 import asyncio
 import contextlib
-import functools
 import io
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from werkzeug.exceptions import (
-    BadRequest,
-    ExpectationFailed,
-    HTTPVersionNotSupported,
-    RequestEntityTooLarge,
-    RequestHeaderFieldsTooLarge,
-    RequestTimeout,
-    RequestURITooLarge,
-)
-from werkzeug.exceptions import NotImplemented as UnknownCoding
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout
 
 from service.api.admission import REFUSAL
 from service.api.observability import RECEIVED
@@ -33,14 +22,12 @@ from service.api.problems import OverloadedError
 from service.app import Application
 from service.config import Settings
 from service.coroutines import InGreenlet
+from service.heads import check_head, environ_of
 
 EXTENSION = "digits"  # of the ASGI scope: the Arrival that the protocol and this bridge share
-MAX_HEAD_BYTES = 32 * 1024
-MAX_HEADERS = 100
-MAX_HEADER_BYTES = 8190
-MAX_ADDRESS_BYTES = 4094
 HELD_BODIES = 4  # of the largest size, in each worker; many more small ones fit
 LEAST_BYTES_PER_SECOND = 4096
+MAX_FRAMING_BYTES = 1024 * 1024  # of chunks, beside the body itself
 DRAINING_SECONDS = 2.0
 
 NO_ROOM = "There is no memory left for so large a body. Send it again a little later."
@@ -57,6 +44,7 @@ class Arrival:
     """
 
     received: float = 0.0
+    received_bytes: int = 0
     is_whole: bool = False
     is_broken: bool = False
     has_ended: bool = False
@@ -189,7 +177,7 @@ class Bridge:
             body.content.write(piece)
             body.size += len(piece)
             self._held_bytes += len(piece)
-            if body.size > limit:
+            if body.size > limit or arrival.received_bytes > limit + MAX_FRAMING_BYTES:
                 raise RequestEntityTooLarge
             self._make_room()
             if more and body.is_evicted:
@@ -243,62 +231,3 @@ async def _drain(receive: Any, arrival: Arrival) -> None:
                 message = await receive()
                 if message["type"] == "http.disconnect" or not message["more_body"]:
                     return
-
-
-def check_head(scope: Any) -> None:
-    """Raise an HTTPException for a head that is too large, or that two servers could read differently."""
-    headers = scope["headers"]
-    if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_ADDRESS_BYTES:
-        raise RequestURITooLarge("The address is too long.")
-    sizes = [len(name) + len(value) for name, value in headers]
-    if len(sizes) > MAX_HEADERS or max(sizes, default=0) > MAX_HEADER_BYTES or sum(sizes) > MAX_HEAD_BYTES:
-        raise RequestHeaderFieldsTooLarge("The headers are too many or too large.")
-    if scope["http_version"] not in ("1.0", "1.1"):
-        raise HTTPVersionNotSupported("HTTP/1.1 and HTTP/1.0 are spoken here.")
-    names = [name for name, _ in headers]
-    if names.count(b"host") != 1 and (scope["http_version"] == "1.1" or b"host" in names):
-        raise BadRequest("A request of HTTP/1.1 has one Host header.")
-    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
-    if codings and (scope["http_version"] != "1.1" or b"content-length" in names):
-        raise BadRequest("The length of the body is not clear.")
-    if codings not in ([], [b"chunked"]):
-        raise UnknownCoding("Of the transfer codings only 'chunked' is known here.")
-    if any(name == b"expect" and value.strip().lower() != b"100-continue" for name, value in headers):
-        raise ExpectationFailed("Only '100-continue' can be expected. Send the request without 'Expect'.")
-
-
-def environ_of(scope: Any) -> dict[str, Any]:
-    """Return the WSGI environ (PEP 3333) of a request, without its body."""
-    server, client = scope.get("server") or ("", 0), scope.get("client") or ("", 0)
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": scope["path"].encode().decode("latin-1"),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "SERVER_NAME": server[0],
-        "SERVER_PORT": str(server[1]),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": client[0],
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
-        "wsgi.input_terminated": True,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": False,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for name, value in scope["headers"]:
-        key = _environ_name(name)
-        text = value.decode("latin-1").strip()
-        environ[key] = f"{environ[key]},{text}" if key in environ else text
-    return environ
-
-
-@functools.lru_cache(maxsize=256)
-def _environ_name(name: bytes) -> str:
-    """Return the key of a header, such that an underscore in its name never stands for a hyphen."""
-    if b"_" in name:
-        return f"digits.header.{name.decode('latin-1')}"
-    key = name.decode("latin-1").upper().replace("-", "_")
-    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"

@@ -65,11 +65,11 @@ def test_a_module_of_the_core_comes_up_alone_and_without_flask(module):
 LAYERS = (
     {"preprocessing"},
     {"model"},
-    {"config", "metrics", "registry", "budget", "predictor", "coroutines", "logs"},
+    {"config", "process_metrics", "metrics", "registry", "budget", "predictor", "coroutines", "logs"},
     {"api"},
     {"openapi"},
     {"app"},
-    {"wsgi", "asgi"},
+    {"wsgi", "asgi", "heads"},
     {"server", "__main__"},
 )
 SERVER = sorted((PROJECT / "service/server").glob("*.py"))

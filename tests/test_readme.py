@@ -28,7 +28,7 @@ def test_every_folder_of_the_tree_exists():
     tree = README.partition("## Folders")[2].split("```")[1]
     below = ""
     for line in tree.strip().splitlines():
-        folders = re.findall(r"\w+/", line[:19] if not line.startswith("  data/") else line)
+        folders = re.findall(r"\w+/", line[:19] if not line.startswith("  commands/") else line)
         below = "" if not line.startswith(" ") else below
         for folder in folders:
             assert (PROJECT / below / folder).is_dir(), f"{below}{folder}"

@@ -28,7 +28,7 @@ class Balance:
         self._place, self._next_closing, self._note = slot % PLACES, 0.0, note
 
     def count(self, connections: int) -> None:
-        """Let the others know how many connections this worker has; -1 when it is about to end."""
+        """Publish how many connections this worker has; -1 when it is stopping."""
         self._note(connections)
         _counts[self._place] = connections + 1
 

@@ -10,13 +10,12 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout
-from werkzeug.exceptions import RequestHeaderFieldsTooLarge as HeadersTooLarge
-from werkzeug.exceptions import RequestURITooLarge as AddressTooLong
 
-from service.asgi import EXTENSION, MAX_HEAD_BYTES, Arrival, Bridge
+from service.asgi import EXTENSION, Arrival, Bridge
+from service.heads import MAX_HEAD_BYTES, RequestHeaderFieldsTooLarge, RequestURITooLarge
 from service.server.balance import Balance
 
-MOMENT_SECONDS = 1.0  # for what is on its way as the process ends, or as a request is refused
+MOMENT_SECONDS = 1.0  # for data in transit as the process stops or a request is refused
 
 
 class Parser:
@@ -84,9 +83,10 @@ class Protocol(HttpToolsProtocol):
         if self.is_deaf or self.arrival.is_draining:
             return
         self.head_bytes += len(data) if self.is_in_head else 0
+        self.arrival.received_bytes += len(data)
         super().data_received(data)
         if self.head_bytes > MAX_HEAD_BYTES:
-            self.fail(HeadersTooLarge() if self.headers else AddressTooLong())
+            self.fail(RequestHeaderFieldsTooLarge() if self.headers else RequestURITooLarge())
 
     def on_message_begin(self) -> None:
         """Record the beginning of a head."""

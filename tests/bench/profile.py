@@ -97,7 +97,7 @@ def stages(name: str, image: bytes, wsgi: Any) -> dict[str, float]:
     from multipart import parse_options_header
 
     from service.api.uploads import _parts
-    from service.asgi import check_head, environ_of
+    from service.heads import check_head, environ_of
     from service.logs import log_request
     from service.model.network import forward
     from service.preprocessing import decode, preprocess
