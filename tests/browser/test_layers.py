@@ -107,7 +107,22 @@ def test_fifteen_hundred_activations_fit_into_a_frame(live: tuple[Page, list[str
     assert milliseconds < 8  # half a frame, on a loaded machine
 
 
-def test_without_layers_there_are_no_tiles(page: Page) -> None:
+def test_without_layers_there_are_no_tiles(page: Page, service: Server) -> None:
+    def leave_out(route: Route) -> None:
+        answer = route.fetch().json()
+        del answer["explain"]
+        route.fulfill(json=answer)
+
+    page.route("**/models", leave_out)
+    page.goto(service.url)
+    page.locator("#about", has_text="version").wait_for()
     draw(page, 7)
     expect_digit(page, 7)
     expect(page.locator("#network")).to_be_hidden()
+    page.unroute_all(behavior="wait")
+
+
+def test_the_service_sends_its_hidden_layers(page: Page) -> None:
+    draw(page, 7)
+    expect_digit(page, 7)
+    expect(page.locator("#layers canvas")).to_have_count(2)
