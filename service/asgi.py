@@ -19,6 +19,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeou
 from service.api.admission import REFUSAL
 from service.api.observability import RECEIVED
 from service.api.problems import OverloadedError
+from service.api.status import DRAINING
 from service.app import Application
 from service.config import Settings
 from service.coroutines import InGreenlet
@@ -118,7 +119,7 @@ class Bridge:
                 self._in_flight -= 1
         finally:
             self._let_go(body)
-        if REFUSAL in environ:
+        if REFUSAL in environ or self._application.config[DRAINING]:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         if body.is_incomplete:

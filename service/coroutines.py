@@ -10,7 +10,6 @@ Flask's `request` among them. SQLAlchemy's asyncio extension works the same way 
 
 import asyncio
 import contextvars
-import functools
 import os
 import threading
 from collections.abc import Callable, Coroutine, Generator
@@ -49,7 +48,7 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Return the result of a coroutine; the event loop runs other tasks while it waits."""
     call = getcurrent()
     if not isinstance(call, _Call):
-        return asyncio.run_coroutine_threadsafe(coroutine, _background_loop()).result()
+        return asyncio.run_coroutine_threadsafe(coroutine, _background.loop()).result()
     step: Callable[[Any], Any] = coroutine.send
     argument: Any = None
     try:
@@ -63,12 +62,21 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
         return finished.value
 
 
-@functools.cache
-def _background_loop() -> asyncio.AbstractEventLoop:
-    """Return the event loop for threads without one; it runs as long as the process."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="event-loop", daemon=True).start()
-    return loop
+class _Background:
+    """The event loop for threads that have none; it starts with its first coroutine and runs to the end."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop; threads that ask at the same time get the same one."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="event-loop", daemon=True).start()
+            return self._loop
 
 
-os.register_at_fork(after_in_child=_background_loop.cache_clear)  # threads do not survive a fork
+_background = _Background()
+os.register_at_fork(after_in_child=_background.__init__)  # type: ignore[misc] # threads do not survive a fork

@@ -1,5 +1,6 @@
 """Real servers for the tests: gunicorn as shipped, on a free port, with its log."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -8,7 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,12 @@ MALLOC = {
     "MALLOC_TOP_PAD_": "1048576",
     "MALLOC_ARENA_MAX": "2",
 }
+
+
+def run_alone(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Return the result of a coroutine, run in a thread: browser tests leave a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def free_port() -> int:

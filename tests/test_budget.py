@@ -10,6 +10,7 @@ from service import budget as module
 from service.api.problems import STATUSES
 from service.budget import MEBIBYTE, MemoryBudget, NoMemoryError
 from service.preprocessing import TooManyPixelsError
+from tests.serving import run_alone
 
 CAPACITY = 10 * MEBIBYTE
 
@@ -50,7 +51,7 @@ def test_never_more_than_the_capacity_is_held():
         assert CAPACITY / 2 < holders.most <= CAPACITY
         await holders.start("all", 10)
 
-    asyncio.run(scenario())
+    run_alone(scenario())
 
 
 def test_memory_goes_to_those_that_came_first():
@@ -67,7 +68,7 @@ def test_memory_goes_to_those_that_came_first():
         await asyncio.gather(first, large, small)
         assert holders.order == ["first", "large", "small"]
 
-    asyncio.run(scenario())
+    run_alone(scenario())
 
 
 def test_a_price_above_the_capacity_is_refused_with_413():
@@ -80,7 +81,7 @@ def test_a_price_above_the_capacity_is_refused_with_413():
         done.set()
         await holding
 
-    asyncio.run(scenario())
+    run_alone(scenario())
     assert STATUSES[TooManyPixelsError] == 413
 
 
@@ -100,7 +101,7 @@ def test_a_long_wait_for_memory_ends_with_503(monkeypatch):
         await holding
         await holders.start("all", 10)
 
-    asyncio.run(scenario())
+    run_alone(scenario())
     assert STATUSES[NoMemoryError] == 503
 
 
@@ -122,4 +123,4 @@ def test_memory_comes_back_after_errors_and_cancellation():
         assert holders.order == ["holding", "waiting 1"]
         await holders.start("all", 10)
 
-    asyncio.run(asyncio.wait_for(scenario(), 10))
+    run_alone(asyncio.wait_for(scenario(), 10))

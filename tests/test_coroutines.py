@@ -24,7 +24,7 @@ from service.coroutines import InGreenlet, run
 from service.metrics import Metrics
 from service.registry import ModelRegistry
 from tests.drawing import digit_png
-from tests.serving import MODELS, PROJECT, answers, free_port, wait_until
+from tests.serving import MODELS, PROJECT, answers, free_port, run_alone, wait_until
 
 CLIENTS, ROUNDS = 60, 20
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE", default="none")
@@ -41,7 +41,7 @@ def on_loop(function: Callable[..., Any], *arguments: Any) -> Any:
     async def main() -> Any:
         return await InGreenlet(function, *arguments)
 
-    return asyncio.run(main())
+    return run_alone(main())
 
 
 class TestInGreenlet:
@@ -66,7 +66,7 @@ class TestInGreenlet:
         async def InGreenlet_task(function: Callable[[], None]) -> None:
             await InGreenlet(function)
 
-        assert asyncio.run(main()) == ["quick", "slow"]
+        assert run_alone(main()) == ["quick", "slow"]
 
     def test_exceptions_pass_through_in_both_directions(self):
         async def fail() -> None:
@@ -115,7 +115,7 @@ class TestInGreenlet:
                 await task
             assert task.cancelled()
 
-        asyncio.run(main())
+        run_alone(main())
         assert seen == ["cancelled", "cleaned up", "left"]
 
     def test_context_variables_are_those_of_the_caller(self):
@@ -137,7 +137,7 @@ class TestInGreenlet:
 
         # The coroutine shares the view's context; the caller keeps its own, as from any call in a copy of it.
         expected = [(f"{name} view seen", f"{name} view seen", name) for name in ("a", "b")]
-        assert asyncio.run(main()) == expected
+        assert run_alone(main()) == expected
 
     def test_awaits_can_be_nested(self):
         async def inner(depth: int) -> int:
@@ -214,7 +214,7 @@ def test_sixty_requests_at_once_keep_their_own_request_and_g():
             found = await asyncio.gather(*map(call, numbers))
             assert found == [expected(number) for number in numbers]
 
-    asyncio.run(main())
+    run_alone(main())
 
 
 def test_threads_without_a_loop_share_one_in_the_background():

@@ -21,7 +21,7 @@ from service.predictor import BATCH_SIZE, Outcome, Predictor
 from service.preprocessing import BrokenImageError, ImageError, TooManyPixelsError, preprocess
 from service.preprocessing.decoding import OpenedImage
 from tests.drawing import digit_png, draw_digit, encode
-from tests.serving import MODELS
+from tests.serving import MODELS, run_alone
 
 DIGITS = [digit_png(digit) for digit in range(8)]
 BROKEN = DIGITS[0][:60]
@@ -85,7 +85,7 @@ def test_images_submitted_together_share_one_forward_pass(predictor, metrics, cl
             assert_same(one, other)
         assert passes(metrics) == before + 1
 
-    asyncio.run(scenario())
+    run_alone(scenario())
 
 
 def test_twenty_images_come_out_in_order_and_as_alone(predictor, metrics, classifiers):
@@ -100,7 +100,7 @@ def test_twenty_images_come_out_in_order_and_as_alone(predictor, metrics, classi
             assert_same(one, other)
         assert passes(metrics) - before >= len(images) / BATCH_SIZE
 
-    asyncio.run(scenario())
+    run_alone(scenario())
 
 
 def test_each_image_goes_to_the_model_it_was_sent_to(predictor, classifiers):
@@ -111,7 +111,7 @@ def test_each_image_goes_to_the_model_it_was_sent_to(predictor, classifiers):
         assert_same(outcomes[0], outcomes[2])
         assert_same(outcomes[1], outcomes[3])
 
-    asyncio.run(scenario())
+    run_alone(scenario())
 
 
 def test_an_error_stays_with_its_image(predictor, classifiers):
@@ -123,7 +123,7 @@ def test_an_error_stays_with_its_image(predictor, classifiers):
         with pytest.raises(BrokenImageError):
             await predictor.predict(BROKEN, classifiers[0])
 
-    asyncio.run(scenario())
+    run_alone(scenario())
 
 
 def test_an_error_of_the_network_reaches_all_that_wait(predictor, metrics, classifiers, monkeypatch, caplog):
@@ -139,7 +139,7 @@ def test_an_error_of_the_network_reaches_all_that_wait(predictor, metrics, class
         gc.collect()
 
     with caplog.at_level(logging.ERROR):
-        asyncio.run(scenario())
+        run_alone(scenario())
     assert caplog.text == ""  # asyncio logs errors that nobody has looked at
     assert value(metrics, "http_requests_waiting") == 0
 
@@ -155,7 +155,7 @@ def test_traced_steps_stay_with_their_image(predictor, classifiers):
         assert ["turned over" in " ".join(outcome.steps) for outcome in (plain, turned)] == [False, True]
         assert silent.steps is None
 
-    asyncio.run(scenario())
+    run_alone(scenario())
 
 
 def test_an_outcome_has_what_preprocess_makes_of_its_image(predictor, classifiers):
@@ -178,7 +178,7 @@ def test_an_outcome_has_what_preprocess_makes_of_its_image(predictor, classifier
         assert outcomes[-1].steps == ["ink taken as it is: already cut out, scaled and centered"]
 
     for classifier in classifiers:
-        asyncio.run(scenario(classifier))
+        run_alone(scenario(classifier))
 
 
 def test_preprocessing_is_observed_once_for_each_image(predictor, metrics, classifiers):
@@ -202,7 +202,7 @@ def test_preprocessing_is_observed_once_for_each_image(predictor, metrics, class
         ]
         assert counts == [2, 1, 1]
 
-    asyncio.run(scenario())
+    run_alone(scenario())
 
 
 class Ticker:
@@ -262,8 +262,8 @@ def test_the_event_loop_is_not_held_for_long(predictor, classifiers, kind):
         assert ticker.ticks > 3
         return ticker.longest_seconds
 
-    asyncio.run(predictor.predict_many(DIGITS, classifiers[0]))  # what is slow the first time
-    fastest = min(asyncio.run(scenario()) for _ in range(3))
+    run_alone(predictor.predict_many(DIGITS, classifiers[0]))  # what is slow the first time
+    fastest = min(run_alone(scenario()) for _ in range(3))
     assert fastest < HELD_SECONDS
 
 
@@ -277,8 +277,8 @@ def test_a_large_picture_is_decoded_by_a_thread(predictor, classifiers, monkeypa
 
     monkeypatch.setattr(OpenedImage, "decode", decode)
     many_bytes = encode(Image.effect_noise((900, 900), 90))  # few pixels, many bytes
-    asyncio.run(predictor.predict_many([DIGITS[0], LARGE, many_bytes], classifiers[0]))
-    assert threads[200 * 200] == threading.main_thread().name
+    run_alone(predictor.predict_many([DIGITS[0], LARGE, many_bytes], classifiers[0]))
+    assert not threads[200 * 200].startswith("decoding")
     assert threads[2300 * 2300].startswith("decoding")
     assert threads[900 * 900].startswith("decoding")
 
@@ -292,7 +292,7 @@ def test_small_images_overtake_a_large_one(predictor, classifiers):
         assert not large.done()
         assert (await large).prediction.digit == 3
 
-    asyncio.run(scenario())
+    run_alone(scenario())
 
 
 def test_a_batch_leaves_single_images_their_turn(predictor, classifiers):
@@ -304,7 +304,7 @@ def test_a_batch_leaves_single_images_their_turn(predictor, classifiers):
         assert not batch.done()
         assert len(await batch) == 64
 
-    asyncio.run(scenario())
+    run_alone(scenario())
 
 
 def test_time_in_the_queue_is_counted_once(predictor, classifiers, monkeypatch):
@@ -317,12 +317,12 @@ def test_time_in_the_queue_is_counted_once(predictor, classifiers, monkeypatch):
         for outcome in outcomes:
             assert 0 < outcome.queue_seconds + outcome.preprocessing_seconds <= elapsed
 
-    asyncio.run(scenario())
+    run_alone(scenario())
 
 
 def test_rows_of_pixels_are_classified_in_small_batches(predictor, metrics, classifiers):
     pixels = np.stack([preprocess(image, classifiers[0].artifact.geometry) for image in DIGITS] * 3)
-    predictions = asyncio.run(predictor.classify(pixels, classifiers[0]))
+    predictions = run_alone(predictor.classify(pixels, classifiers[0]))
     assert [each.digit for each in predictions] == [*range(8)] * 3
     assert predictions[:8] == predictions[8:16] == predictions[16:]
     assert passes(metrics) == len(pixels) / BATCH_SIZE
@@ -348,7 +348,7 @@ def test_a_prediction_can_be_cancelled_at_any_moment(predictor, metrics, classif
         gc.collect()
 
     with caplog.at_level(logging.ERROR):
-        asyncio.run(asyncio.wait_for(scenario(), 60))
+        run_alone(asyncio.wait_for(scenario(), 60))
     assert caplog.text == ""
 
 
@@ -361,7 +361,7 @@ def test_the_waiting_gauge_tells_what_has_no_turn_yet(predictor, metrics, classi
         assert value(metrics, "http_requests_waiting") == 0
         assert all(outcome.queue_seconds > 0 for outcome in outcomes)
 
-    asyncio.run(scenario())
+    run_alone(scenario())
 
 
 def test_a_picture_dearer_than_all_memory_is_refused(metrics, classifiers):
@@ -374,7 +374,7 @@ def test_a_picture_dearer_than_all_memory_is_refused(metrics, classifiers):
         assert small.prediction.digit == 4
         assert value(metrics, "http_requests_waiting") == 0
 
-    asyncio.run(scenario())
+    run_alone(scenario())
 
 
 def test_workers_share_the_memory_for_decoding(metrics, classifiers, monkeypatch):
@@ -393,6 +393,6 @@ def test_workers_share_the_memory_for_decoding(metrics, classifiers, monkeypatch
     monkeypatch.setattr(OpenedImage, "decode", decode)
     capacity = 20 * 1024 * 1024
     predictor = Predictor(Settings(max_decoding_bytes=2 * capacity, workers=2, threads=8), metrics)
-    outcomes = asyncio.run(predictor.predict_many([LARGE] * 8, classifiers[0]))
+    outcomes = run_alone(predictor.predict_many([LARGE] * 8, classifiers[0]))
     assert [outcome.prediction.digit for outcome in outcomes] == [3] * 8
     assert capacity / 3 < most <= capacity

@@ -18,6 +18,7 @@ from service.api import uploads
 from service.api.observability import Observer
 from service.coroutines import InGreenlet
 from tests.drawing import digit_png, draw_digit, encode
+from tests.serving import run_alone
 from tests.test_app import SETTINGS, assert_problem, client, form, form_of  # noqa: F401 - a fixture
 
 IMAGE = digit_png(3)
@@ -239,10 +240,10 @@ def test_a_batch_of_explanations_leaves_others_their_turn(client):  # noqa: F811
     async def call(function: Callable[[], TestResponse]) -> TestResponse:
         return await InGreenlet(function)
 
-    explained = asyncio.run(scenario())
+    explained = run_alone(scenario())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("service.api.predict.explanation", lambda: "no")
-        plain = asyncio.run(scenario())
+        plain = run_alone(scenario())
     assert explained >= plain + 3
 
 
