@@ -72,8 +72,8 @@ def running_pager(folder: Path) -> Iterator[Pager]:
     receiver = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     routes = ROUTES.read_text().replace("127.0.0.1:9095", f"127.0.0.1:{receiver.server_port}")
-    # Three seconds, in which what inhibits an alert arrives too.
-    quick = re.sub(r"group_wait: \w+", "group_wait: 3s", routes)
+    # Six seconds, in which what inhibits an alert arrives too.
+    quick = re.sub(r"group_wait: \w+", "group_wait: 6s", routes)
     (folder / "alertmanager.yaml").write_text(re.sub(r"group_interval: \w+", "group_interval: 1s", quick))
     log = folder / "alertmanager.log"
     command = [

@@ -86,7 +86,7 @@ def running_prometheus(
         program("prometheus"),
         f"--config.file={folder / 'prometheus.yaml'}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
-        "--rules.alert.resend-delay=2s",  # the Alertmanager may be discovered after the first alert
+        "--rules.alert.resend-delay=5s",  # the Alertmanager may be discovered after the first alert
         f"--web.listen-address=127.0.0.1:{port}",
     ]
     with open(log, "wb") as output:

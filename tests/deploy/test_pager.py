@@ -230,7 +230,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pager]:
     with running_pager(folder) as pager, running_prometheus(folder, None, pager.port) as prometheus:
         wait_until(lambda: set(CASES) <= prometheus.firing(), "every alert fires", seconds=60)
         wait_until(lambda: missing(pager) == set(), "every delivery", folder / "alertmanager.log", seconds=60)
-        time.sleep(3)  # for what should not come
+        time.sleep(8)  # for what should not come
         yield pager
 
 
