@@ -14,7 +14,8 @@ COPY service/requirements.txt service/requirements.txt
 # The environment gets no pip of its own: a service has nothing to install.
 RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --no-cache-dir --only-binary :all: \
-        --disable-pip-version-check -r service/requirements.txt
+        --disable-pip-version-check -r service/requirements.txt \
+    && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 COPY service/ service/
 # A root file system that is read-only keeps no bytecode, so it is made here. The modes do not depend
 # on the umask of whoever cloned the repository: another user reads the files.

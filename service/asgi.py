@@ -19,8 +19,6 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeou
 from service.api.admission import REFUSAL
 from service.api.observability import RECEIVED
 from service.api.problems import OverloadedError
-from service.api.status import DRAINING
-from service.app import Application
 from service.config import Settings
 from service.coroutines import InGreenlet
 from service.heads import check_head, environ_of
@@ -73,14 +71,15 @@ class Bridge:
 
     def __init__(
         self,
-        application: Application,
+        application: Callable[..., Iterable[bytes]],
         settings: Settings,
         on_start: Callable[[], None] = lambda: None,
         on_end: Callable[[], None] = lambda: None,
+        is_draining: Callable[[], bool] = lambda: False,
     ) -> None:
         self.settings = settings
         self._application = application
-        self._on_start, self._on_end = on_start, on_end
+        self._on_start, self._on_end, self._is_draining = on_start, on_end, is_draining
         self._in_flight = 0
         self._bodies: set[Body] = set()
         self._held_bytes = 0
@@ -119,7 +118,7 @@ class Bridge:
                 self._in_flight -= 1
         finally:
             self._let_go(body)
-        if REFUSAL in environ or self._application.config[DRAINING]:
+        if REFUSAL in environ or self._is_draining():
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         if body.is_incomplete:
@@ -139,7 +138,7 @@ class Bridge:
     def _call(self, environ: dict[str, Any]) -> Answer:
         """Return the application's answer."""
         started: list[Any] = []
-        pieces: Iterable[bytes] = self._application(environ, lambda *answer: started.extend(answer))  # type: ignore[arg-type]
+        pieces: Iterable[bytes] = self._application(environ, lambda *answer: started.extend(answer))
         try:
             content = b"".join(pieces)
         finally:

@@ -64,10 +64,11 @@ class Server:
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's samples that have these labels."""
-        text = requests.get(f"{self.url}/metrics", timeout=30).text
+        response = requests.get(f"{self.url}/metrics", timeout=30)
+        response.raise_for_status()
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
         total = 0.0
-        for line in text.splitlines():
+        for line in response.text.splitlines():
             sample, _, value = line.rpartition(" ")
             if sample.split("{")[0] == name and all(label in sample for label in wanted):
                 total += float(value)

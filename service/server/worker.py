@@ -37,7 +37,8 @@ class Worker(UvicornWorker):
 
             loop.add_signal_handler(signal.SIGTERM, drain)
 
-        self.wsgi = Bridge(app, settings, drain_on_sigterm, lambda: Protocol.balance.count(-1))
+        leave, is_draining = lambda: Protocol.balance.count(-1), lambda: app.config[DRAINING]
+        self.wsgi = Bridge(app, settings, drain_on_sigterm, leave, is_draining)
         self.config.timeout_graceful_shutdown = settings.graceful_timeout_seconds
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # not the errors of clients
         Protocol.balance, Protocol.max_connections = Balance(slot, app.connected), self.cfg.worker_connections
