@@ -4,7 +4,7 @@
     benchmarks.json, model files                          -> benchmarks.md, trainer/README.md's tables
     model files and cards, benchmarks.json, the service   -> README.md's figures and its example
 
-tests/test_docs.py fails when a document differs from what this would write.
+tests/docs/test_docs.py fails when a document differs from what this would write.
 """
 
 import json

@@ -60,7 +60,7 @@ def figures(measured: dict[str, Any]) -> str:
 
 
 def card_figures() -> dict[str, tuple[str, str]]:
-    """Return figure and command by name, from the table that tests/figures.py writes into a model's notes."""
+    """Return figure and command by name, from the table that tests.docs.figures adds to a model's notes."""
     rows: dict[str, tuple[str, str]] = {}
     command = ""
     for line in (PROJECT / f"models/{MODEL}.notes.md").read_text().splitlines():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.serving import PROJECT, Server, running_service
-from tests.training import QUICK
+from tests.trainer.quick import QUICK
 
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 

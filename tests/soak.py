@@ -31,7 +31,7 @@ from PIL import Image
 from service.model.artifact import save
 from tests.deploy.memory import memory_bytes
 from tests.drawing import digit_png, draw_digit, encode
-from tests.mutations import seed_files, with_right_checksums
+from tests.fuzz.mutations import seed_files, with_right_checksums
 from tests.serving import MODELS, Server, copy_models, running_service
 from tests.sockets import connect, post, read_all, split
 from tests.tiny import repacked

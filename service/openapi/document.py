@@ -2,7 +2,7 @@
 
     routes, statuses, problem types (all from the code) -> one JSON document -> GET /openapi.json
 
-Written by hand where words matter; what can be taken from the code is, and tests/test_openapi.py
+Written by hand where words matter; what can be taken from the code is, and tests/service/api/test_openapi.py
 compares the rest with it and with the running service.
 """
 

@@ -3,7 +3,7 @@
     opened image -> the picture + the strip of it that is converted at a time
                   + what the decoder keeps: coefficients, canvases, strips of the file -> bytes
 
-The figures were measured; tests/preprocessing/test_decoding_memory.py measures them again.
+The figures were measured; tests/service/preprocessing/test_decoding_memory.py measures them again.
 """
 
 import math

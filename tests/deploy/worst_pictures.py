@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import requests
 
 from tests.drawing import digit_png
-from tests.preprocessing.large_files import KINDS
+from tests.service.preprocessing.large_files import KINDS
 
 # Largest first; as deploy/base/config.env and the limit of a body have it.
 SIZES = ((3600, 3600), (3000, 3000), (2400, 2400), (1800, 1800), (1200, 1200))

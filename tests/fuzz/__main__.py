@@ -50,7 +50,7 @@ with atheris.instrument_imports(
     from service.registry import ModelRegistry
 
 from tests.drawing import digit_png
-from tests.mutations import seed_files, with_right_checksums
+from tests.fuzz.mutations import seed_files, with_right_checksums
 from tests.tiny import tiny_content
 
 LONGEST_SECONDS = 2.0  # of processor time, so that a busy machine raises no alarm

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.articles import result, rows, run
+from tests.trainer.articles import result, rows, run
 from trainer.data import Dataset, load_dataset
 
 

@@ -25,7 +25,7 @@ from PIL import Image
 from service.model.artifact import load
 from service.preprocessing.normalization import DIGITS_GEOMETRY
 from tests.serving import MODELS
-from tests.training import (
+from tests.trainer.quick import (
     QUICK,
     run_trainer,
     running_trainer,

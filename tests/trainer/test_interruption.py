@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training import QUICK, run_trainer, running_trainer, trainer_environment
+from tests.trainer.quick import QUICK, run_trainer, running_trainer, trainer_environment
 
 SECONDS = 2.0
 LINE = "trainer: interrupted; the same command with --resume continues.\n"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.articles import README
-from tests.articles import rows as article_rows
 from tests.serving import PROJECT
-from tests.training import drawn_pictures, write_mnist
+from tests.trainer.articles import README
+from tests.trainer.articles import rows as article_rows
+from tests.trainer.quick import drawn_pictures, write_mnist
 from trainer.cli import main
 from trainer.parser import build_parser
 from trainer.recipes import recipe_names

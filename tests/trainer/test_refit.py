@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service.model.artifact import Artifact, load
-from tests.training import QUICK, write_mnist
+from tests.trainer.quick import QUICK, write_mnist
 from trainer.cli import main
 from trainer.data import Examples, load_dataset
 from trainer.distillation import Committee

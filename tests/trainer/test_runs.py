@@ -7,7 +7,7 @@ import pytest
 
 from service.model.artifact import load
 from tests.serving import MODELS, PROJECT
-from tests.training import QUICK
+from tests.trainer.quick import QUICK
 from trainer.cli import main
 
 Output = pytest.CaptureFixture[str]

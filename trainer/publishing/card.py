@@ -2,8 +2,8 @@
 
     Artifact, notes -> NAME.md
 
-All figures come from the file's metadata; tests/test_model.py compares them. Notes about one model, in
-NAME.notes.md beside it, become part of its card.
+All figures come from the file's metadata; tests/service/model/test_model.py compares them. Notes about one
+model, in NAME.notes.md beside it, become part of its card.
 """
 
 from typing import Any

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from tests.training import drawn_examples
+from tests.trainer.quick import drawn_examples
 from trainer.data import Augmentation, augment
 from trainer.data.augmentation import _elastic_field, warp
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY
 from tests.drawing import draw_digit, encode
-from tests.training import drawn_examples, drawn_pictures, idx_bytes, write_mnist
+from tests.trainer.quick import drawn_examples, drawn_pictures, idx_bytes, write_mnist
 from trainer.data import hold_out, load_dataset
 from trainer.data.examples import prepare
 from trainer.data.idx import IMAGES_MAGIC, LABELS_MAGIC, read_idx

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from tests.training import idx_bytes
+from tests.trainer.quick import idx_bytes
 from trainer.data import checked_classes, load_dataset
 from trainer.data.idx import IMAGES_MAGIC, LABELS_MAGIC
 from trainer.errors import TrainerError

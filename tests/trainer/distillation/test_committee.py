@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service.preprocessing.normalization import MNIST_GEOMETRY
-from tests.training import drawn_examples
+from tests.trainer.quick import drawn_examples
 from trainer.data import Examples
 from trainer.distillation import Committee
 from trainer.training import TrainingConfig, epoch_batches

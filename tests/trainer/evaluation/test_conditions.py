@@ -12,7 +12,7 @@ from service.model.artifact import load
 from service.model.classifier import Classifier
 from tests.drawing import digit_png
 from tests.serving import MODELS
-from tests.training import drawn_examples
+from tests.trainer.quick import drawn_examples
 from trainer.cli import main
 from trainer.evaluation.conditions import CONDITIONS, try_condition
 from trainer.evaluation.metrics import coverage_errors, summarize

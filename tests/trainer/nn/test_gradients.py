@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from service.model.network import ACTIVATIONS, forward
-from tests.differences import assert_gradient, central_differences
+from tests.trainer.nn.differences import assert_gradient, central_differences
 from trainer.nn import OUTPUTS_OF, Parameters, initialize, loss_and_gradient
 from trainer.nn.gradients import Buffers, backward_rows, forward_rows, gradients
 from trainer.nn.optimizers import MomentumSGD

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.differences import assert_gradient, central_differences
+from tests.trainer.nn.differences import assert_gradient, central_differences
 from trainer.nn import OUTPUTS_OF, activate, loss_and_gradient, one_hot
 
 PAIRS = [(loss, output) for loss, outputs in OUTPUTS_OF.items() for output in outputs]

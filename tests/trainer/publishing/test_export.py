@@ -8,7 +8,7 @@ import pytest
 from service.model.artifact import load
 from service.model.classifier import Classifier
 from service.model.network import Layer, forward, softmax
-from tests.training import drawn_examples
+from tests.trainer.quick import drawn_examples
 from trainer.data import load_dataset
 from trainer.errors import UsageError
 from trainer.nn import initialize

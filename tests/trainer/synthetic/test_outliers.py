@@ -7,7 +7,7 @@ from service.model.artifact import load
 from service.model.classifier import Classifier
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
 from tests.serving import MODELS
-from tests.training import drawn_examples
+from tests.trainer.quick import drawn_examples
 from trainer.synthetic import KINDS, make_outlier, make_outliers
 from trainer.synthetic.curves import smooth_line
 from trainer.synthetic.letters import FONTS, LATIN, STROKES, print_letter, write_letter

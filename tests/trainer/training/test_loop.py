@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from service.preprocessing.normalization import MNIST_GEOMETRY
-from tests.training import drawn_examples
+from tests.trainer.quick import drawn_examples
 from trainer.data import Augmentation, Dataset, load_table
 from trainer.errors import TrainerError
 from trainer.training import (

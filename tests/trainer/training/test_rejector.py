@@ -10,7 +10,7 @@ import pytest
 from service.model.artifact import load, parse
 from service.model.classifier import Classifier
 from service.model.network import Layer
-from tests.training import QUICK, run_trainer, write_mnist
+from tests.trainer.quick import QUICK, run_trainer, write_mnist
 from trainer.data import Examples, load_dataset
 from trainer.evaluation import generated_refusals
 from trainer.publishing.calibration import fit_thresholds

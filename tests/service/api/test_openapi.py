@@ -138,7 +138,10 @@ def test_generated_requests_are_answered_as_described(service: Server, tmp_path:
         # A well-formed request may hold a picture that is none, or tensors for another model.
         "--exclude-checks=positive_data_acceptance",
     ]
-    environment = os.environ | {"PYTHONPATH": str(PROJECT), "SCHEMATHESIS_HOOKS": "tests.api_pictures"}
+    environment = os.environ | {
+        "PYTHONPATH": str(PROJECT),
+        "SCHEMATHESIS_HOOKS": "tests.service.api.api_pictures",
+    }
     run = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
     )

@@ -1,6 +1,6 @@
 """The figures of a shipped model on other pictures than its test images, with the command of each.
 
-    python -m tests.figures models/mnist-28x28.npz --mnist DIR --photos DIR --drawn DIR --clothes FILE
+    python -m tests.docs.figures models/mnist-28x28.npz --mnist DIR --photos DIR --drawn DIR --clothes FILE
 
 measures a model and writes the first section of models/NAME.notes.md, which becomes part of the model card:
 
@@ -90,7 +90,7 @@ def section(model: Path, rows: Iterator[Row]) -> str:
     table = [f"| {what} | {figure} | {code(command)} |" for what, figure, command in rows]
     return f"""{HEADING}
 
-Of version `{load(model).version}`, by `python -m tests.figures`. No network has learned these pictures.
+Of version `{load(model).version}`, by `python -m tests.docs.figures`. No network has learned these pictures.
 Photographs, drawings and clothes were viewed during the development of preprocessing and rejector; test
 images were not. Generated non-digits are new pictures of the kinds that the rejector has learned.
 

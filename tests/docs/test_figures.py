@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from service.model.artifact import load
+from tests.docs.figures import figures, section, write
 from tests.drawing import digit_png
-from tests.figures import figures, section, write
 
 
 def test_each_row_has_the_figure_that_its_command_prints(

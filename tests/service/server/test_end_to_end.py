@@ -181,7 +181,7 @@ def test_a_service_without_models_waits_for_them(tmp_path):
 
 @pytest.mark.parametrize("kind", ["truncated", "not a number", "wrong shape", "pickle", "claims 32 GiB"])
 def test_a_bad_model_at_the_start_is_named_and_the_others_serve(tmp_path, kind):
-    from tests.test_artifact import Malicious, claiming, npy, rewritten
+    from tests.service.model.test_artifact import Malicious, claiming, npy, rewritten
 
     content = {
         "truncated": lambda: tiny_content()[:5000],

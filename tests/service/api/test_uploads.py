@@ -18,8 +18,8 @@ from service.api import uploads
 from service.api.observability import Observer
 from service.coroutines import InGreenlet
 from tests.drawing import digit_png, draw_digit, encode
+from tests.service.test_app import SETTINGS, assert_problem, client, form, form_of  # noqa: F401 - a fixture
 from tests.serving import run_alone
-from tests.test_app import SETTINGS, assert_problem, client, form, form_of  # noqa: F401 - a fixture
 
 IMAGE = digit_png(3)
 LIMIT = SETTINGS.max_upload_bytes

@@ -14,8 +14,8 @@ from service.preprocessing.decoding import DECODER_ERRORS, open_image
 from service.preprocessing.errors import BrokenImageError, ImageError, TooManyPixelsError
 from service.preprocessing.opening import open_header, strips_of_tiff
 from tests.drawing import draw_digit, encode
-from tests.mutations import seed_files
-from tests.preprocessing.large_files import chunk, picture, tiff, written
+from tests.fuzz.mutations import seed_files
+from tests.service.preprocessing.large_files import chunk, picture, tiff, written
 from tests.serving import PROJECT
 
 MEGABYTE = 1_000_000

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from service.model.artifact import ArtifactError, parse
-from tests.mutations import PNG_SIGNATURE, seed_files, with_right_checksums
-from tests.serving import Server
+from tests.fuzz.mutations import PNG_SIGNATURE, seed_files, with_right_checksums
+from tests.serving import PROJECT, Server
 
-FOUND = Path(__file__).parent / "hostile"
+FOUND = PROJECT / "tests/hostile"
 SEEDS = seed_files()
 LONGEST_SECONDS = 2.0  # of the worker's own clock, so that a busy machine is no failure of ours
 

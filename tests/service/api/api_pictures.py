@@ -1,7 +1,7 @@
 """What schemathesis sends: real pictures, spoilt ones and noise; models that exist and tensors that fit.
 
-Loaded by the command that tests/test_openapi.py runs. A schema cannot say what an image file is, nor that a
-tensor's shape goes with its data.
+Loaded by the command that tests/service/api/test_openapi.py runs. A schema cannot say what an image file
+is, nor that a tensor's shape goes with its data.
 """
 
 import base64

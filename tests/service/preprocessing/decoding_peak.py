@@ -1,6 +1,6 @@
 """The memory that decoding one file takes, measured in a process of its own.
 
-    python -m tests.preprocessing.decoding_peak SMALL LARGE
+    python -m tests.service.preprocessing.decoding_peak SMALL LARGE
 
 SMALL, a file of the same kind, is decoded first: code and tables that stay are not the picture's. Prints two
 numbers of bytes: by how much the resident memory grew at its peak, and `decoding_bytes`.

@@ -13,7 +13,7 @@ import pytest
 from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import Server
 
-CLIENTS = Path(__file__).parent / "clients"
+CLIENTS = Path(__file__).parent
 PACKAGES = {"curl": "curl", "jq": "jq", "node": "nodejs"}
 SMALL = [encode(draw_digit(digit, (56, 56))) for digit in range(10)]
 ONE_PICTURE = {

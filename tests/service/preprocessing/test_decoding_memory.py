@@ -1,6 +1,6 @@
 """What decoding takes is never more than what was said from the header, and for common files not much less.
 
-`python -m pytest tests/preprocessing/test_decoding_memory.py -s` prints the table.
+`python -m pytest tests/service/preprocessing/test_decoding_memory.py -s` prints the table.
 """
 
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.preprocessing.decoding import open_image
-from tests.preprocessing.large_files import KINDS, picture, tiff
+from tests.service.preprocessing.large_files import KINDS, picture, tiff
 from tests.serving import PROJECT
 
 SIZE = (2016, 1512)  # 3 megapixels; all that grows does so with the pixels
@@ -24,7 +24,7 @@ def test_decoding_takes_at_most_the_stated_memory(kind: str, tmp_path: Path) -> 
     files = tmp_path / "small", tmp_path / "large"
     for path, size in zip(files, ((64, 48), SIZE), strict=True):
         path.write_bytes(KINDS[kind](*size))
-    command = [sys.executable, "-m", "tests.preprocessing.decoding_peak", *map(str, files)]
+    command = [sys.executable, "-m", "tests.service.preprocessing.decoding_peak", *map(str, files)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, check=True, timeout=60, text=True)
     peak, stated = map(int, done.stdout.split())
     print(f"\n| {kind} | {peak / MEBIBYTE:.1f} MiB | {stated / MEBIBYTE:.1f} MiB |", end="")

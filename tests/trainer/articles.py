@@ -1,6 +1,6 @@
 """The commands of trainer/README.md, run as they stand; the table with what they give.
 
-python -m tests.articles [PART]     print the table with fresh results; only of commands with PART in them
+python -m tests.trainer.articles [PART]   print the table with fresh results; only of commands with PART
 """
 
 import contextlib
