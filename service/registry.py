@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from service.model.artifact import ArtifactError, load
+from service.model.artifact import load
 from service.model.classifier import Classifier
+from service.model.errors import ArtifactError
 
 logger = logging.getLogger(__name__)
 

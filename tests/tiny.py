@@ -25,7 +25,7 @@ def tiny_content(geometry: Geometry = DIGITS_GEOMETRY, seed: int = 0, **changes:
     ]
     probes = np.stack([np.asarray(draw_digit(digit, (60, 60))) for digit in (2, 5)])
     seen = np.stack([preprocess_grey(probe, geometry) for probe in probes])
-    judge = [
+    rejector = [
         Layer(rng.normal(0, 0.3, (pixels + 6, 4)).astype("f4"), np.zeros(4, "f4"), "relu"),
         Layer(rng.normal(0, 0.3, (4, 1)).astype("f4"), np.zeros(1, "f4"), "linear"),
     ]
@@ -48,15 +48,15 @@ def tiny_content(geometry: Geometry = DIGITS_GEOMETRY, seed: int = 0, **changes:
         if key in arrays:
             arrays[key] = value
         elif key.startswith(("weights_", "biases_", "judge_weights_", "judge_biases_")):
-            network, index = judge if key.startswith("judge_") else layers, int(key[-1])
+            network, index = rejector if key.startswith("judge_") else layers, int(key[-1])
             network[index] = network[index]._replace(**{key.removeprefix("judge_")[:-2]: value})
-        elif key == "judge":
-            judge = value
+        elif key == "rejector":
+            rejector = value
         elif value is None:
             del metadata[key]
         else:
             metadata[key] = value
-    return serialize(layers, judge, metadata=metadata, **arrays)
+    return serialize(layers, rejector, metadata=metadata, **arrays)
 
 
 def tiny_artifact(**changes: Any) -> Artifact:
@@ -69,7 +69,7 @@ def repacked(content: bytes, number: int) -> bytes:
     artifact = parse(content)
     return serialize(
         artifact.layers,
-        artifact.judge,
+        artifact.rejector,
         artifact.probe_images,
         artifact.probe_logits,
         {**artifact.metadata, "number": number},

@@ -3,7 +3,7 @@
 exception -> failure -> exit code, one line that says what went wrong and what to do
 """
 
-from service.model.artifact import ArtifactError
+from service.model.errors import ArtifactError
 
 
 class TrainerError(Exception):

@@ -16,10 +16,7 @@ hashed and parsed from memory, so the version and the weights cannot come from d
 import hashlib
 import io
 import json
-import math
 import os
-import struct
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,51 +24,20 @@ from typing import Any
 
 import numpy as np
 
+from service.model.errors import (
+    ArtifactTooLargeError,
+    MalformedArtifactError,
+    MetadataError,
+    UnreadableArtifactError,
+)
+from service.model.members import member, read_members
 from service.model.network import ACTIVATIONS, Layer
 from service.preprocessing.normalization import Geometry
 
 FORMAT_VERSION = 1
 MAX_ARTIFACT_BYTES = 64 * 1024 * 1024  # 12 million weights, the largest plain MLP in the literature
-MAX_MEMBERS = 64
-MAX_HEADER_BYTES = 4096
 VERSION_DIGITS = 12
 CLASSES = 10
-
-# What zipfile raises for files that are not zip files or have wrong headers; found by fuzzing.
-ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    EOFError,
-    struct.error,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    ValueError,
-    OverflowError,
-)
-
-
-class ArtifactError(Exception):
-    """The model file cannot be used."""
-
-
-class UnreadableArtifactError(ArtifactError):
-    """The model file is missing, truncated or not an .npz."""
-
-
-class ArtifactTooLargeError(ArtifactError):
-    """The model file, or what it claims to hold, is too large."""
-
-
-class MalformedArtifactError(ArtifactError):
-    """The model file lacks a member, or one has the wrong type or shape."""
-
-
-class NotFiniteError(ArtifactError):
-    """The model file holds NaN or infinity."""
-
-
-class MetadataError(ArtifactError):
-    """The model file's metadata is incomplete or invalid."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +45,13 @@ class Artifact:
     """The content of a model file; arrays are read-only.
 
     geometry: the picture the layers expect. temperature: divides the logits before softmax.
-    judge: the layers of the rejector, () if the file has none. A picture below min_confidence or above
+    rejector: the layers of the rejector, () if the file has none. A picture below min_confidence or above
     max_novelty is not accepted as a digit.
     metadata: the JSON object as stored. sha256: hex digest of the file.
     """
 
     layers: tuple[Layer, ...]
-    judge: tuple[Layer, ...]
+    rejector: tuple[Layer, ...]
     geometry: Geometry
     temperature: float
     min_confidence: float
@@ -108,14 +74,14 @@ class Artifact:
 
 def serialize(
     layers: Sequence[Layer],
-    judge: Sequence[Layer],
+    rejector: Sequence[Layer],
     probe_images: np.ndarray,
     probe_logits: np.ndarray,
     metadata: Mapping[str, Any],
 ) -> bytes:
     """Return the bytes of a model file; `parse` of them gives the same content."""
     members: dict[str, np.ndarray] = {}
-    for prefix, network in (("", layers), ("judge_", judge)):
+    for prefix, network in (("", layers), ("judge_", rejector)):
         for index, layer in enumerate(network):
             members[f"{prefix}weights_{index}"] = np.asarray(layer.weights, "<f4")
             members[f"{prefix}biases_{index}"] = np.asarray(layer.biases, "<f4")
@@ -154,72 +120,23 @@ def load(path: Path) -> Artifact:
 
 def parse(content: bytes) -> Artifact:
     """Return the model in the bytes of a file; raises an ArtifactError."""
-    members = _read_members(content)
+    members = read_members(content)
     metadata = _read_metadata(members)
     geometry = _geometry(metadata)
     layers = _layers(members, metadata, "", geometry.side**2, CLASSES)
-    probes = _member(members, "probe_images", "|u1", (None, None, None))
+    probes = member(members, "probe_images", "|u1", (None, None, None))
     return Artifact(
         layers=layers,
-        judge=_judge(members, metadata, layers),
+        rejector=_rejector(members, metadata, layers),
         geometry=geometry,
         temperature=_number(metadata, "temperature", 0.01, 100),
         min_confidence=_number(metadata, "min_confidence", 0, 1),
         max_novelty=_number(metadata, "max_novelty", 0, 1e9),
         probe_images=probes,
-        probe_logits=_member(members, "probe_logits", "<f4", (len(probes), CLASSES)),
+        probe_logits=member(members, "probe_logits", "<f4", (len(probes), CLASSES)),
         metadata=metadata,
         sha256=hashlib.sha256(content).hexdigest(),
     )
-
-
-def _read_members(content: bytes) -> dict[str, np.ndarray]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.infolist()
-            _check_entries(entries, len(content))
-            return {
-                entry.filename.removesuffix(".npy"): _read_array(entry.filename, archive.read(entry))
-                for entry in entries
-            }
-    except ZIP_ERRORS as error:
-        raise UnreadableArtifactError(f"it is truncated or not an .npz file: {error}") from error
-
-
-def _check_entries(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
-    if len(entries) > MAX_MEMBERS:
-        raise ArtifactTooLargeError(f"it has {len(entries)} members; at most {MAX_MEMBERS} are allowed")
-    if len({entry.filename for entry in entries}) != len(entries):
-        raise MalformedArtifactError("a member occurs twice")
-    for entry in entries:
-        if entry.compress_type != zipfile.ZIP_STORED:
-            raise MalformedArtifactError(f"{entry.filename} is compressed; members are stored as they are")
-    claimed = sum(entry.file_size for entry in entries)
-    if claimed > size:
-        raise ArtifactTooLargeError(f"its members claim {claimed} bytes, but the file has {size}")
-
-
-def _read_array(name: str, content: bytes) -> np.ndarray:
-    """Return the array of one .npy member, read-only, without trusting its header."""
-    stream = io.BytesIO(content)
-    try:
-        version = np.lib.format.read_magic(stream)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, fortran_order, dtype = read_header(stream, max_header_size=MAX_HEADER_BYTES)
-    except (ValueError, KeyError, TypeError, SyntaxError) as error:
-        raise MalformedArtifactError(f"{name} has no readable .npy header: {error}") from error
-    if dtype.hasobject:
-        raise MalformedArtifactError(f"{name} holds pickled Python objects, which are never loaded")
-    if fortran_order and len(shape) > 1:
-        raise MalformedArtifactError(f"{name} is in Fortran order; C order is expected")
-    claimed = math.prod(shape) * dtype.itemsize
-    present = len(content) - stream.tell()
-    if claimed != present or any(length < 0 for length in shape):
-        raise MalformedArtifactError(f"{name} claims {claimed} bytes of shape {shape}, but {present} follow")
-    return np.frombuffer(content, dtype, math.prod(shape), stream.tell()).reshape(shape)
 
 
 def _read_metadata(members: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -265,9 +182,9 @@ def _layers(
     for index, activation in enumerate(activations):
         if activation not in ACTIVATIONS:
             raise MetadataError(f"activation {activation!r} is none of {', '.join(ACTIVATIONS)}")
-        weights = _member(members, f"{prefix}weights_{index}", "<f4", (fan_in, None))
+        weights = member(members, f"{prefix}weights_{index}", "<f4", (fan_in, None))
         fan_in = weights.shape[1]
-        biases = _member(members, f"{prefix}biases_{index}", "<f4", (fan_in,))
+        biases = member(members, f"{prefix}biases_{index}", "<f4", (fan_in,))
         layers.append(Layer(weights, biases, activation))
     if fan_in != outputs:
         raise MalformedArtifactError(
@@ -276,32 +193,11 @@ def _layers(
     return tuple(layers)
 
 
-def _judge(
+def _rejector(
     members: Mapping[str, np.ndarray], metadata: Mapping[str, Any], layers: Sequence[Layer]
 ) -> tuple[Layer, ...]:
-    """Return the layers of the judge; () where neither members nor metadata mention one."""
+    """Return the layers of the rejector; () where neither members nor metadata mention one."""
     if "judge_activations" not in metadata and not any(name.startswith("judge_") for name in members):
         return ()
     inputs = layers[0].weights.shape[0] + (layers[-1].weights.shape[0] if len(layers) > 1 else 0)
     return _layers(members, metadata, "judge_", inputs, 1)
-
-
-def _member(
-    members: Mapping[str, np.ndarray], name: str, dtype: str, shape: tuple[int | None, ...]
-) -> np.ndarray:
-    """Return a member after checking type, shape (None: any length but 0) and that it is finite."""
-    array = members.get(name)
-    if array is None:
-        raise MalformedArtifactError(f"the member {name!r} is missing")
-    fits = len(array.shape) == len(shape) and all(
-        length > 0 if wanted is None else length == wanted
-        for length, wanted in zip(array.shape, shape, strict=True)
-    )
-    if array.dtype != np.dtype(dtype) or not fits:
-        wanted = tuple("any" if length is None else length for length in shape)
-        raise MalformedArtifactError(
-            f"{name} is {array.dtype} of shape {array.shape}; {np.dtype(dtype)} of shape {wanted} is expected"
-        )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise NotFiniteError(f"{name} holds NaN or infinity")
-    return array

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.model.artifact import Artifact, ArtifactError
+from service.model.artifact import Artifact
+from service.model.errors import ArtifactError
 from service.model.network import forward, sigmoid, softmax
 from service.preprocessing.errors import ImageError
 from service.preprocessing.pipeline import preprocess_grey
@@ -70,10 +71,10 @@ class Classifier:
 
         pixels: (n, side * side). hidden: the activations of the hidden layers for them.
         """
-        judge, limit = self.artifact.judge, max(self.artifact.max_novelty, 1e-12)
-        if not judge:
+        rejector, limit = self.artifact.rejector, max(self.artifact.max_novelty, 1e-12)
+        if not rejector:
             return np.zeros(len(pixels))
-        log_odds = forward(judge, judge_inputs(pixels, hidden))[-1][:, 0].astype(np.float64)
+        log_odds = forward(rejector, rejector_inputs(pixels, hidden))[-1][:, 0].astype(np.float64)
         return sigmoid(log_odds) / limit
 
     def self_check(self) -> None:
@@ -95,7 +96,7 @@ class Classifier:
             )
 
 
-def judge_inputs(pixels: np.ndarray, hidden: Sequence[np.ndarray]) -> np.ndarray:
+def rejector_inputs(pixels: np.ndarray, hidden: Sequence[np.ndarray]) -> np.ndarray:
     """Return what the rejector sees, (n, side * side + width): the pixels and the last hidden layer.
 
     pixels: (n, side * side). hidden: activations of the hidden layers, the last (n, width), possibly

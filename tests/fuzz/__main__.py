@@ -45,8 +45,9 @@ with atheris.instrument_imports(
     from service.app import create_app
     from service.config import Settings
     from service.metrics import Metrics
-    from service.model.artifact import ArtifactError, parse, save
+    from service.model.artifact import parse, save
     from service.model.classifier import Classifier
+    from service.model.errors import ArtifactError
     from service.registry import ModelRegistry
 
 from tests.drawing import digit_png

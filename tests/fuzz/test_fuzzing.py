@@ -11,7 +11,8 @@ import requests
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from service.model.artifact import ArtifactError, parse
+from service.model.artifact import parse
+from service.model.errors import ArtifactError
 from tests.fuzz.mutations import PNG_SIGNATURE, seed_files, with_right_checksums
 from tests.serving import PROJECT, Server
 

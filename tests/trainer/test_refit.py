@@ -43,7 +43,7 @@ def error_on_all(artifact: Artifact) -> float:
 def test_refit_takes_every_measured_figure_from_its_twin(refit: Path, quick_model: Path) -> None:
     model, twin = load(refit), load(quick_model)
     assert not np.array_equal(model.layers[0].weights, twin.layers[0].weights)
-    assert not np.array_equal(model.judge[0].weights, twin.judge[0].weights)
+    assert not np.array_equal(model.rejector[0].weights, twin.rejector[0].weights)
     assert model.metadata["metrics"] == twin.metadata["metrics"]
     for name in ("temperature", "min_confidence", "max_novelty"):
         assert model.metadata[name] == twin.metadata[name]

@@ -7,7 +7,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from service.model.artifact import ArtifactError, load
+from service.model.artifact import load
+from service.model.errors import ArtifactError
 from trainer.commands.reading import read_dataset
 from trainer.data import DATASETS
 from trainer.errors import RefusedError, UsageError

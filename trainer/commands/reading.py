@@ -7,7 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from service.model.artifact import Artifact, ArtifactError, load
+from service.model.artifact import Artifact, load
+from service.model.errors import ArtifactError
 from service.preprocessing import Geometry
 from trainer.data import MNIST_MIRRORS, Dataset, checked_classes, fetch_mnist, load_dataset
 from trainer.errors import TrainerError

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from service.model.artifact import ArtifactError, load
+from service.model.artifact import load
 from service.model.classifier import Classifier
+from service.model.errors import ArtifactError
 from service.preprocessing import ImageError, preprocess_grey
 
 MODEL = "mnist-28x28.npz"

@@ -10,7 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from service.model.artifact import Artifact, ArtifactError, load
+from service.model.artifact import Artifact, load
+from service.model.errors import ArtifactError
 from service.model.network import forward, softmax
 from service.preprocessing import Geometry
 from trainer.distillation.convolution import load_convolution

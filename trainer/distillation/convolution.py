@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from service.model.artifact import ArtifactError
+from service.model.errors import ArtifactError
 from service.preprocessing import Geometry
 from trainer.data import CLASSES
 from trainer.errors import UsageError

@@ -118,9 +118,9 @@ figures for {" and ".join(twins)} are those of its twin, which was trained in th
 def _refusal(artifact: Artifact) -> str:
     """Return the paragraph about pictures that are not accepted."""
     unsure = f"An answer with a confidence below {artifact.min_confidence:g} is not accepted."
-    if not artifact.judge:
+    if not artifact.rejector:
         return f"{unsure} The file has no rejector: it does not recognize pictures of other things."
-    weights = sum(layer.weights.size + layer.biases.size for layer in artifact.judge)
+    weights = sum(layer.weights.size + layer.biases.size for layer in artifact.rejector)
     config = artifact.metadata["training"]["config"]
     outliers, share = config["outliers"], config.get("refused_share", OLD_REFUSED_SHARE)
     return f"""{unsure}

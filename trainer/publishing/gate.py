@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from service.model.artifact import Artifact, ArtifactError, load, parse, save
+from service.model.artifact import Artifact, load, parse, save
 from service.model.classifier import Classifier
+from service.model.errors import ArtifactError
 from trainer.errors import RefusedError, TrainerError
 from trainer.publishing.card import model_card
 from trainer.publishing.figures import (

@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from service.model.artifact import Artifact, ArtifactError, load, save
+from service.model.artifact import Artifact, load, save
 from service.model.classifier import Classifier
+from service.model.errors import ArtifactError
 from trainer.errors import RefusedError, TrainerError
 
 FOLDER = ".versions"  # hidden: the service ignores names that begin with a dot

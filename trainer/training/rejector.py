@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from service.model.classifier import judge_inputs
+from service.model.classifier import rejector_inputs
 from service.model.network import Layer, forward
 from service.preprocessing import Geometry
 from service.preprocessing.normalization import normalize
@@ -62,7 +62,7 @@ def fit_rejector(
     def make(epoch: int, index: int, chosen: np.ndarray) -> Batch:
         chance = np.random.default_rng((config.seed, STREAM, epoch, index))
         pixels = _some_distorted(shown.take(chosen), geometry, config, chance)
-        return judge_inputs(pixels, forward(layers, pixels)[:-1]), targets[chosen]
+        return rejector_inputs(pixels, forward(layers, pixels)[:-1]), targets[chosen]
 
     def batches(epoch: int) -> Iterator[Batch]:
         order = np.random.default_rng((config.seed, STREAM, epoch)).permutation(visits)

@@ -9,17 +9,14 @@ import zipfile
 import numpy as np
 import pytest
 
-from service.model.artifact import (
-    MAX_ARTIFACT_BYTES,
+from service.model.artifact import MAX_ARTIFACT_BYTES, load, parse, save
+from service.model.errors import (
     ArtifactError,
     ArtifactTooLargeError,
     MalformedArtifactError,
     MetadataError,
     NotFiniteError,
     UnreadableArtifactError,
-    load,
-    parse,
-    save,
 )
 from service.model.network import Layer
 from service.preprocessing.normalization import MNIST_GEOMETRY
@@ -55,7 +52,7 @@ def test_what_is_written_is_read_back():
     artifact = tiny_artifact(geometry=MNIST_GEOMETRY, temperature=0.7)
     assert [layer.weights.shape for layer in artifact.layers] == [(784, 6), (6, 10)]
     assert [layer.activation for layer in artifact.layers] == ["relu", "linear"]
-    assert [layer.weights.shape for layer in artifact.judge] == [(784 + 6, 4), (4, 1)]
+    assert [layer.weights.shape for layer in artifact.rejector] == [(784 + 6, 4), (4, 1)]
     assert artifact.geometry == MNIST_GEOMETRY
     assert artifact.temperature == 0.7
     assert artifact.parameters == 784 * 6 + 6 + 6 * 10 + 10
@@ -250,13 +247,13 @@ def test_metadata_that_makes_no_sense_is_refused(changes, message):
 
 
 def test_a_judge_with_two_outputs_is_refused():
-    judge = [Layer(np.zeros((70, 2), "f4"), np.zeros(2, "f4"), "linear")]
+    rejector = [Layer(np.zeros((70, 2), "f4"), np.zeros(2, "f4"), "linear")]
     with pytest.raises(MalformedArtifactError, match="judge_weights has 2 outputs; 1 are expected"):
-        parse(tiny_content(judge=judge, judge_activations=["linear"]))
+        parse(tiny_content(rejector=rejector, judge_activations=["linear"]))
 
 
 def test_a_file_of_old_without_a_judge_can_be_read():
-    assert parse(tiny_content(judge=[], judge_activations=None)).judge == ()
+    assert parse(tiny_content(rejector=[], judge_activations=None)).rejector == ()
 
 
 @pytest.mark.parametrize(

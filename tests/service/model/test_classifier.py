@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.model.classifier import Classifier, SelfCheckError, judge_inputs
+from service.model.classifier import Classifier, SelfCheckError, rejector_inputs
 from service.model.network import Layer, forward, softmax
 from tests.tiny import tiny_artifact
 
@@ -40,25 +40,25 @@ def test_the_judge_sees_the_pixels_and_the_direction_of_the_last_hidden_layer():
     expected = [[0.25, 0.5, 0.848528, 1.131371]]
     for scale in (1, 10):
         hidden = [np.ones((1, 7), np.float32), scale * np.array([[3, 4]], np.float32)]
-        np.testing.assert_allclose(judge_inputs(pixels, hidden), expected, rtol=1e-5)
-    assert judge_inputs(pixels, []).tolist() == pixels.tolist()
+        np.testing.assert_allclose(rejector_inputs(pixels, hidden), expected, rtol=1e-5)
+    assert rejector_inputs(pixels, []).tolist() == pixels.tolist()
 
 
 def test_a_hidden_layer_of_zeros_is_no_error():
-    assert not judge_inputs(np.zeros((1, 2), np.float32), [np.zeros((1, 3), np.float32)]).any()
+    assert not rejector_inputs(np.zeros((1, 2), np.float32), [np.zeros((1, 3), np.float32)]).any()
 
 
 def test_novelty_worked_by_hand():
-    # A judge of one layer that adds up the 64 pixels of 0.5 less 30: log-odds 2, probability 0.8808
+    # A rejector of one layer that adds up the 64 pixels of 0.5 less 30: log-odds 2, probability 0.8808
     weights = np.r_[np.ones(64), np.zeros(6)].astype("f4")[:, None]
-    judge = [Layer(weights, np.array([-30], "f4"), "linear")]
-    artifact = tiny_artifact(judge=judge, judge_activations=["linear"], max_novelty=0.5)
+    rejector = [Layer(weights, np.array([-30], "f4"), "linear")]
+    artifact = tiny_artifact(rejector=rejector, judge_activations=["linear"], max_novelty=0.5)
     (prediction,) = Classifier(artifact).classify(np.full((1, 64), 0.5, np.float32))
     assert prediction.novelty == pytest.approx(1 / (1 + np.exp(-2)) / 0.5)
     assert not prediction.accepted
 
 
-def test_a_picture_is_accepted_up_to_the_limit_of_the_judge():
+def test_a_picture_is_accepted_up_to_the_limit_of_the_rejector():
     (without_limit,) = Classifier(tiny_artifact(max_novelty=1)).classify(PIXELS[:1])
     limits = (without_limit.novelty * share for share in (1.001, 0.999))
     below, above = (Classifier(tiny_artifact(max_novelty=limit)).classify(PIXELS[:1])[0] for limit in limits)
@@ -67,7 +67,7 @@ def test_a_picture_is_accepted_up_to_the_limit_of_the_judge():
 
 
 def test_without_a_judge_only_unsure_answers_are_refused():
-    (prediction,) = Classifier(tiny_artifact(judge=[], judge_activations=None)).classify(PIXELS[:1])
+    (prediction,) = Classifier(tiny_artifact(rejector=[], judge_activations=None)).classify(PIXELS[:1])
     assert prediction.novelty == 0
     assert prediction.accepted
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.model.artifact import ArtifactError
+from service.model.errors import ArtifactError
 from service.model.network import softmax
 from tests.tiny import tiny_artifact, tiny_content
 from trainer.cli import main

@@ -33,7 +33,7 @@ def content(quick_model: Path) -> bytes:
 def changed(content: bytes, **changes: object) -> bytes:
     """Return the model file with some of what it holds replaced."""
     artifact = parse(content)
-    names = ("layers", "judge", "probe_images", "probe_logits", "metadata")
+    names = ("layers", "rejector", "probe_images", "probe_logits", "metadata")
     parts = {name: getattr(artifact, name) for name in names} | changes
     return serialize(**parts)
 

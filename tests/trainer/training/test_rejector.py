@@ -54,7 +54,7 @@ def test_new_rejector_keeps_the_network(model_file: Path, tmp_path: Path) -> Non
     assert run_trainer(*words, cwd=tmp_path).returncode == 0
     old, new = load(model_file), load(tmp_path / model_file.name)
     assert np.array_equal(old.layers[0].weights, new.layers[0].weights)
-    assert not np.array_equal(old.judge[0].weights, new.judge[0].weights)
+    assert not np.array_equal(old.rejector[0].weights, new.rejector[0].weights)
     assert new.metadata["training"]["command"].endswith(" --outliers 50")
     assert "50 pictures of non-digits" in (tmp_path / "digits-8x8.md").read_text()
 
@@ -63,7 +63,7 @@ def test_rejector_gets_the_requested_width(model_file: Path, tmp_path: Path) -> 
     words = ("judge", model_file, "digits", "--outliers", "50", "--judge-units", "7", "--to", tmp_path)
     assert run_trainer(*words, "--minimum-accuracy", "0", cwd=tmp_path).returncode == 0
     model = load(tmp_path / model_file.name)
-    assert model.judge[0].weights.shape[1] == 7
+    assert model.rejector[0].weights.shape[1] == 7
     assert model.metadata["training"]["command"].endswith(" --outliers 50 --judge-units 7")
 
 
@@ -77,7 +77,7 @@ def test_rejector_is_fitted_only_on_the_models_data(model_file: Path, tmp_path: 
 def test_model_can_omit_the_rejector(model_file: Path, tmp_path: Path) -> None:
     words = ("judge", model_file, "digits", "--outliers", "0", "--to", tmp_path, "--minimum-accuracy", "0")
     assert run_trainer(*words, cwd=tmp_path).returncode == 0
-    assert load(tmp_path / model_file.name).judge == ()
+    assert load(tmp_path / model_file.name).rejector == ()
     assert "has no rejector" in (tmp_path / "digits-8x8.md").read_text()
 
 

@@ -1,0 +1,131 @@
+"""The paths that answer with predictions, for service.openapi.document."""
+
+from service.api.problems import (
+    BrokenBodyError,
+    InvalidParameterError,
+    MissingImageError,
+    OverloadedError,
+    TooManyImagesError,
+    UnsupportedContentTypeError,
+    UnsupportedEncodingError,
+)
+from service.config import Settings
+from service.openapi.operations import JsonObject, ok, operation, problems
+from service.openapi.schemas import IMAGE_ERRORS, reference
+from service.preprocessing import FORMATS
+from service.registry import NoModelError, UnknownModelError
+
+MODEL_ERRORS = (UnknownModelError, NoModelError)
+BODY_TOO_LARGE = 413  # has only a status and no type, like 404 for a path and 405
+
+_MODEL_PARAMETER = {
+    "name": "model",
+    "in": "query",
+    "description": "The model that answers; without it, the default one.",
+    "schema": {"type": "string"},
+    "example": "digits-8x8",
+}
+_EXPLAIN_PARAMETER = {
+    "name": "explain",
+    "in": "query",
+    "description": (
+        "Whether to add `explanation` to the answer: true, 1 or yes; false, 0 or no; or layers, which adds "
+        "how active each hidden unit is. In any case."
+    ),
+    "schema": {
+        "type": "string",
+        "pattern": (
+            "^([Tt][Rr][Uu][Ee]|1|[Yy][Ee][Ss]|[Ff][Aa][Ll][Ss][Ee]|0|[Nn][Oo]|[Ll][Aa][Yy][Ee][Rr][Ss])$"
+        ),
+        "default": "false",
+    },
+    "example": "true",
+}
+
+# The content of a part is the bytes of an image, with a file name or without.
+_FILE_PART: JsonObject = {
+    "anyOf": [{"type": "string", "format": "binary"}, {}],
+    "description": "The bytes of an image file; a file name is not required.",
+}
+
+
+def prediction_paths(settings: Settings) -> JsonObject:
+    """Return the paths of `/predict`, with the limits of `settings`."""
+    raw = {
+        f"image/{format.lower()}": {"schema": {"type": "string", "format": "binary"}} for format in FORMATS
+    }
+    one_file = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": _FILE_PART},
+    }
+    json_body = {
+        "type": "object",
+        "required": ["image"],
+        "properties": {
+            "image": {
+                "type": "string",
+                "contentEncoding": "base64",
+                "description": "An image file in base64, or as a data URL.",
+            }
+        },
+    }
+    many_files = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {
+                "anyOf": [{"type": "array", "items": _FILE_PART, "minItems": 1}, _FILE_PART],
+                "description": f"At most {settings.max_batch_images:,} image files, all parts called so.",
+            }
+        },
+    }
+    one = operation(
+        "Predictions",
+        "predict",
+        "Classify one image",
+        ok(reference("Prediction"), "The digit, the ten probabilities, and whether it is one at all.")
+        | problems(
+            MissingImageError,
+            BrokenBodyError,
+            InvalidParameterError,
+            UnsupportedContentTypeError,
+            UnsupportedEncodingError,
+            *IMAGE_ERRORS,
+            *MODEL_ERRORS,
+            OverloadedError,
+            plain=(BODY_TOO_LARGE,),
+        ),
+        description=(
+            "Dark on light or light on dark, drawn or photographed, of any size. "
+            "The body may be compressed: `Content-Encoding: gzip` or `deflate`."
+        ),
+        parameters=[_MODEL_PARAMETER, _EXPLAIN_PARAMETER],
+        requestBody={
+            "required": True,
+            "content": {
+                "multipart/form-data": {"schema": one_file},
+                "application/json": {"schema": json_body},
+                **raw,
+            },
+        },
+    )
+    many = operation(
+        "Predictions",
+        "predictBatch",
+        "Classify many images",
+        ok(reference("Batch"), "An answer for each image in the order sent; an error where one has none.")
+        | problems(
+            MissingImageError,
+            BrokenBodyError,
+            InvalidParameterError,
+            TooManyImagesError,
+            UnsupportedEncodingError,
+            *MODEL_ERRORS,
+            OverloadedError,
+            plain=(BODY_TOO_LARGE,),
+        ),
+        parameters=[_MODEL_PARAMETER, _EXPLAIN_PARAMETER],
+        requestBody={"required": True, "content": {"multipart/form-data": {"schema": many_files}}},
+    )
+    return {"/predict": {"post": one}, "/predict/batch": {"post": many}}
