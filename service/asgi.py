@@ -67,7 +67,12 @@ class Body:
 
 
 class Bridge:
-    """The ASGI application over Flask's WSGI application; one for each worker."""
+    """The ASGI application over a WSGI application; one for each worker.
+
+    is_draining: the worker is about to stop; each answer ends its connection.
+    """
+
+    is_draining = False
 
     def __init__(
         self,
@@ -75,11 +80,10 @@ class Bridge:
         settings: Settings,
         on_start: Callable[[], None] = lambda: None,
         on_end: Callable[[], None] = lambda: None,
-        is_draining: Callable[[], bool] = lambda: False,
     ) -> None:
         self.settings = settings
         self._application = application
-        self._on_start, self._on_end, self._is_draining = on_start, on_end, is_draining
+        self._on_start, self._on_end = on_start, on_end
         self._in_flight = 0
         self._bodies: set[Body] = set()
         self._held_bytes = 0
@@ -118,7 +122,7 @@ class Bridge:
                 self._in_flight -= 1
         finally:
             self._let_go(body)
-        if REFUSAL in environ or self._is_draining():
+        if REFUSAL in environ or self.is_draining:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         if body.is_incomplete:

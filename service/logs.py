@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import json
 import logging
+import os
 import sys
 import time
 from typing import Any
@@ -81,3 +82,14 @@ def logging_config(level: str) -> dict[str, Any]:
             "gunicorn.access": {"handlers": [], "propagate": False},  # the application logs requests itself
         },
     }
+
+
+def silence_libraries() -> None:
+    """Log no client's errors twice, and close file descriptor 2 to C libraries; Python's stderr goes on.
+
+    C libraries print messages about the files that they read.
+    """
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)

@@ -8,7 +8,7 @@ import gc
 from service import __version__
 from service.app import create_app
 from service.config import Settings
-from service.metrics import Metrics, forget_worker, shared_folder
+from service.metrics import Metrics, forget_worker, set_worker_slot, shared_folder
 from service.registry import ModelRegistry
 
 settings = Settings.from_env()
@@ -25,6 +25,7 @@ def start_worker(slot: int) -> None:
 
     slot: its place among the workers.
     """
+    set_worker_slot(slot)
     metrics.process.start(settings, slot, __version__)
     models.on_load, models.on_refused = metrics.model_changed, metrics.model_file_refused
     models.reports = slot == 0

@@ -3,17 +3,18 @@
 The master loads the application once, so that the workers share the weights' memory.
 """
 
-import math
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from service.config import Settings, SettingsError
-from service.logs import logging_config
+from service.logs import logging_config, silence_libraries
 
 try:
     _settings = Settings.from_env()
@@ -32,17 +33,21 @@ for _file in _folder.glob("*.db"):
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-from service.metrics import set_worker_slot  # noqa: E402 - the environment comes first
-from service.server.balance import forget  # noqa: E402
+from service.server.balance import forget  # noqa: E402 - the environment comes first
+
+# A new worker that is told to stop while it still has the master's handlers would lose the signal.
+_STOPPING = {signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
+_hold = partial(signal.pthread_sigmask, signal.SIG_BLOCK, _STOPPING)
+_release = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOPPING)
+os.register_at_fork(before=_hold, after_in_parent=_release)
 
 bind = f"[{_settings.host}]:{_settings.port}"
 workers = _settings.workers
 worker_class = "service.server.worker.Worker"
-preload_app = True
 keepalive = 75  # longer than the 60 s of common load balancers, which reuse connections
 timeout = 30  # seconds after which a worker with a blocked event loop is replaced
-graceful_timeout = _settings.graceful_timeout_seconds + math.ceil(_settings.drain_seconds) + 2
-control_socket_disable = True
+graceful_timeout = _settings.graceful_timeout_seconds + int(_settings.drain_seconds) + 3
+preload_app = control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # nosec B108
 logconfig_dict = logging_config(_settings.log_level)
 
@@ -66,12 +71,10 @@ def post_worker_init(worker: Any) -> None:
     """Start the worker's own parts, and close stderr to C libraries, which print messages about files."""
     from service.wsgi import start_worker
 
-    set_worker_slot(worker.slot)
-    worker.serve(worker.wsgi, _settings, worker.slot)
+    _release()
     start_worker(worker.slot)
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+    worker.serve(worker.wsgi, _settings, worker.slot)
+    silence_libraries()
 
 
 def child_exit(server: Any, worker: Any) -> None:

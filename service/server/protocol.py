@@ -63,7 +63,7 @@ class Protocol(HttpToolsProtocol):
         self.parser, self.arrival = Parser(self), Arrival()
         self.since = self.progress = self.loop.time()
         self.balance.count(len(self.connections))
-        self.timer = self.loop.call_later(self.app.settings.read_timeout_seconds / 4, self.check_progress)
+        self.check_progress()
         if len(self.connections) > self.max_connections:
             waiting = [each for each in self.connections if each.is_idle() or each.cycle.more_body]
             min(waiting, key=lambda each: each.since, default=self).transport.close()

@@ -4,7 +4,6 @@ gunicorn's master -> Worker -> uvicorn's server -> Protocol -> Bridge -> Flask
 """
 
 import asyncio
-import logging
 import signal
 from typing import Any, ClassVar, cast
 
@@ -31,15 +30,13 @@ class Worker(UvicornWorker):
             loop, stop = asyncio.get_running_loop(), cast(Any, signal.getsignal(signal.SIGTERM))
 
             def drain() -> None:
-                app.config[DRAINING] = True
+                app.config[DRAINING] = self.wsgi.is_draining = True
                 # At least a moment, for connections that are not accepted yet.
                 loop.call_later(max(settings.drain_seconds, 0.2), stop, signal.SIGTERM, None)
 
             loop.add_signal_handler(signal.SIGTERM, drain)
 
-        leave, is_draining = lambda: Protocol.balance.count(-1), lambda: app.config[DRAINING]
-        self.wsgi = Bridge(app, settings, drain_on_sigterm, leave, is_draining)
+        self.wsgi = Bridge(app, settings, drain_on_sigterm, lambda: Protocol.balance.count(-1))
         self.config.timeout_graceful_shutdown = settings.graceful_timeout_seconds
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # not the errors of clients
         Protocol.balance, Protocol.max_connections = Balance(slot, app.connected), self.cfg.worker_connections
         Protocol.balance.count(0)

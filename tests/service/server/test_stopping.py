@@ -4,6 +4,8 @@ import concurrent.futures
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ import requests
 
 from service.model.artifact import parse, save
 from tests.drawing import digit_png
-from tests.serving import Server, running_service, wait_until
+from tests.serving import PROJECT, Server, running_service, wait_until
 from tests.sockets import connect, open_connections, post, read_all, split
 from tests.tiny import tiny_content
 
@@ -113,6 +115,25 @@ def test_connections_that_nobody_has_accepted_yet_are_answered_at_the_end(tmp_pa
             with connection:
                 (answer,) = split(*read_all(connection))
                 assert answer.status == 200
+
+
+# A worker right after the fork: what its process would do with SIGTERM before it has handlers of its own.
+FORK = """
+import os, signal
+import service.server.gunicorn_conf as conf
+if os.fork():
+    os.wait()
+    print("master", signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+else:
+    print("worker", signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, ()), flush=True)
+    os._exit(0)
+"""
+
+
+def test_signal_to_a_new_worker_waits_for_its_handlers(tmp_path):
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    printed = subprocess.check_output([sys.executable, "-c", FORK], cwd=PROJECT, env=environment, text=True)
+    assert printed.split("\n")[:2] == ["worker True", "master False"]
 
 
 def test_an_idle_connection_does_not_hold_the_end_up(tmp_path):
