@@ -1,7 +1,4 @@
-"""Gunicorn's settings and hooks: gunicorn -c python:service.server.gunicorn_conf service.wsgi:application.
-
-The master loads the application once, so that the workers share the weights' memory.
-"""
+"""Gunicorn's settings and hooks: gunicorn -c python:service.server.gunicorn_conf service.wsgi:application."""
 
 import math
 import os
@@ -38,7 +35,7 @@ from service.server.balance import forget  # noqa: E402
 bind = f"[{_settings.host}]:{_settings.port}"
 workers = _settings.workers
 worker_class = "service.server.worker.Worker"
-preload_app = True
+preload_app = True  # once, so that the workers share the weights' memory
 keepalive = 75  # longer than the 60 s of common load balancers, which reuse connections
 timeout = 30  # seconds after which a worker with a blocked event loop is replaced
 graceful_timeout = _settings.graceful_timeout_seconds + math.ceil(_settings.drain_seconds) + 2
@@ -67,8 +64,7 @@ def post_worker_init(worker: Any) -> None:
     from service.wsgi import start_worker
 
     set_worker_slot(worker.slot)
-    worker.serve(worker.wsgi, _settings, worker.slot)
-    start_worker(worker.slot)
+    start_worker(worker.serve(worker.wsgi, _settings, worker.slot))
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -78,7 +74,7 @@ def child_exit(server: Any, worker: Any) -> None:
     """Count a worker that ended, and drop its gauges."""
     from service.wsgi import end_worker
 
-    end_worker(worker.slot, forget(worker.slot))
+    end_worker(worker.slot, worker.pid, forget(worker.slot))
 
 
 def on_exit(server: Any) -> None:
