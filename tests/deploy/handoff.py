@@ -137,21 +137,22 @@ def nobody_gets(version: str, clients: Clients) -> bool:
     return all(answer.version != version for answer in answers[-100:])
 
 
-def main() -> None:
-    """Train as the nightly job does, and print what happened."""
+def measure() -> list[str]:
+    """Train as the nightly job does, and return what happened, in lines."""
     with tempfile.TemporaryDirectory() as folder:
         report = train_under_load(Path(folder), ["--seed", "5"])
-    answers = report.answers
+    answers, lines = report.answers, []
     for model in sorted({answer.model for answer in answers}):
         statuses = Counter(answer.status for answer in answers if answer.model == model)
-        print(f"{model}: {dict(statuses)}, versions {', '.join(sorted(report.versions(model)))}")
+        lines.append(f"{model}: {dict(statuses)}, versions {', '.join(sorted(report.versions(model)))}")
     there = report.settled_seconds(report.before, report.published, report.rolled_back)
     back = report.settled_seconds(report.after, report.rolled_back, answers[-1].moment + 1)
-    print(f"{report.after} published: {report.before} answered for another {there:.1f} s")
-    print(f"rolled back: {report.after} answered for another {back:.1f} s")
+    lines.append(f"{report.after} published: {report.before} answered for another {there:.1f} s")
+    lines.append(f"rolled back: {report.after} answered for another {back:.1f} s")
     slowest = 1000 * max(answer.seconds for answer in answers)
-    print(f"{answers[-1].moment - answers[0].moment:.0f} s in all; the slowest answer took {slowest:.0f} ms")
+    seconds = answers[-1].moment - answers[0].moment
+    return [*lines, f"{seconds:.0f} s in all; the slowest answer took {slowest:.0f} ms"]
 
 
 if __name__ == "__main__":
-    main()
+    print("\n".join(measure()))

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,24 @@ def test_the_operator_gets_the_same_rules() -> None:
     expected = operator_rule()
     assert OPERATOR_RULE.read_text() == expected, "run `python -m tests.deploy.operator_rule`"
     assert yaml.safe_load(expected)["spec"] == yaml.safe_load(RULES.read_text())
+
+
+def test_operator_gets_the_address_of_the_runbook_from_one_line(tmp_path: Path) -> None:
+    copy = shutil.copytree(DEPLOY, tmp_path / "deploy")
+    component = copy / "components" / COMPONENT.name / "kustomization.yaml"
+    place, mine = "url=https://digits.example/runbook.md", "url=https://wiki.test/run.md"
+    assert component.read_text().count(place) == 1
+    component.write_text(component.read_text().replace(place, mine))
+    objects = list(yaml.safe_load_all(run("kubectl", "kustomize", copy / "overlays/production").stdout))
+    (rule,) = [one for one in objects if one["kind"] == "PrometheusRule"]
+    places = [
+        each["annotations"]["runbook_url"]
+        for group in rule["spec"]["groups"]
+        for each in group["rules"]
+        if "alert" in each
+    ]
+    assert places == [f"https://wiki.test/run.md#{alert.lower()}" for alert in alerts()]
+    assert not [one for one in objects if one["metadata"]["name"] == "digits-runbook"]
 
 
 def test_no_alert_knows_a_limit_by_heart() -> None:

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.deploy.cluster import Cluster
 from tests.deploy.handoff import QUICK
-from tests.deploy.kube_api import kubectl_environment
-from tests.deploy.pod_files import images, require_namespaces
 from tests.deploy.rendering import DEPLOY, find, render
+from tests.deploy.runbook.cluster import Cluster
+from tests.deploy.runbook.kube_api import kubectl_environment
+from tests.deploy.runbook.pod_files import images, require_namespaces
 from tests.deploy.tools import program
 from tests.serving import MODELS, copy_models, running_service, wait_until
 from tests.tiny import repacked, tiny_content

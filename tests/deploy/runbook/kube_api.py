@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 import yaml
 
-from tests.deploy.cluster import KINDS, Cluster
+from tests.deploy.runbook.cluster import KINDS, Cluster
 
 GROUPS = {
     "v1": ("pods", "services", "configmaps", "events"),

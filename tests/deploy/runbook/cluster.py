@@ -11,8 +11,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tests.deploy.pod_files import Image, PodFiles, images
 from tests.deploy.rendering import Object, matches
+from tests.deploy.runbook.pod_files import Image, PodFiles, images
 from tests.serving import Server
 
 NOW = "2026-01-01T00:00:00Z"
