@@ -55,8 +55,8 @@ def readme(text: str, figures: dict[str, Any]) -> str:
     pod = memory.table(figures["memory"])
     job = figures["training"]
     pod += (
-        f"\n\nA training of `digits-8x8` takes {job['peak_mebibytes']} MiB and {job['cpu_seconds']} s of CPU, "
-        "which is behind those of the trainer's Jobs."
+        f"\n\nTraining `digits-8x8` takes {job['peak_mebibytes']} MiB and {job['cpu_seconds']} s of CPU, "
+        "behind those of its Jobs."
     )
     return fill(fill(text, "pod", pod), "hand-over", "\n".join(f"    {line}" for line in figures["handoff"]))
 

@@ -20,8 +20,6 @@ from tests.drawing import digit_png
 from tests.serving import PROJECT, Server, copy_models, running_service, wait_until
 
 MODEL = "digits-8x8"
-# another model, not a better one
-QUICK = ["--epochs", "6", "--seed", "5", "--minimum-accuracy", "0.9", "--maximum-drop", "1"]
 
 
 class Answer(NamedTuple):
@@ -95,8 +93,8 @@ def train_under_load(folder: Path, options: list[str]) -> Report:
     with running_service(folder, DIGITS_MODELS_DIR=str(models)) as server:
         before = served_version(server)
         with Clients(server) as clients:
-            trainer("train", "digits", "--quiet", "--to", models, "--keep", 3,
-                    "--runs", folder / "runs", "--no-report", *options)  # fmt: skip
+            trainer("train", "digits", "--to", models, "--keep", 3,
+                    "--runs", folder / "runs", *options)  # fmt: skip
             published = pointer_moved(models)
             wait_until(lambda: nobody_gets(before, clients), "every worker serves the new version")
             after = served_version(server)
@@ -140,7 +138,7 @@ def nobody_gets(version: str, clients: Clients) -> bool:
 def measure() -> list[str]:
     """Train as the nightly job does, and return what happened, in lines."""
     with tempfile.TemporaryDirectory() as folder:
-        report = train_under_load(Path(folder), ["--seed", "5"])
+        report = train_under_load(Path(folder), ["--seed", "5", "--quiet", "--no-report"])
     answers, lines = report.answers, []
     for model in sorted({answer.model for answer in answers}):
         statuses = Counter(answer.status for answer in answers if answer.model == model)

@@ -221,6 +221,18 @@ def test_rules_and_dashboard_ask_for_metrics_that_exist(watched: tuple[Server, P
     assert {name for name in wanted - names if not FROM_KUBERNETES.fullmatch(name)} == set()
 
 
+def queries_of_the_runbook() -> list[str]:
+    spans = re.findall(r"`([^`]+)`", (DEPLOY / "runbook.md").read_text())
+    return [" ".join(span.split()) for span in spans if "{job=" in span or ":" in span and " - " in span]
+
+
+@pytest.mark.parametrize("query", queries_of_the_runbook())
+def test_a_query_of_the_runbook_shows_something(query: str, watched: tuple[Server, Prometheus]) -> None:
+    found = watched[1].query(query)
+    # That of failed requests has nothing to show for a service that is well.
+    assert found or '"5.."' in query, query
+
+
 def test_a_refused_model_file_raises_its_alert_and_no_other(watched: tuple[Server, Prometheus]) -> None:
     _, prometheus = watched
     wait_until(lambda: "DigitsModelLoadFailed" in prometheus.firing(), "the alert fires")

@@ -34,6 +34,8 @@ def discovery(path: str) -> Reply | None:
     """Return what kinds there are; None if the path asks for something else."""
     if path == "/api":
         return {"kind": "APIVersions", "versions": ["v1"]}
+    if path == "/version":
+        return {"major": "1", "minor": "32", "gitVersion": "v1.32.0"}
     if path == "/apis":
         groups = []
         for name in GROUPS:
@@ -80,6 +82,50 @@ def _openapi(name: str) -> Reply:
         }
         paths[f"/apis/{name}/namespaces/{{namespace}}/{plural}/{{name}}"] = {"patch": patch}
     return {"openapi": "3.0.0", "info": {"title": "", "version": ""}, "paths": paths}
+
+
+def _fields(content: bytes) -> dict[int, bytes]:
+    """Return the last length-delimited field of each number in a protobuf message."""
+    fields: dict[int, bytes] = {}
+    position = 0
+
+    def varint() -> int:
+        nonlocal position
+        value, shift = 0, 0
+        while True:
+            byte = content[position]
+            position += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while position < len(content):
+        number, kind = divmod(varint(), 8)
+        if kind == 2:
+            size = varint()
+            fields[number] = content[position : position + size]
+            position += size
+        else:
+            assert kind == 0, f"wire type {kind}"
+            varint()
+    return fields
+
+
+def job_of_a_form(cluster: Cluster, content: bytes) -> Any:
+    """Return the Job of `kubectl create job --from`, which kubectl sends as protobuf: a form's, under a name.
+
+    k8s.io/api/batch/v1 Job: metadata is 1, in it name 1 and ownerReferences 13, whose name is 3.
+    """
+    metadata = _fields(_fields(_fields(content.removeprefix(b"k8s\0"))[2])[1])
+    form = cluster.objects["cronjobs", _fields(metadata[13])[3].decode()]
+    own = {"name": metadata[1].decode(), "namespace": form["metadata"]["namespace"]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": own,
+        "spec": form["spec"]["jobTemplate"]["spec"],
+    }
 
 
 def answer(cluster: Cluster, method: str, path: str, query: dict[str, list[str]], body: Any) -> Reply:
@@ -146,7 +192,11 @@ def kubectl_environment(cluster: Cluster, folder: Path) -> Iterator[dict[str, st
                 self.close_connection = True
                 return
             try:
-                reply = answer(cluster, self.command, parts.path, query, json.loads(content or "null"))
+                if content.startswith(b"k8s\0"):
+                    body = job_of_a_form(cluster, content)
+                else:
+                    body = json.loads(content or "null")
+                reply = answer(cluster, self.command, parts.path, query, body)
                 status = 200
             except LookupError:
                 status = 404

@@ -18,9 +18,9 @@ import pytest
 from tests.deploy.rendering import Object
 from tests.serving import MODELS, PROJECT
 
-# Arguments: the new root; folder, mount point and rw or ro of each mount; --; the command.
+# Arguments: the new root, where to begin in it; folder, place and rw or ro of each mount; --; the command.
 LAY_OUT = """
-root=$1; shift
+root=$1 workdir=$2; shift 2
 mount -t tmpfs tmpfs "$root"
 for entry in /*; do
   case $entry in /tmp|/app|/models|/image-models|/data) continue ;; esac
@@ -35,7 +35,7 @@ done
 shift
 mkdir -p "$root/tmp"
 mount -o remount,ro "$root"
-exec chroot "$root" "$@"
+exec chroot "$root" env -C "$workdir" "$@"
 """
 ENVIRONMENT = {
     "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin:/usr/sbin:/sbin",
@@ -49,9 +49,10 @@ ENTRYPOINT = [sys.executable, "-m", "trainer"]
 
 
 class Image(NamedTuple):
-    """What an image has in /app; as built by the Dockerfile."""
+    """What an image has in /app, and where its command begins; as built by the Dockerfile."""
 
     folders: tuple[str, ...]
+    workdir: str
     models: Path | None = None
 
     def mounts(self) -> list[tuple[Path, str]]:
@@ -62,7 +63,10 @@ class Image(NamedTuple):
 
 def images(models: Path = MODELS) -> dict[str, Image]:
     """Return the images by name; models: those that the image of the service has."""
-    return {"digits": Image(("service",), models), "digits-trainer": Image(("service", "trainer"))}
+    return {
+        "digits": Image(("service",), "/app", models),
+        "digits-trainer": Image(("service", "trainer"), "/tmp"),
+    }
 
 
 def require_namespaces() -> None:
@@ -123,6 +127,7 @@ class PodFiles:
             LAY_OUT,
             "sh",
             str(self._root),
+            image.workdir,
             *layout,
             "--",
             *words,

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.deploy.handoff import QUICK
 from tests.deploy.rendering import DEPLOY, find, render
 from tests.deploy.runbook.cluster import Cluster
 from tests.deploy.runbook.kube_api import kubectl_environment
@@ -22,11 +21,12 @@ from tests.deploy.runbook.pod_files import images, require_namespaces
 from tests.deploy.tools import program
 from tests.serving import MODELS, copy_models, running_service, wait_until
 from tests.tiny import repacked, tiny_content
+from tests.trainer.quick import QUICK, write_mnist
 
 RUNBOOK = (DEPLOY / "runbook.md").read_text()
 DEFAULT, OTHER = "mnist-28x28", "digits-8x8"
 NAMESPACE, NIGHT = "digits-production", "Models at night"
-LOOKS = re.compile(r"kubectl (-n NS )?(get|describe|top|logs|rollout status)\b")
+LOOKS = re.compile(r"kubectl (-n NS )?(get|describe|top|logs|rollout status)\b(?!.*>)")
 ALREADY: set[str] = set()  # looks that were run and are said again
 
 
@@ -112,10 +112,13 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     folder = tmp_path_factory.mktemp("runbook")
     objects = render("overlays/production")
     canary = find(render("tests/canary"), "Deployment", "digits-canary")
-    canary["metadata"]["namespace"] = NAMESPACE
+    mnist = find(render("tests/training"), "CronJob", "digits-trainer-mnist")
+    for one in (canary, mnist):
+        one["metadata"]["namespace"] = NAMESPACE
     volume = copy_models(folder / "volume")
     with running_service(folder, DIGITS_MODELS_DIR=str(volume), DIGITS_RELOAD_SECONDS="0.2") as server:
-        cluster = Cluster([*objects, canary], server, folder, QUICK)
+        cluster = Cluster([*objects, canary, mnist], server, folder, [*QUICK])
+        cluster.claims["digits-data"] = write_mnist(folder / "data")
         with kubectl_environment(cluster, folder) as environment:
             yield Operator(cluster, environment)
 
@@ -123,8 +126,8 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
 @pytest.mark.parametrize("entry", [name for name, found in ENTRIES.items() if found])
 def test_looks_of_an_entry_show_something(entry: str, operator: Operator) -> None:
     """Commands that only look, whatever happened."""
-    if entry == "DigitsTrainerFailed":
-        operator.follows(NIGHT, "rollback-digits-8x8")  # there is none before
+    if entry == NIGHT:
+        operator.follows(NIGHT, "rollback-digits-8x8")  # there is no version before
     if entry == "DigitsWorkerDied":
         os.kill(operator.cluster.server.workers()[0], signal.SIGKILL)
         wait_until(
@@ -207,11 +210,15 @@ def test_model_that_nobody_asks_for_is_removed(operator: Operator) -> None:
     assert operator.serves(DEFAULT)
 
 
-def test_training_now_publishes_and_the_night_can_be_suspended(operator: Operator) -> None:
-    before = operator.serves(OTHER)
-    operator.follows("DigitsModelStale", "digits-trainer")
+@pytest.mark.parametrize(("form", "model"), [("digits-trainer ", OTHER), ("digits-trainer-mnist ", DEFAULT)])
+def test_training_now_publishes_the_model(form: str, model: str, operator: Operator) -> None:
+    before = operator.serves(model)
+    operator.follows("DigitsModelStale", f"--from=cronjob/{form}")
     assert operator.last_job()[1] == "Complete", operator.last_job()
-    wait_until(lambda: operator.serves(OTHER) != before, "the new model")
+    wait_until(lambda: operator.serves(model) != before, "the new model")
+
+
+def test_nightly_training_can_be_suspended(operator: Operator) -> None:
     operator.follows(NIGHT, "suspend")
     assert operator.cluster.objects["cronjobs", "digits-trainer"]["spec"]["suspend"] is True
 
@@ -258,7 +265,7 @@ def test_every_command_of_the_runbook_is_followed() -> None:
     assert len(changing) > 10
     for command in changing:
         verb = re.search(
-            r"digits-(?:rollback|publish|remove|trainer)|rollout undo|delete \w+|patch hpa|scale|suspend",
+            r"digits-(?:rollback|publish|remove|trainer)|rollout undo|delete \w+|patch hpa|suspend|canary",
             command,
         )
         assert verb, command
