@@ -1,15 +1,17 @@
 """What Prometheus can ask about the processes: workers, how they end, memory, processor time, limits, build.
 
     every two seconds, in each worker: /proc and clocks -> its own files -> (summed over workers) -> text
-    in the master, when a worker ends: one more in `digits_worker_exits_total`
+    in the master, when a worker ends: gunicorn's log says by which signal -> `digits_worker_exits_total`
 
 prometheus_client's own process collector does not work with several processes: each worker measures itself.
 """
 
+import logging
 import os
 import platform
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -19,6 +21,8 @@ from service.config import Settings
 PAUSE_SECONDS = 2.0
 MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of the container; "max" for none
 STOPPED, DIED = "stopped", "died"
+NO_SIGNAL, OTHER_SIGNAL = "none", "other"
+SIGNALS = ("SIGKILL", "SIGABRT", "SIGSEGV", "SIGBUS", OTHER_SIGNAL)
 
 
 def memory_bytes(process: Path = Path("/proc/self")) -> int:
@@ -40,6 +44,30 @@ def memory_limit_bytes(file: Path = MEMORY_LIMIT) -> int:
         return 0
 
 
+class ExitSignals(logging.Filter):
+    """Read from gunicorn's log which signal ended a worker: its hook for the end of a worker is not told.
+
+    Its line has two arguments, the process id and the signal's name. It comes just before the hook is called.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._signals: dict[int, str] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Remember the signal if the line names one; let every line pass."""
+        if isinstance(record.args, tuple) and len(record.args) == 2:
+            process, name = record.args
+            if isinstance(process, int) and isinstance(name, str) and name.startswith("SIG"):
+                self._signals[process] = name
+        return True
+
+    def take(self, process: int) -> str:
+        """Return the signal that ended a process, once; NO_SIGNAL if none did."""
+        name = self._signals.pop(process, NO_SIGNAL)
+        return name if name in (*SIGNALS, NO_SIGNAL) else OTHER_SIGNAL
+
+
 class ProcessMetrics:
     """The collectors; those that are summed are summed over the workers that live."""
 
@@ -55,7 +83,7 @@ class ProcessMetrics:
         self.exits = Counter(
             "digits_worker_exits_total",
             "Worker processes that ended: stopped, or died of a signal, an error or silence.",
-            ["how"],
+            ["how", "signal"],
             registry=registry,
         )
         self.memory = gauge("digits_memory_bytes", "Memory of all processes; what they share counts once.")
@@ -74,11 +102,14 @@ class ProcessMetrics:
             "digits_decoding_limit_bytes", "Memory that decoding large images may take at once.", "livemax"
         )
         self._cpu_seconds = 0.0
-        self._is_first = False
+        self._is_first: Callable[[], bool] = lambda: True
 
-    def start(self, settings: Settings, slot: int, version: str) -> None:
-        """Note what does not change, and measure from now on; slot: this worker's place among the workers."""
-        self._is_first = slot == 0
+    def start(self, settings: Settings, is_first: Callable[[], bool], version: str) -> None:
+        """Note what does not change, and measure from now on.
+
+        is_first: whether this is now the first of the workers that run.
+        """
+        self._is_first = is_first
         self.build.labels(version, platform.python_version()).set(1)
         self.workers.set(settings.workers)
         self.running.set(1)
@@ -95,17 +126,18 @@ class ProcessMetrics:
         total, before = time.process_time(), self._cpu_seconds
         self.cpu.inc(total - before)
         self._cpu_seconds = total
-        master = memory_bytes(Path(f"/proc/{os.getppid()}")) if self._is_first else 0
+        master = memory_bytes(Path(f"/proc/{os.getppid()}")) if self._is_first() else 0
         self.memory.set(memory_bytes() + master)
 
     def expect_workers(self) -> None:
         """Show the counts of ends as 0 before the first one: a rate needs a beginning."""
-        for how in (STOPPED, DIED):
-            self.exits.labels(how)
+        self.exits.labels(STOPPED, NO_SIGNAL)
+        for signal in (*SIGNALS, NO_SIGNAL):
+            self.exits.labels(DIED, signal)
 
-    def worker_ended(self, has_died: bool) -> None:
-        """Count the end of a worker; called in the master."""
-        self.exits.labels(DIED if has_died else STOPPED).inc()
+    def worker_ended(self, has_died: bool, signal: str) -> None:
+        """Count the end of a worker; called in the master. signal: as ExitSignals has it."""
+        self.exits.labels(*(DIED, signal) if has_died else (STOPPED, NO_SIGNAL)).inc()
 
     def _watch(self) -> None:
         pause = threading.Event()

@@ -62,7 +62,8 @@ class ModelRegistry:
         self._seen: dict[str, FileState] = {}
         self._refused: dict[str, str] = {}
         self.on_refused: Callable[[str, bool], None] = lambda name, refused: None
-        self.reports = True  # of the workers, which see the same files, only one reports those it refuses
+        # Of the workers, which see the same files, only one reports those it refuses.
+        self.reports: Callable[[], bool] = lambda: True
 
     @property
     def ready(self) -> bool:
@@ -151,7 +152,7 @@ class ModelRegistry:
 
     def _report(self, name: str, reason: str) -> None:
         """Log and count a refused file."""
-        if not self.reports:
+        if not self.reports():
             return
         path, kept = str(self.folder / f"{name}.npz"), name in self._classifiers
         logger.error(

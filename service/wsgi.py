@@ -4,11 +4,14 @@ environ -> Settings -> ModelRegistry, Metrics -> create_app -> application
 """
 
 import gc
+import logging
+from collections.abc import Callable
 
 from service import __version__
 from service.app import create_app
 from service.config import Settings
 from service.metrics import Metrics, forget_worker, set_worker_slot, shared_folder
+from service.process_metrics import ExitSignals
 from service.registry import ModelRegistry
 
 settings = Settings.from_env()
@@ -16,32 +19,35 @@ metrics = Metrics()
 models = ModelRegistry(settings.models_dir, settings.default_model, on_failure=metrics.model_load_failed)
 models.refresh()
 metrics.process.expect_workers()
+exit_signals = ExitSignals()
+logging.getLogger("gunicorn.error").addFilter(exit_signals)
 application = create_app(settings, models, metrics)
 gc.freeze()  # the collector would write to every object, and so un-share the memory after a fork
 
 
-def start_worker(slot: int) -> None:
+def start_worker(slot: int, is_first: Callable[[], bool]) -> None:
     """Begin what each process does that answers: threads and gauges do not survive a fork.
 
-    slot: its place among the workers.
+    slot: its place among the workers. is_first: whether it is now the first worker that runs; after a
+    reload (SIGHUP) that is another one.
     """
     set_worker_slot(slot)
-    metrics.process.start(settings, slot, __version__)
+    metrics.process.start(settings, is_first, __version__)
     models.on_load, models.on_refused = metrics.model_changed, metrics.model_file_refused
-    models.reports = slot == 0
+    models.reports = is_first
     models.refresh()  # files may have changed since the master looked
     metrics.announce(models.all(), models.refused)
     models.watch(settings.reload_seconds)
 
 
-def end_worker(slot: int, has_died: bool) -> None:
+def end_worker(slot: int, process: int, has_died: bool) -> None:
     """Count a worker that ended, and drop its gauges; called in the master.
 
     has_died: it did not stop in order.
     """
     forget_worker(slot)
-    metrics.process.worker_ended(has_died)
+    metrics.process.worker_ended(has_died, exit_signals.take(process))
 
 
 if not shared_folder():  # no server with several workers
-    start_worker(0)
+    start_worker(0, lambda: True)

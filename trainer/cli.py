@@ -27,6 +27,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "fetch": commands.fetch,
     "publish": commands.publish_file,
     "rollback": commands.roll_back,
+    "remove": commands.remove_model,
     "versions": commands.print_versions,
 }
 

@@ -86,6 +86,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--version", metavar="VERSION", help="one of those that `versions` lists; default: the one before"
     )
 
+    gone = commands.add_parser("remove", help="remove a model and its versions from a folder")
+    _add_versions(gone)
+
     listed = commands.add_parser("versions", help="list the versions of a model that a folder keeps")
     _add_versions(listed)
     return parser

@@ -32,6 +32,10 @@ class Balance:
         self._note(connections)
         _counts[self._place] = connections + 1
 
+    def is_first(self) -> bool:
+        """Return whether no worker with a lower place runs, other than those that are stopping."""
+        return not any(_counts[: self._place])
+
     def should_close(self) -> bool:
         """Return whether this worker should close a connection now."""
         now, own = time.monotonic(), _counts[self._place]

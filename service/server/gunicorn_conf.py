@@ -1,7 +1,4 @@
-"""Gunicorn's settings and hooks: gunicorn -c python:service.server.gunicorn_conf service.wsgi:application.
-
-The master loads the application once, so that the workers share the weights' memory.
-"""
+"""Gunicorn's settings and hooks: gunicorn -c python:service.server.gunicorn_conf service.wsgi:application."""
 
 import os
 import shutil
@@ -33,7 +30,7 @@ for _file in _folder.glob("*.db"):
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-from service.server.balance import forget  # noqa: E402 - the environment comes first
+from service.server.balance import Balance, forget  # noqa: E402 - the environment comes first
 
 # A new worker that is told to stop while it still has the master's handlers would lose the signal.
 _STOPPING = {signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
@@ -47,7 +44,7 @@ worker_class = "service.server.worker.Worker"
 keepalive = 75  # longer than the 60 s of common load balancers, which reuse connections
 timeout = 30  # seconds after which a worker with a blocked event loop is replaced
 graceful_timeout = _settings.graceful_timeout_seconds + int(_settings.drain_seconds) + 3
-preload_app = control_socket_disable = True
+preload_app = control_socket_disable = True  # loaded once, so that the workers share the weights' memory
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # nosec B108
 logconfig_dict = logging_config(_settings.log_level)
 
@@ -72,7 +69,7 @@ def post_worker_init(worker: Any) -> None:
     from service.wsgi import start_worker
 
     _release()
-    start_worker(worker.slot)
+    start_worker(worker.slot, Balance(worker.slot).is_first)
     worker.serve(worker.wsgi, _settings, worker.slot)
     silence_libraries()
 
@@ -81,7 +78,7 @@ def child_exit(server: Any, worker: Any) -> None:
     """Count a worker that ended, and drop its gauges."""
     from service.wsgi import end_worker
 
-    end_worker(worker.slot, forget(worker.slot))
+    end_worker(worker.slot, worker.pid, forget(worker.slot))
 
 
 def on_exit(server: Any) -> None:

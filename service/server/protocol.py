@@ -52,8 +52,7 @@ class Protocol(HttpToolsProtocol):
     parser: Any
     scope: Any
     connections: set[Any]
-    balance = Balance()
-    max_connections = 1000
+    balance, max_connections = Balance(), 1000
     is_in_head, is_deaf, is_ending, head_bytes, unsent_bytes = True, False, False, 0, 0
     failure: HTTPException | None = None
 

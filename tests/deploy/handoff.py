@@ -20,8 +20,6 @@ from tests.drawing import digit_png
 from tests.serving import PROJECT, Server, copy_models, running_service, wait_until
 
 MODEL = "digits-8x8"
-# another model, not a better one
-QUICK = ["--epochs", "6", "--seed", "5", "--minimum-accuracy", "0.9", "--maximum-drop", "1"]
 
 
 class Answer(NamedTuple):
@@ -95,8 +93,8 @@ def train_under_load(folder: Path, options: list[str]) -> Report:
     with running_service(folder, DIGITS_MODELS_DIR=str(models)) as server:
         before = served_version(server)
         with Clients(server) as clients:
-            trainer("train", "digits", "--quiet", "--to", models, "--keep", 3,
-                    "--runs", folder / "runs", "--no-report", *options)  # fmt: skip
+            trainer("train", "digits", "--to", models, "--keep", 3,
+                    "--runs", folder / "runs", *options)  # fmt: skip
             published = pointer_moved(models)
             wait_until(lambda: nobody_gets(before, clients), "every worker serves the new version")
             after = served_version(server)
@@ -137,21 +135,22 @@ def nobody_gets(version: str, clients: Clients) -> bool:
     return all(answer.version != version for answer in answers[-100:])
 
 
-def main() -> None:
-    """Train as the nightly job does, and print what happened."""
+def measure() -> list[str]:
+    """Train as the nightly job does, and return what happened, in lines."""
     with tempfile.TemporaryDirectory() as folder:
-        report = train_under_load(Path(folder), ["--seed", "5"])
-    answers = report.answers
+        report = train_under_load(Path(folder), ["--seed", "5", "--quiet", "--no-report"])
+    answers, lines = report.answers, []
     for model in sorted({answer.model for answer in answers}):
         statuses = Counter(answer.status for answer in answers if answer.model == model)
-        print(f"{model}: {dict(statuses)}, versions {', '.join(sorted(report.versions(model)))}")
+        lines.append(f"{model}: {dict(statuses)}, versions {', '.join(sorted(report.versions(model)))}")
     there = report.settled_seconds(report.before, report.published, report.rolled_back)
     back = report.settled_seconds(report.after, report.rolled_back, answers[-1].moment + 1)
-    print(f"{report.after} published: {report.before} answered for another {there:.1f} s")
-    print(f"rolled back: {report.after} answered for another {back:.1f} s")
+    lines.append(f"{report.after} published: {report.before} answered for another {there:.1f} s")
+    lines.append(f"rolled back: {report.after} answered for another {back:.1f} s")
     slowest = 1000 * max(answer.seconds for answer in answers)
-    print(f"{answers[-1].moment - answers[0].moment:.0f} s in all; the slowest answer took {slowest:.0f} ms")
+    seconds = answers[-1].moment - answers[0].moment
+    return [*lines, f"{seconds:.0f} s in all; the slowest answer took {slowest:.0f} ms"]
 
 
 if __name__ == "__main__":
-    main()
+    print("\n".join(measure()))

@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from tests.drawing import digit_png, draw_digit, encode
-from tests.serving import MODELS, Server, running_service
+from tests.serving import Server, running_service
 
 MEBIBYTE = 1024 * 1024
 
@@ -76,8 +76,8 @@ def photograph(width: int, height: int, format: str, mode: str) -> bytes:
     return encode(picture, format)
 
 
-def main() -> None:
-    """Print the table."""
+def measure() -> list[list[object]]:
+    """Return a row for each load: its name, the peak in MiB, and milliseconds of CPU a request or ""."""
     loads = {
         "200 x 200 PNG, 8 at once": (digit_png(5), 400, 8),
         "12-megapixel JPEG, 1 at once": (photograph(4000, 3000, "JPEG", "RGB"), 4, 1),
@@ -86,21 +86,24 @@ def main() -> None:
         "13-megapixel RGBA PNG, 1 at once": (photograph(3600, 3600, "PNG", "RGBA"), 2, 1),
         "13-megapixel RGBA PNG, 4 at once": (photograph(3600, 3600, "PNG", "RGBA"), 8, 4),
     }
-    default = "mnist-28x28" if (MODELS / "mnist-28x28.npz").exists() else "digits-8x8"
-    print(f"| load on {default}, two workers | peak, MiB | CPU, ms a request |\n| --- | ---: | ---: |")
+    rows: list[list[object]] = []
     for name, (image, requests, at_once) in loads.items():
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            running_service(Path(folder), DIGITS_DEFAULT_MODEL=default) as server,
-        ):
+        with tempfile.TemporaryDirectory() as folder, running_service(Path(folder)) as server:
             time.sleep(0.5)
-            if name == next(iter(loads)):
-                print(f"| none | {memory_bytes(server) / MEBIBYTE:.0f} | |")
+            if not rows:
+                rows.append(["none", round(memory_bytes(server) / MEBIBYTE), ""])
             before = cpu_seconds(server)
             peak = peak_during(server, partial(post, server, image, requests, at_once))
             cost = 1000 * (cpu_seconds(server) - before) / requests
-            print(f"| {name} | {peak / MEBIBYTE:.0f} | {cost:.1f} |", flush=True)
+            rows.append([name, round(peak / MEBIBYTE), round(cost, 1)])
+    return rows
+
+
+def table(rows: list[list[object]]) -> str:
+    """Return the rows as a table."""
+    lines = ["| load on mnist-28x28, two workers | peak, MiB | CPU, ms a request |", "| --- | ---: | ---: |"]
+    return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
 
 
 if __name__ == "__main__":
-    main()
+    print(table(measure()))

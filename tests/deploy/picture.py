@@ -25,11 +25,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from tests.deploy.handoff import MODEL, QUICK
+from tests.deploy.handoff import MODEL
 from tests.deploy.operator_rule import COMPONENT
 from tests.deploy.prometheus import Prometheus, running_prometheus
 from tests.drawing import draw_digit, encode
 from tests.serving import PROJECT, Server, copy_models, running_service
+from tests.trainer.quick import QUICK
 
 SECONDS = 150
 INK, PAPER, PANEL, GRID = "#d8d9da", "#111217", "#181b1f", "#2c3235"

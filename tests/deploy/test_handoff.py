@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from service.config import Settings
-from tests.deploy.handoff import MODEL, QUICK, train_under_load
+from tests.deploy.handoff import MODEL, train_under_load
+from tests.trainer.quick import QUICK
 
 
 def test_a_model_published_and_rolled_back_under_load_fails_no_request(tmp_path: Path) -> None:
-    report = train_under_load(tmp_path, QUICK)
+    report = train_under_load(tmp_path, [*QUICK])
     assert report.after != report.before
     assert {answer.status for answer in report.answers} == {200}
     assert report.versions(MODEL) == {report.before, report.after}

@@ -1,8 +1,12 @@
 """Every overlay, and every combination of components, as a cluster would get it."""
 
+import json
+import re
+
 import pytest
 
 from service.config import Settings
+from tests.deploy import figures
 from tests.deploy.links import link_problems
 from tests.deploy.pod_security import pod_security_problems
 from tests.deploy.practices import environment, practice_problems
@@ -79,3 +83,12 @@ def test_every_component_is_part_of_an_overlay_or_a_tested_combination() -> None
     used = "".join((DEPLOY / folder / "kustomization.yaml").read_text() for folder in kustomizations())
     components = [path.parent.name for path in DEPLOY.glob("components/*/kustomization.yaml")]
     assert [name for name in components if f"components/{name}\n" not in used] == []
+
+
+def test_measured_figures_come_from_one_command() -> None:
+    text = figures.README.read_text()
+    assert text == figures.readme(text, json.loads(figures.FIGURES.read_text())), (
+        "run `python -m tests.deploy.figures --write`"
+    )
+    for path in DEPLOY.rglob("*.yaml"):
+        assert not re.findall(r"#.*\d (?:MiB|ms|s of CPU)\b", path.read_text()), path

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,24 @@ def test_the_operator_gets_the_same_rules() -> None:
     assert yaml.safe_load(expected)["spec"] == yaml.safe_load(RULES.read_text())
 
 
+def test_operator_gets_the_address_of_the_runbook_from_one_line(tmp_path: Path) -> None:
+    copy = shutil.copytree(DEPLOY, tmp_path / "deploy")
+    component = copy / "components" / COMPONENT.name / "kustomization.yaml"
+    place, mine = "url=https://digits.example/runbook.md", "url=https://wiki.test/run.md"
+    assert component.read_text().count(place) == 1
+    component.write_text(component.read_text().replace(place, mine))
+    objects = list(yaml.safe_load_all(run("kubectl", "kustomize", copy / "overlays/production").stdout))
+    (rule,) = [one for one in objects if one["kind"] == "PrometheusRule"]
+    places = [
+        each["annotations"]["runbook_url"]
+        for group in rule["spec"]["groups"]
+        for each in group["rules"]
+        if "alert" in each
+    ]
+    assert places == [f"https://wiki.test/run.md#{alert.lower()}" for alert in alerts()]
+    assert not [one for one in objects if one["metadata"]["name"] == "digits-runbook"]
+
+
 def test_no_alert_knows_a_limit_by_heart() -> None:
     text = RULES.read_text()
     for limit in (" 26", " 128", " 64", " 268435456"):
@@ -200,6 +219,18 @@ def test_rules_and_dashboard_ask_for_metrics_that_exist(watched: tuple[Server, P
     }
     assert len(wanted) > 10
     assert {name for name in wanted - names if not FROM_KUBERNETES.fullmatch(name)} == set()
+
+
+def queries_of_the_runbook() -> list[str]:
+    spans = re.findall(r"`([^`]+)`", (DEPLOY / "runbook.md").read_text())
+    return [" ".join(span.split()) for span in spans if "{job=" in span or ":" in span and " - " in span]
+
+
+@pytest.mark.parametrize("query", queries_of_the_runbook())
+def test_a_query_of_the_runbook_shows_something(query: str, watched: tuple[Server, Prometheus]) -> None:
+    found = watched[1].query(query)
+    # That of failed requests has nothing to show for a service that is well.
+    assert found or '"5.."' in query, query
 
 
 def test_a_refused_model_file_raises_its_alert_and_no_other(watched: tuple[Server, Prometheus]) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,10 @@ def server(tmp_path_factory: pytest.TempPathFactory):
 
 def died(server: Server) -> float:
     return server.metric("digits_worker_exits_total", how="died")
+
+
+def counted(server: Server, labels: dict[str, str]) -> bool:
+    return server.metric("digits_worker_exits_total", **labels) == 1
 
 
 def stopped(server: Server) -> float:
@@ -63,9 +68,18 @@ def test_a_killed_worker_is_counted_and_replaced(server: Server) -> None:
     cpu = server.metric("digits_cpu_seconds_total")
     os.kill(server.workers()[0], signal.SIGKILL)
     wait_until(lambda: died(server) == before + 1, "the death is counted")
+    assert server.metric("digits_worker_exits_total", how="died", signal="SIGKILL") == 1
     wait_until(lambda: server.metric("digits_workers_running") == 2, "another worker runs")
     assert server.metric("digits_cpu_seconds_total") >= cpu > 0
     assert server.metric("http_requests_in_flight_limit") == 2 * 7
+
+
+def test_a_worker_that_crashes_is_counted_by_its_signal(server: Server) -> None:
+    for sent, label in ((signal.SIGSEGV, "SIGSEGV"), (signal.SIGXCPU, "other")):
+        labels = {"how": "died", "signal": label}
+        os.kill(server.workers()[0], sent)
+        wait_until(partial(counted, server, labels), "the death is counted")
+        wait_until(lambda: server.metric("digits_workers_running") == 2, "another worker runs")
 
 
 def test_a_worker_that_is_told_to_stop_did_not_die(server: Server) -> None:
@@ -88,6 +102,20 @@ def test_a_refused_model_shows_until_its_file_is_gone(server: Server) -> None:
     broken.unlink()
     wait_until(lambda: server.metric("digits_model_refused", model="broken") == 0, "the end of it")
     assert server.metric("digits_model_load_failures_total", model="broken") >= 1
+
+
+def test_after_a_reload_one_worker_still_reports(server: Server) -> None:
+    old = set(server.workers())
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(server.workers()) == 2 and not old & set(server.workers()), "two other workers")
+    wait_until(lambda: server.metric("digits_workers_running") == 2, "two workers run")
+    processes = [server.process.pid, *server.workers()]
+    expected = sum(memory_bytes(Path(f"/proc/{process}")) for process in processes)
+    wait_until(
+        lambda: server.metric("digits_memory_bytes") == pytest.approx(expected, rel=0.2), "master's memory"
+    )
+    (server.log.parent / "models" / "late.npz").write_bytes(b"no model")
+    wait_until(lambda: server.metric("digits_model_load_failures_total", model="late") == 1, "the report")
 
 
 @pytest.mark.parametrize(("text", "expected"), [("536870912\n", 536870912), ("max\n", 0), (None, 0)])

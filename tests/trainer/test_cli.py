@@ -134,7 +134,7 @@ def test_gate_refuses_a_bad_model_and_keeps_its_checkpoint(tmp_path: Path, capsy
         (["distill", "digits", "--teachers", "."], 1, "holds no teacher"),
         (["evaluate", "nothing.npz", "digits"], 1, "No such file or directory"),
         (["publish", "nothing.npz", "--to", "models"], 1, "No such file or directory"),
-        (["rollback", "digits-8x8", "--in", "."], 1, "no version is kept, see publish --keep"),
+        (["rollback", "digits-8x8", "--in", "."], 1, "has no model digits-8x8"),
         (["cross-validate", "digits", "--splits", "1"], 2, "at least 2 are needed"),
         (["fetch", "mnist", "--to", "data", "--mirror", "http://127.0.0.1:9"], 1, "could not be fetched"),
     ],

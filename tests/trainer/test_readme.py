@@ -102,4 +102,4 @@ def test_commands_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         words = [{"DIR": str(folder), "data/mnist": str(mnist), "/models": "kept"}.get(w, w) for w in words]
         assert main([*words, *SMALL.get(words[0], [])]) == 0, command
         done.append(words[0])
-    assert set(done) | {"teach"} == set(SMALL) | {"predict", "evaluate", "versions", "rollback"}
+    assert set(done) | {"teach"} == set(SMALL) | {"predict", "evaluate", "versions", "rollback", "remove"}

@@ -5,7 +5,7 @@ Start reading in `training.py`.
 """
 
 from trainer.commands.measuring import cross_validate_recipe, evaluate_model, predict
-from trainer.commands.publishing import judge, print_versions, publish_file, roll_back
+from trainer.commands.publishing import judge, print_versions, publish_file, remove_model, roll_back
 from trainer.commands.reading import fetch
 from trainer.commands.training import teach, train
 
@@ -17,6 +17,7 @@ __all__ = [
     "predict",
     "print_versions",
     "publish_file",
+    "remove_model",
     "roll_back",
     "teach",
     "train",

@@ -1,4 +1,4 @@
-"""The commands that change which model serves: publish, judge, rollback, versions.
+"""The commands that change which model serves: publish, judge, rollback, remove, versions.
 
 model file -> gate -> folder of models
 """
@@ -21,6 +21,7 @@ from trainer.publishing import (
     held_out_images,
     list_versions,
     publish,
+    remove,
     rollback,
     versions_text,
 )
@@ -85,6 +86,13 @@ def roll_back(arguments: argparse.Namespace) -> int:
     artifact = rollback(arguments.folder, arguments.name, arguments.version)
     print(f"rolled back {arguments.folder / arguments.name}.npz to {artifact.version}")
     return print_versions(arguments)
+
+
+def remove_model(arguments: argparse.Namespace) -> int:
+    """Remove a model and its versions from a folder."""
+    kept = remove(arguments.folder, arguments.name)
+    print(f"removed {arguments.name} from {arguments.folder}" + (f", with {kept} versions" if kept else ""))
+    return 0
 
 
 def print_versions(arguments: argparse.Namespace) -> int:

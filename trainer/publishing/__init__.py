@@ -9,7 +9,7 @@ from trainer.publishing.export import export_model, refit_plan, rejector_plan, t
 from trainer.publishing.figures import HeldOut, held_out_images
 from trainer.publishing.gate import Gate, Notes, compare, publish, serving
 from trainer.publishing.text import artifact_text, versions_text
-from trainer.publishing.versions import list_versions, rollback
+from trainer.publishing.versions import list_versions, remove, rollback
 
 __all__ = [
     "Gate",
@@ -24,6 +24,7 @@ __all__ = [
     "publish",
     "refit_plan",
     "rejector_plan",
+    "remove",
     "rollback",
     "serving",
     "trained_plan",

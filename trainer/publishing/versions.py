@@ -6,9 +6,11 @@
                 .versions/NAME/previous -> ...           where the pointer was before
 
 Links are relative, so the folder can be mounted anywhere. They are on one file system, where a rename is one
-step: a reader of NAME.npz gets one version or the other. A rollback moves the pointer.
+step: a reader of NAME.npz gets one version or the other. A rollback moves the pointer. A file system without
+symbolic links is refused.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Mapping
@@ -38,8 +40,10 @@ class Version(NamedTuple):
 def add_version(folder: Path, name: str, version: str, files: Mapping[str, bytes]) -> None:
     """Write the files of a version, then move the pointer to it.
 
-    files: file name -> content. Raises OSError if a file cannot be written; the pointer then stays.
+    files: file name -> content. Raises OSError if a file cannot be written, TrainerError if the folder takes
+    no symbolic links; the pointer then stays.
     """
+    _require_links(folder)
     _adopt(folder, name)
     _write(_home(folder, name) / version, files)
     point(folder, name, version)
@@ -69,10 +73,11 @@ def rollback(folder: Path, name: str, version: str | None = None) -> Artifact:
     replaced = home.is_dir() and not (folder / f"{name}.npz").is_symlink()
     wanted = version or _target(home / (CURRENT if replaced else PREVIOUS))
     known = [one.version for one in list_versions(folder, name)]
+    if not known:
+        raise TrainerError(_nothing_kept(folder, name))
     if wanted not in known:
-        listed = f"kept: {', '.join(known)}" if known else "no version is kept, see publish --keep"
         missing = f"no version {wanted}" if wanted else "no version before this one"
-        raise TrainerError(f"{folder} has {missing} of {name}; {listed}")
+        raise TrainerError(f"{folder} has {missing} of {name}; kept: {', '.join(known)}")
     try:
         artifact = load(home / wanted / f"{name}.npz")
         Classifier(artifact).self_check()
@@ -84,6 +89,28 @@ def rollback(folder: Path, name: str, version: str | None = None) -> Artifact:
     except OSError as error:
         raise TrainerError(f"{folder} cannot be written: {error.strerror}. Nothing was changed") from error
     return artifact
+
+
+def remove(folder: Path, name: str) -> int:
+    """Remove a model and all its versions, so that a service no longer serves it; return how many were kept.
+
+    Raises TrainerError if there is no such model or the folder cannot be written.
+    """
+    files = [folder / f"{name}{suffix}" for suffix in (*reversed(SUFFIXES), ".notes.md")]
+    home = _home(folder, name)
+    there = [file for file in files if file.is_symlink() or file.exists()]
+    if not there and not home.is_dir():
+        names = sorted({path.stem for path in folder.glob("[!.]*.npz")})
+        raise TrainerError(f"{folder} has no model {name}; it has {', '.join(names) or 'none'}")
+    kept = len(list_versions(folder, name))
+    try:
+        for file in there:  # the model first: the service watches it
+            file.unlink()
+        if home.is_dir():
+            shutil.rmtree(home)
+    except OSError as error:
+        raise TrainerError(f"{folder} cannot be written: {error.strerror}") from error
+    return kept
 
 
 def list_versions(folder: Path, name: str) -> list[Version]:
@@ -104,6 +131,33 @@ def prune_versions(folder: Path, name: str, keep: int) -> None:
     wanted = sorted(list_versions(folder, name), key=lambda one: (one.current, one.previous), reverse=True)
     for one in wanted[max(keep, 2) :]:
         shutil.rmtree(_home(folder, name) / one.version)
+
+
+def _nothing_kept(folder: Path, name: str) -> str:
+    """Return why there is nothing to roll back to."""
+    if (folder / f"{name}.npz").exists():
+        return (
+            f"nothing was rolled back: {folder} has only the first version of {name}. "
+            "The first model that is published with --keep becomes the second"
+        )
+    return f"nothing was rolled back: {folder} has no model {name}"
+
+
+def _require_links(folder: Path) -> None:
+    """Raise TrainerError if the folder's file system has no symbolic links, as SMB without `mfsymlinks`."""
+    trial = folder / f".links.{os.getpid()}.tmp"
+    trial.unlink(missing_ok=True)
+    try:
+        trial.symlink_to("nowhere")
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EIO):
+            raise
+        raise TrainerError(
+            f"{folder} takes no symbolic links ({error.strerror}), which --keep needs. "
+            "Nothing was published. Use a volume that has them (SMB: mount option mfsymlinks), or --keep 0"
+        ) from error
+    finally:
+        trial.unlink(missing_ok=True)
 
 
 def _home(folder: Path, name: str) -> Path:

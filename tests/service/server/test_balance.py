@@ -86,3 +86,18 @@ def test_a_worker_with_more_than_its_share_closes_one_connection_at_a_time() -> 
     finally:
         balance.forget(0)
         balance.forget(1)
+
+
+def test_lowest_worker_that_does_not_stop_is_the_first() -> None:
+    one, other = Balance(0), Balance(2)
+    try:
+        other.count(0)
+        assert other.is_first()
+        one.count(0)
+        assert one.is_first()
+        assert not other.is_first()
+        one.count(-1)  # it stops, as after a reload
+        assert other.is_first()
+    finally:
+        balance.forget(0)
+        balance.forget(2)

@@ -1,5 +1,6 @@
 """A folder keeps versions, a pointer leads to one of them, and the pointer moves in one step."""
 
+import errno
 import os
 import re
 import threading
@@ -85,9 +86,10 @@ def test_unknown_version_lists_the_kept_ones(tmp_path: Path, version: str) -> No
 
 
 def test_first_version_has_no_predecessor(tmp_path: Path) -> None:
-    with pytest.raises(
-        TrainerError, match=r"no version before this one .*; no version is kept, see publish --keep"
-    ):
+    with pytest.raises(TrainerError, match=f"has no model {NAME}$"):
+        rollback(tmp_path, NAME)
+    (tmp_path / f"{NAME}.npz").write_bytes(tiny_content(seed=1))
+    with pytest.raises(TrainerError, match="has only the first version of digits-8x8"):
         rollback(tmp_path, NAME)
     put(tmp_path, 1)
     with pytest.raises(TrainerError, match="no version before this one"):
@@ -147,6 +149,35 @@ def test_publication_killed_before_the_move_changes_nothing(
         put(tmp_path, 2)
     assert serving(tmp_path) == first
     assert not [path.name for path in tmp_path.rglob("*.tmp")]
+
+
+def test_volume_without_links_is_refused_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = tiny_content(seed=7)
+    (tmp_path / f"{NAME}.npz").write_bytes(plain)
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")  # as SMB does
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    with pytest.raises(TrainerError, match=r"takes no symbolic links \(Operation not sup.*mfsymlinks"):
+        put(tmp_path, 1)
+    assert {path.name for path in tmp_path.iterdir()} == {f"{NAME}.npz"}
+    assert (tmp_path / f"{NAME}.npz").read_bytes() == plain
+
+
+def test_removed_model_is_no_longer_served(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path, 1), put(tmp_path, 2)
+    (tmp_path / "other.npz").write_bytes(tiny_content(seed=3))
+    registry = ModelRegistry(tmp_path, "other")
+    registry.refresh()
+    assert set(registry.all()) == {NAME, "other"}
+    assert main(["remove", NAME, "--in", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"removed {NAME} from {tmp_path}, with 2 versions\n"
+    registry.refresh()
+    assert set(registry.all()) == {"other"}
+    assert not list((tmp_path / ".versions").iterdir())
+    assert main(["remove", NAME, "--in", str(tmp_path)]) == 1
+    assert f"has no model {NAME}; it has other." in capsys.readouterr().err
 
 
 def test_reader_during_the_move_gets_a_whole_version(tmp_path: Path) -> None:

@@ -13,11 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.deploy.alerts.cases import ALERTS
 from tests.deploy.operator_rule import COMPONENT
 from tests.deploy.tools import program
 from tests.serving import answers, free_port, wait_until
 
 ROUTES = COMPONENT / "alertmanager.yaml"
+RECEIVERS = {"critical": "pager", "warning": "tickets", "info": "chat"}
 
 
 class Delivery(NamedTuple):
@@ -93,3 +95,17 @@ def running_pager(folder: Path) -> Iterator[Pager]:
         process.wait(30)
         receiver.shutdown()
         receiver.server_close()
+
+
+def check(delivery: Delivery) -> None:
+    """Fail unless a delivery says all that a person needs, to the one who should get it."""
+    rule = ALERTS[delivery.name]
+    assert delivery.receiver == RECEIVERS[rule["labels"]["severity"]]
+    assert delivery.labels["severity"] == rule["labels"]["severity"]
+    assert delivery.annotations["runbook_url"].endswith(f"/runbook.md#{delivery.name.lower()}")
+    assert delivery.annotations["description"] == rule["annotations"]["description"]
+    summary = delivery.annotations["summary"]
+    assert summary
+    assert "{{" not in summary
+    assert "no value" not in summary
+    assert "error" not in summary.replace("error budget", "")
