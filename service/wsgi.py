@@ -26,6 +26,7 @@ def start_worker(slot: int) -> None:
     slot: its place among the workers.
     """
     metrics.process.start(settings, slot, __version__)
+    application.tracing.start(settings, __version__)
     models.on_load, models.on_refused = metrics.model_changed, metrics.model_file_refused
     models.reports = slot == 0
     models.refresh()  # files may have changed since the master looked
