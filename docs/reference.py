@@ -60,8 +60,8 @@ def page() -> str:
 ## Errors
 
 Every error is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail` and `request_id`.
-The detail says what to do. Below `/v2`, an error is `{{"error": "..."}}`, as that protocol asks. Errors that
-HTTP itself defines (404 for a path, 405, 413 for a large body, ...) have the type `about:blank`.
+The detail says what to do. Below `/v1` and `/v2`, an error is `{{"error": "..."}}`, as these protocols ask.
+Errors that HTTP itself defines (404 for a path, 405, 413 for a large body, ...) have the type `about:blank`.
 
 {errors()}
 
@@ -135,7 +135,7 @@ def settings() -> str:
 
 def shown(default: object) -> str:
     """Return a default as one would write it into the environment."""
-    if default is None:
+    if default in (None, "", ()):
         return "none"
     text = str(default).lower() if isinstance(default, bool) else str(default).removeprefix(f"{PROJECT}/")
     return f"`{text}`"

@@ -14,22 +14,25 @@ import orjson
 from flask import Flask, Request
 from flask.json.provider import DefaultJSONProvider
 from flask.sessions import NullSession, SessionInterface
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import BaseConverter, MapAdapter
 
 from service.api.admission import admit
 from service.api.auth import Key
+from service.api.cors import allow_origins
+from service.api.inference import create_v1, create_v2
 from service.api.observability import Observer
 from service.api.page import create_page
 from service.api.predict import create_predict
+from service.api.prefix import below_prefix
 from service.api.problems import register_problems
 from service.api.status import DRAINING, create_status
-from service.api.v2 import create_v2
 from service.config import Settings
 from service.coroutines import run
 from service.metrics import Metrics
 from service.openapi.document import create_openapi
 from service.predictor import Predictor
 from service.registry import ModelRegistry
+from service.tracing import Tracing
 
 
 class Json(DefaultJSONProvider):
@@ -55,6 +58,12 @@ class NoSessions(SessionInterface):
 _NO_SESSION = NullSession()
 
 
+class Name(BaseConverter):
+    """A part of a path; a colon ends it and begins a verb, as in /v1/models/NAME:predict."""
+
+    regex = "[^/:]+"
+
+
 class Application(Flask):
     """Flask, with coroutine views on the event loop that is running."""
 
@@ -65,7 +74,9 @@ class Application(Flask):
     def __init__(self) -> None:
         super().__init__("service", static_folder=None)
         self.config[DRAINING] = False
+        self.tracing = Tracing()
         self._synchronous: dict[Callable[..., Any], Callable[..., Any]] = {}
+        self.url_map.converters["default"] = Name
         self.url_map.merge_slashes = False  # //predict is not a redirect to a host that the client named
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,6 +93,8 @@ class Application(Flask):
         path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
         if path.startswith("//"):
             path = f"/-{path}"  # which no rule matches; werkzeug would take //predict for /predict
+        # A prefix without its slash is the page's, which redirects; werkzeug would name the wrong host.
+        path = path or "/"
         return self.url_map.bind(
             "localhost", environ["SCRIPT_NAME"], path_info=path, default_method=environ["REQUEST_METHOD"]
         )
@@ -102,10 +115,13 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> A
     app.connected = metrics.process.connections.set
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     predictor = Predictor(settings, metrics)
-    app.wsgi_app = observer = Observer(app.wsgi_app, metrics)  # type: ignore[method-assign]
-    admit(app, observer, Key(settings))
+    observer = Observer(app.wsgi_app, metrics, app.tracing)
+    app.wsgi_app = below_prefix(observer, settings)  # type: ignore[method-assign,assignment]
+    allow_origins(app, settings)
+    admit(app, observer, Key(settings), preflights=bool(settings.cors_origins))
     register_problems(app)
     app.register_blueprint(create_predict(settings, models, predictor))
+    app.register_blueprint(create_v1(settings, models, predictor))
     app.register_blueprint(create_v2(settings, models, predictor))
     app.register_blueprint(create_status(models, metrics))
     app.register_blueprint(create_openapi(settings))

@@ -5,6 +5,7 @@ environ -> Settings (or a SettingsError that names variable, value and what is a
 
 import dataclasses
 import os
+import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,13 @@ PROJECT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 
 
-# Platforms set these, sometimes to nothing.
-EMPTY_IS_DEFAULT = ("HOST", "PORT", "WEB_CONCURRENCY")
+SEGMENT_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._~-")
+HOST_CHARACTERS = frozenset(string.ascii_letters + string.digits + ".:-[]")
+# Platforms set these, sometimes to nothing, or a template does.
+EMPTY_IS_DEFAULT = (
+    *("HOST", "PORT", "WEB_CONCURRENCY", "DIGITS_ROOT_PATH", "DIGITS_CORS_ORIGINS"),
+    *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+)
 
 
 class SettingsError(Exception):
@@ -99,6 +105,39 @@ def _host(text: str) -> str:
     return bare
 
 
+def _root_path(text: str) -> str:
+    bare = text.rstrip("/")
+    if text != "/" and not is_root_path(bare):
+        raise ValueError("a path such as /digits, of letters, digits and . _ ~ -")
+    return bare
+
+
+def is_root_path(path: str) -> bool:
+    """Return whether the service may answer below a path, such as "/digits" or "/tools/digits"."""
+    first, *segments = path.split("/")
+    return bool(not first and segments) and all(
+        SEGMENT_CHARACTERS.issuperset(segment) and segment not in ("", ".", "..") for segment in segments
+    )
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("a URL such as http://collector:4318")
+    return text
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(each.strip() for each in text.split(",") if each.strip())
+    if not origins or not all(each == "*" or _is_origin(each) for each in origins):
+        raise ValueError("* or origins such as https://app.example:8443, between commas")
+    return origins
+
+
+def _is_origin(text: str) -> bool:
+    scheme, separator, host = text.partition("://")
+    return scheme in ("http", "https") and bool(separator and host) and HOST_CHARACTERS.issuperset(host)
+
+
 def _setting(
     variable: str, default: Any, parse: Callable[[str], Any], help: str, secret: bool = False
 ) -> Any:
@@ -165,13 +204,37 @@ class Settings:
         "time that requests in progress get to finish at shutdown",
     )
     api_key_file: Path | None = _setting(
-        "DIGITS_API_KEY_FILE", None, _key_file, "file with the key that requests need"
+        "DIGITS_API_KEY_FILE",
+        None,
+        _key_file,
+        "file with the key that requests need; of several lines, any one",
     )
     api_key: str | None = _setting(
         "DIGITS_API_KEY", None, _key, "the key itself, if there is no such file", secret=True
     )
     metrics_open: bool = _setting(
         "DIGITS_METRICS_OPEN", True, _true_or_false, "whether /metrics answers without the key"
+    )
+    root_path: str = _setting(
+        "DIGITS_ROOT_PATH", "", _root_path, "path below which a proxy shows the service, such as /digits"
+    )
+    trust_proxy: bool = _setting(
+        "DIGITS_TRUST_PROXY",
+        False,
+        _true_or_false,
+        "whether to believe X-Forwarded-Prefix; only behind a proxy that sets or removes it",
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        "DIGITS_CORS_ORIGINS",
+        (),
+        _origins,
+        "origins of other hosts whose pages may ask, between commas; * for all",
+    )
+    otlp_endpoint: str | None = _setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT", None, _url, "collector for traces, which OTLP over HTTP reaches"
+    )
+    otlp_traces_endpoint: str | None = _setting(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", None, _url, "the same with the path, such as /v1/traces"
     )
     log_level: str = _setting(
         "DIGITS_LOG_LEVEL",

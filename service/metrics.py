@@ -15,15 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, values
-from prometheus_client import generate_latest as exposition
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from service.model.classifier import Classifier, Prediction
 from service.process_metrics import ProcessMetrics
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 OTHER = "other"  # one label value for all that clients can make up
@@ -263,11 +262,24 @@ class Metrics:
         """Note that the file of a model is refused, or that it no longer is: replaced, or gone."""
         self.model_refused.labels(model).set(refused)
 
-    def render(self) -> bytes:
-        """Return the exposition for Prometheus, summed over all workers where there are several."""
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Return the exposition and its content type, summed over all workers where there are several.
+
+        accept: the header of a request. Prometheus' text format, or OpenMetrics where it comes first.
+        """
+        encode, content_type = choose_encoder(",".join(filter(_is_known_version, accept.split(","))))
         folder = shared_folder()
         if not folder:
-            return exposition(self.registry)
+            return encode(self.registry), content_type
         registry = CollectorRegistry(support_collectors_without_names=True)
         MultiProcessCollector(registry, path=str(folder))
-        return exposition(registry)
+        return encode(registry), content_type
+
+
+def _is_known_version(media_range: str) -> bool:
+    """Return whether a media range names no version of a format, or the one that there is.
+
+    choose_encoder raises for versions that are not numbers, and repeats those that it does not know.
+    """
+    version = [each.strip() for each in media_range.split(";") if each.strip().startswith("version")]
+    return version in ([], ["version=1.0.0"])

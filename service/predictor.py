@@ -22,6 +22,7 @@ from service.metrics import Metrics
 from service.model.classifier import Classifier, Prediction
 from service.model.network import FEW_ROWS
 from service.preprocessing import ImageError, OpenedImage, error_name, no_trace, open_image, preprocess_grey
+from service.tracing import Stage
 
 # The most in one forward pass, so that an answer does not depend on the other images in it.
 BATCH_SIZE = FEW_ROWS
@@ -37,6 +38,7 @@ class Outcome:
 
     prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw. steps: what
     preprocessing did, in words, None where that is not wanted. queue_seconds: how long the image waited.
+    stages: what was done with it, and when.
     """
 
     image: bytes
@@ -46,6 +48,7 @@ class Outcome:
     waiting_since: float = field(default_factory=time.perf_counter)
     queue_seconds: float = 0.0
     preprocessing_seconds: float = 0.0
+    stages: list[Stage] = field(default_factory=list)
     opened: OpenedImage | None = None
     is_decoded: bool = False
     grey: np.ndarray = field(init=False)
@@ -163,6 +166,7 @@ class Predictor:
         if outcome.is_decoded:  # by a thread, or in the turn before
             now = time.perf_counter()
             outcome.queue_seconds += now - outcome.waiting_since
+            outcome.stages.append(Stage("queue", outcome.waiting_since, now))
             outcome.waiting_since = now
             return
         opened = outcome.opened = open_image(outcome.image, self._max_pixels)
@@ -178,6 +182,7 @@ class Predictor:
         """Decode an image, in any thread; raises ImageError."""
         started = time.perf_counter()
         outcome.queue_seconds = started - outcome.waiting_since
+        outcome.stages.append(Stage("queue", outcome.waiting_since, started))
         outcome.is_decoded, outcome.opened = True, None
         self._metrics.requests_waiting.dec()
         try:
@@ -185,6 +190,7 @@ class Predictor:
         finally:
             outcome.waiting_since = time.perf_counter()
             outcome.preprocessing_seconds = outcome.waiting_since - started
+            outcome.stages.append(Stage("decode", started, outcome.waiting_since))
 
     def _preprocess(self, outcome: Outcome) -> None:
         """Make the pixels of a decoded image; raises ImageError."""
@@ -195,17 +201,22 @@ class Predictor:
             outcome.pixels = preprocess_grey(outcome.grey, geometry, trace)
         finally:
             del outcome.grey
-            outcome.preprocessing_seconds += time.perf_counter() - started
+            ended = time.perf_counter()
+            outcome.preprocessing_seconds += ended - started
+            outcome.stages.append(Stage("preprocess", started, ended))
 
     def _finish(self, outcomes: list[Outcome], classifier: Classifier) -> None:
         """Classify preprocessed images together; an error is the outcome of all of them."""
+        started = time.perf_counter()
         try:
             predictions = self._classify(np.stack([outcome.pixels for outcome in outcomes]), classifier)
         except Exception as error:
             for outcome in outcomes:
                 self._fail(outcome, error)
             return
+        inferred = Stage("infer", started, time.perf_counter())
         for outcome, outcome.prediction in zip(outcomes, predictions, strict=True):
+            outcome.stages.append(inferred)
             self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)
             if not outcome.future.done():  # else: cancelled
                 outcome.future.set_result(outcome)

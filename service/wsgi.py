@@ -33,6 +33,7 @@ def start_worker(slot: int, is_first: Callable[[], bool]) -> None:
     """
     set_worker_slot(slot)
     metrics.process.start(settings, is_first, __version__)
+    application.tracing.start(settings, __version__)
     models.on_load, models.on_refused = metrics.model_changed, metrics.model_file_refused
     models.reports = is_first
     models.refresh()  # files may have changed since the master looked

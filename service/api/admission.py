@@ -15,8 +15,11 @@ REFUSAL = "digits.refusal"
 ALWAYS_ANSWERED = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 
 
-def admit(app: Flask, observer: Observer, key: Key) -> None:
-    """Check every request of `app` before its view."""
+def admit(app: Flask, observer: Observer, key: Key, preflights: bool = False) -> None:
+    """Check every request of `app` before its view.
+
+    preflights: whether OPTIONS is answered without the key, which browsers do not send with it.
+    """
 
     @app.before_request
     def check() -> None:
@@ -27,4 +30,5 @@ def admit(app: Flask, observer: Observer, key: Key) -> None:
         refusal: Exception | None = environ.get(REFUSAL)
         if refusal and not (isinstance(refusal, OverloadedError) and route in ALWAYS_ANSWERED):
             raise refusal
-        key.check(route or environ["PATH_INFO"], asked.headers)
+        if not (preflights and environ["REQUEST_METHOD"] == "OPTIONS"):
+            key.check(route or environ["PATH_INFO"], asked.headers)

@@ -18,11 +18,14 @@ METRICS = frozenset({"/metrics"})
 PAGES = frozenset({"/", "/docs", "/openapi.json", "/static/<name>"})
 
 
-def key_of(settings: Settings) -> bytes | None:
-    """Return the key that requests need, None if every client may send them."""
+def keys_of(settings: Settings) -> list[bytes]:
+    """Return the keys of which requests need one, none if every client may send them.
+
+    Each line of the file is a key: an old and a new one are valid while clients change to the new one.
+    """
     if settings.api_key_file:
-        return settings.api_key_file.read_bytes().strip()
-    return settings.api_key.encode("utf-8", "surrogateescape") if settings.api_key else None
+        return [line.strip() for line in settings.api_key_file.read_bytes().splitlines() if line.strip()]
+    return [settings.api_key.encode("utf-8", "surrogateescape")] if settings.api_key else []
 
 
 def open_routes(settings: Settings) -> frozenset[str]:
@@ -31,10 +34,10 @@ def open_routes(settings: Settings) -> frozenset[str]:
 
 
 class Key:
-    """The key that requests need, read once; without one, the service is open to all."""
+    """The keys of which requests need one, read once; without any, the service is open to all."""
 
     def __init__(self, settings: Settings) -> None:
-        self._key = key_of(settings)
+        self._keys = keys_of(settings)
         self._open = open_routes(settings)
 
     def check(self, route: str, headers: Headers) -> None:
@@ -42,10 +45,11 @@ class Key:
 
         It comes as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.
         """
-        if self._key is None or route in self._open:
+        if not self._keys or route in self._open:
             return
-        # In constant time, so that the duration of a refusal does not reveal how much of the key was right.
-        if not hmac.compare_digest(_given(headers), self._key):
+        given = _given(headers)
+        # In constant time, so that the duration of a refusal does not reveal how much of a key was right.
+        if not any([hmac.compare_digest(given, key) for key in self._keys]):  # noqa: C419
             raise Unauthorized(
                 "Send the key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.",
                 www_authenticate=WWWAuthenticate("bearer"),

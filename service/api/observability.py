@@ -15,6 +15,7 @@ from werkzeug.sansio.utils import get_content_length
 
 from service.logs import log_request
 from service.metrics import Metrics
+from service.tracing import Stage, Trace, Tracing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -48,11 +49,15 @@ class Record:
 
     request_id: the client's, if it can be logged as it is, or a new one. started: when its head was
     complete, in seconds of `time.perf_counter`. queue_seconds: how long it waited for its turn, where it
-    had to. route: the rule that matched, None for none. notes: further members of the log line; never
-    anything of an image. problem: the name of the error.
+    had to. route: the rule that matched, None for none. stages: of the work on its images. trace: the one
+    that it belongs to. notes: further members of the log line; never anything of an image. problem: the name
+    of the error.
     """
 
-    __slots__ = ("is_in_flight", "notes", "problem", "queue_seconds", "request_id", "route", "started")
+    __slots__ = (
+        *("is_in_flight", "notes", "problem", "queue_seconds", "request_id", "route", "stages", "started"),
+        "trace",
+    )
 
     def __init__(self, environ: "WSGIEnvironment") -> None:
         given = environ.get("HTTP_X_REQUEST_ID", "")
@@ -62,8 +67,14 @@ class Record:
         self.queue_seconds: float | None = None
         self.route: str | None = None
         self.is_in_flight = False
+        self.stages: list[Stage] = []
+        self.trace: Trace | None = None
         self.notes: dict[str, Any] = {}
         self.problem: str | None = None
+
+    def trace_ids(self) -> dict[str, str]:
+        """Return what a log line says of the trace, nothing if there is none."""
+        return {"trace_id": self.trace.trace_id, "span_id": self.trace.span_id} if self.trace else {}
 
 
 def record_of(environ: "WSGIEnvironment") -> Record:
@@ -75,13 +86,16 @@ def record_of(environ: "WSGIEnvironment") -> Record:
 class Observer:
     """WSGI middleware around all of Flask."""
 
-    def __init__(self, application: "WSGIApplication", metrics: Metrics) -> None:
+    def __init__(self, application: "WSGIApplication", metrics: Metrics, tracing: Tracing) -> None:
         self._application = application
         self._metrics = metrics
+        self._tracing = tracing
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request; keep headers that the application has set."""
         record = environ[RECORD] = Record(environ)
+        if environ["PATH_INFO"] not in PROBES:
+            record.trace = self._tracing.begin(environ, record.started)
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
             present = {name.lower() for name, _ in headers}
@@ -113,6 +127,7 @@ class Observer:
             self._metrics.requests_refused.labels(record.problem).inc()
         members = {
             "request_id": record.request_id,
+            **record.trace_ids(),
             "method": method,
             "route": route,
             "path": environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace")[:200],
@@ -124,4 +139,6 @@ class Observer:
         }
         if record.problem:
             members["problem"] = record.problem
+        if record.trace:
+            self._tracing.end(record.trace, method, route, status, record.stages)
         log_request(logging.DEBUG if route in QUIET_ROUTES and status < 500 else logging.INFO, members)

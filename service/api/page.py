@@ -12,7 +12,8 @@ import mimetypes
 from pathlib import Path
 from typing import NamedTuple
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, abort, redirect, request
+from werkzeug import Response as AnyResponse
 
 FOLDER = Path(__file__).resolve().parent.parent / "static"
 
@@ -45,7 +46,11 @@ def create_page() -> Blueprint:
     files = {path.name: _read(path) for path in sorted(FOLDER.iterdir())}
 
     @page.get("/")
-    def index() -> Response:
+    def index() -> AnyResponse:
+        if not request.environ[
+            "PATH_INFO"
+        ]:  # a prefix without its slash: the page's addresses would be wrong
+            return redirect(f"{request.root_path}/", 308)
         return _respond(files["index.html"])
 
     @page.get("/docs")

@@ -12,6 +12,7 @@ from service.api.observability import record_of
 from service.api.problems import describe
 from service.api.uploads import explanation, many_images, parameter, single_image
 from service.config import Settings
+from service.model.classifier import Classifier, Prediction
 from service.model.explanation import explain, hidden_layers
 from service.predictor import Outcome, Predictor
 from service.preprocessing import ImageError
@@ -28,7 +29,7 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
         classifier = models.get(parameter("model"))
         explained = explanation()
         outcome = await predictor.predict(await single_image(), classifier, explained != "no")
-        record.queue_seconds = outcome.queue_seconds
+        record.queue_seconds, record.stages = outcome.queue_seconds, outcome.stages
         record.notes["digit"] = outcome.prediction.digit
         record.notes["model_version"] = classifier.artifact.version
         return answer(outcome, explained)
@@ -47,6 +48,7 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
             if isinstance(outcome, ImageError):
                 predictions.append({"error": describe(outcome)})
                 continue
+            record.stages += outcome.stages
             predictions.append(answer(outcome, explained))
             if explained != "no":  # which takes long enough for others to have their turn in between
                 await asyncio.sleep(0)
@@ -58,15 +60,20 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
 def answer(outcome: Outcome, explained: str) -> dict[str, Any]:
     """Return the JSON object for one image; explained: "no", "yes" or "layers"."""
     prediction, classifier = outcome.prediction, outcome.classifier
-    body: dict[str, Any] = {
+    body = members(prediction, classifier)
+    if explained != "no":
+        body["explanation"] = explain(outcome.pixels, classifier, prediction, outcome.steps or [])
+    if explained == "layers":
+        body["explanation"]["layers"] = hidden_layers(outcome.pixels, classifier)
+    return body
+
+
+def members(prediction: Prediction, classifier: Classifier) -> dict[str, Any]:
+    """Return the JSON object of a prediction, without an explanation."""
+    return {
         "digit": prediction.digit,
         "confidence": prediction.confidence,
         "probabilities": prediction.probabilities,
         "accepted": prediction.accepted,
         "model": {"name": classifier.name, "version": classifier.artifact.version},
     }
-    if explained != "no":
-        body["explanation"] = explain(outcome.pixels, classifier, prediction, outcome.steps or [])
-    if explained == "layers":
-        body["explanation"]["layers"] = hidden_layers(outcome.pixels, classifier)
-    return body

@@ -30,6 +30,7 @@ from service.registry import ModelError, NoModelError, UnknownModelError
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
+INFERENCE_PROTOCOLS = ("/v1/", "/v2/")
 
 
 class RequestError(Exception):
@@ -120,7 +121,9 @@ def answer_error(error: Exception) -> Response:
         record.problem = error.name.lower().replace(" ", "-")
         headers += error.get_response().headers.items()  # such as Allow
     else:
-        logger.error("unexpected error", exc_info=error, extra={"request_id": record.request_id})
+        logger.error(
+            "unexpected error", exc_info=error, extra={"request_id": record.request_id} | record.trace_ids()
+        )
         detail = "Something went wrong inside the service. The log has the cause under this request_id."
         problem = http_problem(500, detail)
         record.problem = "internal-server-error"
@@ -156,7 +159,7 @@ def http_problem(status: int, detail: str) -> dict[str, Any]:
 
 def render(problem: dict[str, Any], path: str, request_id: str | None) -> tuple[bytes, str]:
     """Return body and content type of a problem, for a request to `path`."""
-    if path == "/v2" or path.startswith("/v2/"):
-        # The Open Inference Protocol has its own form, and its clients show this member.
+    if path == "/v2" or path.startswith(INFERENCE_PROTOCOLS):
+        # KServe's protocols have their own form, and their clients show this member.
         return json.dumps({"error": problem["detail"]}).encode(), "application/json"
     return json.dumps({**problem, "request_id": request_id}).encode(), "application/problem+json"

@@ -8,15 +8,17 @@ compares the rest with it and with the running service.
 
 import json
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, current_app, request
 
 from service import __version__
-from service.api.auth import key_of, open_routes
+from service.api.auth import keys_of, open_routes
 from service.config import Settings
 from service.openapi.operations import JsonObject, ok, operation, problems
 from service.openapi.predictions import MODEL_ERRORS, prediction_paths
 from service.openapi.schemas import reference, schemas
 from service.openapi.security import guard
+from service.openapi.v1 import TAG as V1
+from service.openapi.v1 import v1_paths, v1_schemas
 from service.openapi.v2 import v2_paths, v2_schemas
 from service.registry import NoModelError
 
@@ -24,11 +26,16 @@ from service.registry import NoModelError
 def create_openapi(settings: Settings) -> Blueprint:
     """Return the route of the description."""
     openapi = Blueprint("openapi", __name__)
-    document = json.dumps(describe_service(settings), ensure_ascii=False)
+    document = describe_service(settings)
+    text = json.dumps(document, ensure_ascii=False)
 
     @openapi.get("/openapi.json")
     def show_openapi() -> Response:
-        return current_app.response_class(document, content_type="application/json")
+        if not request.root_path:
+            return current_app.response_class(text, content_type="application/json")
+        return current_app.response_class(
+            json.dumps(document | {"servers": [{"url": request.root_path}]}), content_type="application/json"
+        )
 
     return openapi
 
@@ -36,7 +43,7 @@ def create_openapi(settings: Settings) -> Blueprint:
 def describe_service(settings: Settings) -> JsonObject:
     """Return the OpenAPI document of a service with these settings, with a key if they name one."""
     document = describe_api(settings)
-    return guard(document, open_routes(settings)) if key_of(settings) else document
+    return guard(document, open_routes(settings)) if keys_of(settings) else document
 
 
 def describe_api(settings: Settings) -> JsonObject:
@@ -49,8 +56,8 @@ def describe_api(settings: Settings) -> JsonObject:
             "version": __version__,
             "summary": "One picture of a handwritten digit in, the digit and how sure that is out.",
             "description": (
-                "Every error is `application/problem+json` (RFC 9457), except under `/v2`, where it has the "
-                f"form of that protocol. A body may have {settings.max_upload_bytes:,} bytes, an image "
+                "Every error is `application/problem+json` (RFC 9457), except under `/v1` and `/v2`, where "
+                f"it has their form. A body may have {settings.max_upload_bytes:,} bytes, an image "
                 f"{settings.max_image_pixels:,} pixels, a batch {settings.max_batch_images:,} images. Every "
                 "answer has the header `X-Request-Id`: the client's own, if it sent one, else a new one."
             ),
@@ -62,16 +69,18 @@ def describe_api(settings: Settings) -> JsonObject:
             {"name": "Models", "description": "What is loaded."},
             {"name": "Operation", "description": "For Kubernetes and Prometheus."},
             {"name": "Open Inference Protocol", "description": "KServe V2 REST: its clients work unchanged."},
+            {"name": V1, "description": "TensorFlow Serving's protocol, as KServe speaks it."},
             {"name": "Pages", "description": "For people, and this description."},
         ],
         "paths": {
             **prediction_paths(settings),
             **_model_paths(),
             **_operation_paths(),
+            **v1_paths(),
             **v2_paths(),
             **_page_paths(),
         },
-        "components": {"schemas": {**schemas(), **v2_schemas()}},
+        "components": {"schemas": {**schemas(), **v1_schemas(), **v2_schemas()}},
     }
 
 

@@ -6,6 +6,8 @@ paths -> each guarded operation answers 401 too; each open one says that it need
 from collections.abc import Container
 from typing import Any
 
+from service.api.problems import INFERENCE_PROTOCOLS
+
 JsonObject = dict[str, Any]
 
 SCHEMES: JsonObject = {
@@ -40,7 +42,7 @@ def _opened(operation: JsonObject) -> JsonObject:
 
 
 def _guarded(path: str, operation: JsonObject) -> JsonObject:
-    v2 = path == "/v2" or path.startswith("/v2/")
+    v2 = path == "/v2" or path.startswith(INFERENCE_PROTOCOLS)
     schema = {"$ref": f"#/components/schemas/{'V2Error' if v2 else 'Problem'}"}
     answer = {
         "description": "The request lacks the key, or has a wrong one.",

@@ -72,7 +72,7 @@ _INFER_BODY = {
         "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
     },
 }
-_ERRORS = {
+ERRORS = {
     400: "The request does not follow the protocol.",
     404: "There is no such path, model or version.",
     413: "The body, an image or the number of images is too large.",
@@ -105,15 +105,16 @@ def _get(
 def _operation(
     name: str, summary: str, schema: str, errors: tuple[int, ...], parameters: list[JsonObject] | None = None
 ) -> JsonObject:
-    responses = {"200": _response("The answer.", schema)}
-    responses |= {str(status): _response(_ERRORS[status], "V2Error") for status in errors}
+    responses = {"200": response("The answer.", schema)}
+    responses |= {str(status): response(ERRORS[status], "V2Error") for status in errors}
     operation: JsonObject = {"tags": [TAG], "operationId": name, "summary": summary, "responses": responses}
     if parameters:
         operation["parameters"] = parameters
     return operation
 
 
-def _response(description: str, schema: str) -> JsonObject:
+def response(description: str, schema: str) -> JsonObject:
+    """Return a response with a body of this schema."""
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     return {"description": description, "content": content}
 

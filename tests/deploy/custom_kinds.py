@@ -5,7 +5,8 @@ object of a custom kind -> complaint, "" for none
 Written by hand from what the projects publish, reduced to fields that a manifest of ours may use;
 every other field is an error. InferenceService: the Python package kserve 0.21.0, `openapi_types` of
 V1beta1InferenceServiceSpec and V1beta1PredictorSpec. ServiceMonitor, PodMonitor and PrometheusRule: the
-types of the npm package @kubernetes-models/prometheus-operator 6.0.0.
+types of the npm package @kubernetes-models/prometheus-operator 6.0.0. Gateway and HTTPRoute: the definitions
+of the Gateway API 1.2, gateway.networking.k8s.io/v1.
 """
 
 import functools
@@ -44,6 +45,7 @@ ENDPOINT = fields(
     interval=DURATION,
     scrapeTimeout=DURATION,
     honorLabels=FLAG,
+    authorization=fields([], type=STRING, credentials=fields(["key"], name=STRING, key=STRING)),
 )
 RULE = fields(
     ["expr"],
@@ -53,6 +55,24 @@ RULE = fields(
     labels=STRINGS,
     annotations=STRINGS,
     **{"for": DURATION, "keep_firing_for": DURATION},
+)
+LISTENER = fields(
+    ["name", "port", "protocol"],
+    name=STRING,
+    hostname=STRING,
+    port=WHOLE,
+    protocol={"enum": ["HTTP", "HTTPS", "TLS", "TCP", "UDP"]},
+    tls=fields([], mode={"enum": ["Terminate", "Passthrough"]}, certificateRefs=several(STRINGS)),
+    allowedRoutes=fields([], namespaces=fields([], **{"from": {"enum": ["All", "Same", "Selector"]}})),
+)
+# Durations of the Gateway API, GEP-2257: up to four whole numbers with a unit.
+GATEWAY_DURATION = {"type": "string", "pattern": r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"}
+PATH_TYPES = {"enum": ["Exact", "PathPrefix", "RegularExpression"]}
+ROUTE_RULE = fields(
+    [],
+    matches=several(fields([], path=fields([], type=PATH_TYPES, value=STRING))),
+    backendRefs=several(fields(["name"], name=STRING, port=WHOLE, weight=WHOLE)),
+    timeouts=fields([], request=GATEWAY_DURATION, backendRequest=GATEWAY_DURATION),
 )
 # What an InferenceService has beside the fields of a pod; models in KServe's own formats are none of ours.
 PREDICTOR = {
@@ -90,6 +110,15 @@ SPECIFICATIONS = {
     ("monitoring.coreos.com/v1", "PrometheusRule"): fields(
         ["groups"],
         groups=several(fields(["name", "rules"], name=STRING, interval=DURATION, rules=several(RULE))),
+    ),
+    ("gateway.networking.k8s.io/v1", "Gateway"): fields(
+        ["gatewayClassName", "listeners"], gatewayClassName=STRING, listeners=several(LISTENER)
+    ),
+    ("gateway.networking.k8s.io/v1", "HTTPRoute"): fields(
+        [],
+        parentRefs=several(fields(["name"], name=STRING, sectionName=STRING, namespace=STRING)),
+        hostnames=several(STRING),
+        rules=several(ROUTE_RULE),
     ),
     ("serving.kserve.io/v1beta1", "InferenceService"): fields(
         ["predictor"],

@@ -149,11 +149,23 @@ def settings(objects: list[Object]) -> Iterator[str]:
     """Yield settings that the service would refuse at its start."""
     for pod in pods(objects):
         try:
-            Settings.from_env(environment(pod, objects))
+            Settings.from_env(without_secrets(pod, environment(pod, objects)))
         except SettingsError as error:
             yield f"{pod.title}: {error}"
         if pod.spec.get("enableServiceLinks") is not False and pod.owner["kind"] != "InferenceService":
             yield f"{pod.title}: enableServiceLinks is not false; Kubernetes would add DIGITS_ variables"
+
+
+def without_secrets(pod: Pod, variables: dict[str, str]) -> dict[str, str]:
+    """Return the variables except paths of files in Secrets, which are there only in the cluster."""
+    secrets = {volume["name"] for volume in pod.spec.get("volumes", []) if "secret" in volume}
+    mounts = [mount for container in pod.containers for mount in container.get("volumeMounts", [])]
+    folders = [mount["mountPath"] for mount in mounts if mount["name"] in secrets]
+    return {
+        name: value
+        for name, value in variables.items()
+        if not any(PurePosixPath(value).is_relative_to(folder) for folder in folders)
+    }
 
 
 def shutdown(objects: list[Object]) -> Iterator[str]:

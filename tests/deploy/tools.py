@@ -13,6 +13,7 @@ import pytest
 
 WHERE = {
     "kubectl": "kubectl 1.27 or newer (https://kubernetes.io/docs/tasks/tools)",
+    "helm": "Helm 3.14 or newer (https://helm.sh), or `python -m tests.deploy.helm FOLDER`",
     "promtool": "the Debian package prometheus",
     "prometheus": "the Debian package prometheus",
     "prometheus-alertmanager": "the Debian package prometheus-alertmanager",

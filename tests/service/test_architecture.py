@@ -65,7 +65,17 @@ def test_a_module_of_the_core_comes_up_alone_and_without_flask(module):
 LAYERS = (
     {"preprocessing"},
     {"model"},
-    {"config", "process_metrics", "metrics", "registry", "budget", "predictor", "coroutines", "logs"},
+    {
+        "config",
+        "process_metrics",
+        "metrics",
+        "registry",
+        "budget",
+        "predictor",
+        "coroutines",
+        "logs",
+        "tracing",
+    },
     {"api"},
     {"openapi"},
     {"app"},

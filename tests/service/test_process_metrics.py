@@ -133,4 +133,4 @@ def test_memory_without_proc_is_nothing(tmp_path: Path) -> None:
 def test_refusals_begin_at_zero() -> None:
     metrics = Metrics(CollectorRegistry())
     metrics.announce({})
-    assert b'digits_requests_refused_total{reason="overloaded"} 0.0' in metrics.render()
+    assert b'digits_requests_refused_total{reason="overloaded"} 0.0' in metrics.render()[0]

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
 
-from service.api.auth import key_of
+from service.api.auth import keys_of
 from service.app import create_app
 from service.config import Settings
 from service.metrics import Metrics
@@ -45,6 +45,15 @@ def ask(client: FlaskClient, **headers: str):
 def test_the_key_opens_the_service(client, headers):
     encoded = {name: value.encode().decode("latin-1") for name, value in headers.items()}
     assert ask(client, **encoded).status_code == 200
+
+
+@pytest.mark.parametrize(("key", "status"), [("old", 200), ("new", 200), ("old\nnew", 401), ("", 401)])
+def test_each_line_of_the_file_is_a_key_during_a_rotation(tmp_path, key, status):
+    (tmp_path / "keys").write_text("old\n\n new \n")
+    settings = Settings.from_env({"DIGITS_API_KEY_FILE": str(tmp_path / "keys")})
+    assert keys_of(settings) == [b"old", b"new"]
+    client = create_app(settings, ModelRegistry(tmp_path, "none"), Metrics(CollectorRegistry())).test_client()
+    assert client.get("/models", headers={"X-API-Key": key.replace("\n", " ")}).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -104,4 +113,4 @@ def test_the_key_is_compared_in_constant_time(client, monkeypatch):
 
 
 def test_without_a_setting_there_is_no_key():
-    assert key_of(Settings()) is None
+    assert keys_of(Settings()) == []

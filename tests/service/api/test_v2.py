@@ -1,5 +1,6 @@
 """The Open Inference Protocol, spoken by its own client, and by hand where that one is too polite."""
 
+import asyncio
 import base64
 import gzip
 import json
@@ -13,12 +14,13 @@ import numpy as np
 import pytest
 import requests
 import tritonclient.http as triton
+import tritonclient.http.aio as triton_aio
 from tritonclient.utils import InferenceServerException
 
 from service.model.artifact import load
 from service.preprocessing.pipeline import preprocess
 from tests.drawing import digit_png
-from tests.serving import MODELS, Server, running_service
+from tests.serving import MODELS, Server, run_alone, running_service
 
 MODEL = "digits-8x8"
 DIGITS = (3, 7, 0)
@@ -35,6 +37,13 @@ def image_input(*digits: int, binary: bool = True) -> triton.InferInput:
     images = [digit_png(digit) for digit in digits]
     tensor = triton.InferInput("image", [len(images)], "BYTES")
     tensor.set_data_from_numpy(np.array(images, object), binary_data=binary)
+    return tensor
+
+
+def base64_input(digit: int) -> triton.InferInput:
+    tensor = triton.InferInput("image", [1], "BYTES")
+    encoded = np.array([base64.b64encode(digit_png(digit)).decode()], object)
+    tensor.set_data_from_numpy(encoded, binary_data=False)
     return tensor
 
 
@@ -195,17 +204,21 @@ def wrong(name: str, shape: list[int], datatype: str, array: np.ndarray) -> trit
         (wrong("pixels", [1, 63], "FP32", np.zeros((1, 63), "f4")), r"\[n, 64\] or \[n, 8, 8\] is expected"),
         (wrong("pixels", [64], "FP32", np.zeros(64, "f4")), r"\[n, 64\] or"),
         (wrong("pixels", [0, 64], "FP32", np.zeros((0, 64), "f4")), "no image"),
-        (wrong("pixels", [1, 64], "FP64", np.zeros((1, 64))), "must be FP32"),
-        (wrong("pixels", [1, 64], "INT32", np.zeros((1, 64), "i4")), "'INT32'; BYTES, .* can be read"),
+        (wrong("pixels", [1, 64], "FP64", np.zeros((1, 64))), "'pixels' is FP64; FP32 can be read"),
+        (wrong("pixels", [1, 64], "UINT8", np.zeros((1, 64), "u1")), "'pixels' is UINT8; FP32 can be read"),
         (wrong("pixels", [1, 64], "FP32", np.full((1, 64), np.nan, "f4")), r"must lie in \[0, 1\]"),
         (wrong("pixels", [1, 64], "FP32", np.full((1, 64), 255, "f4")), r"must lie in \[0, 1\]"),
-        (wrong("image", [1], "FP32", np.zeros(1, "f4")), "must be BYTES"),
+        (wrong("image", [1], "FP32", np.zeros(1, "f4")), "'image' is FP32; BYTES can be read"),
+        (wrong("image", [1, 1], "BYTES", np.array([[digit_png(1)]], object)), r"must have the shape \[n\]"),
         (wrong("image", [1], "BYTES", np.array([b"no image"], object)), "Image 0: The bytes are not those"),
         (
             wrong("image", [2], "BYTES", np.array([digit_png(1), b""], object)),
             "Image 1: The image has 0 bytes",
         ),
-        (wrong("input", [1, 64], "FP32", np.zeros((1, 64), "f4")), "either 'pixels' or 'image'"),
+        (
+            wrong("input", [1, 64], "FP32", np.zeros((1, 64), "f4")),
+            r"no input 'input'\. Send one, either 'pixels' \(FP32\) or 'image' \(BYTES\)",
+        ),
         (wrong("pixels", [257, 64], "FP32", np.zeros((257, 64), "f4")), "at most 256 are taken"),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value.name()} {value.datatype()}",
@@ -250,6 +263,40 @@ def test_images_in_json_are_base64(service: Server, client: triton.InferenceServ
     body = {"inputs": [{"name": "image", "shape": [3], "datatype": "BYTES", "data": encoded}]}
     digits = post(service, body).json()["outputs"][0]["data"]
     assert digits == client.infer(MODEL, [image_input(*DIGITS)]).as_numpy("digit").tolist()
+
+
+def test_an_image_in_json_may_be_wrapped_as_b64(service: Server) -> None:
+    encoded = [base64.b64encode(digit_png(digit)).decode() for digit in DIGITS]
+    data = [{"b64": text} for text in encoded[:2]] + encoded[2:]
+    body = {"inputs": [{"name": "image", "shape": [3], "datatype": "BYTES", "data": data}]}
+    plain = {"inputs": [{"name": "image", "shape": [3], "datatype": "BYTES", "data": encoded}]}
+    assert post(service, body).json() == post(service, plain).json()
+
+
+@pytest.mark.parametrize("model", ["digits-8x8", "mnist-28x28"])
+@pytest.mark.parametrize("kind", ["pixels", "image"])
+def test_a_raw_tensor_without_json_is_answered_in_binary(service: Server, model: str, kind: str) -> None:
+    pixels = preprocess(digit_png(7), load(MODELS / f"{model}.npz").geometry).astype("<f4")
+    raw = pixels.tobytes() if kind == "pixels" else digit_png(7)
+    headers = {"Inference-Header-Content-Length": "0", "Content-Type": "application/octet-stream"}
+    response = requests.post(f"{service.url}/v2/models/{model}/infer", raw, headers=headers, timeout=30)
+    length = int(response.headers["Inference-Header-Content-Length"])
+    result = triton.InferenceServerClient.parse_response_body(response.content, header_length=length)
+    assert result.as_numpy("digit").tolist() == [7]
+    assert all("data" not in output for output in result.get_response()["outputs"])
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_the_asynchronous_client_gets_the_same_answers(service: Server, binary: bool) -> None:
+    async def ask() -> list[int]:
+        async with triton_aio.InferenceServerClient(service.url.removeprefix("http://")) as client:
+            inputs = [image_input(digit) if binary else base64_input(digit) for digit in DIGITS]
+            asked = [client.infer(MODEL, [each]) for each in inputs]
+            return [each.as_numpy("digit").item() for each in await asyncio.gather(*asked)]
+
+    assert run_alone(ask()) == [
+        service.predict(digit_png(each), model=MODEL).json()["digit"] for each in DIGITS
+    ]
 
 
 def test_without_a_model_the_server_is_live_but_not_ready(tmp_path: Path) -> None:
@@ -298,8 +345,13 @@ HUGE = {"Inference-Header-Content-Length": "99999"}
         (tensor() | {"outputs": [{}]}, {}, "needs a name"),
         (tensor(), HUGE, "the length in bytes of the JSON part"),
         (tensor(), {"Inference-Header-Content-Length": "-1"}, "the length in bytes of the JSON part"),
-        # A tensor without JSON would not say which of the two inputs it is.
-        (b"\0" * 256, {"Inference-Header-Content-Length": "0"}, "the length in bytes of the JSON part"),
+        (
+            tensor(name="image", datatype="BYTES", shape=[1], data=[{"b65": ""}]),
+            {},
+            'strings, or {"b64": "..."}',
+        ),
+        (tensor(name="image", datatype="BYTES", shape=[1], data=[{"b64": "?"}]), {}, "is not base64"),
+        (b"", {"Inference-Header-Content-Length": "0"}, "Image 0: The image has 0 bytes"),
         (
             json.dumps(tensor()).encode() + b"abc",
             {"Inference-Header-Content-Length": str(len(json.dumps(tensor())))},

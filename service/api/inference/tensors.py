@@ -12,17 +12,17 @@ import json
 import math
 import struct
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from service.api.uploads import decode_base64
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
 MAX_ELEMENTS = 64 * 1024 * 1024  # a shape is only a claim; the body bounds its content
-DTYPES = {
-    "BOOL": np.dtype("?"),
-    "INT64": np.dtype("<i8"),
-    "FP32": np.dtype("<f4"),
-    "FP64": np.dtype("<f8"),
-}
+INPUTS = {"pixels": "FP32", "image": "BYTES"}
+INPUTS_IN_WORDS = " or ".join(f"{name!r} ({datatype})" for name, datatype in INPUTS.items())
+DTYPES = {"BOOL": np.dtype("?"), "INT64": np.dtype("<i8"), "FP32": np.dtype("<f4")}
 
 
 class TensorError(Exception):
@@ -69,6 +69,22 @@ def read_request(body: bytes, header_length: str | None) -> InferenceRequest:
     return InferenceRequest(name, _inputs(message, raw), _outputs(message, binary), binary)
 
 
+def raw_request(body: bytes, pixels: int) -> InferenceRequest:
+    """Return the request of a body that is only one tensor; all outputs come back raw.
+
+    Two inputs may be meant: a row of `pixels` float32 numbers in [0, 1], or an image file. No image file is
+    such a row: the first bytes of each format, read as numbers, are far outside [0, 1] or followed by others
+    that are.
+    """
+    if len(body) == pixels * DTYPES["FP32"].itemsize:
+        row: np.ndarray = np.frombuffer(body, DTYPES["FP32"])
+        if ((row >= 0) & (row <= 1)).all():
+            return InferenceRequest(None, {"pixels": row.reshape(1, pixels)}, [], True)
+    image = np.empty(1, object)
+    image[0] = body
+    return InferenceRequest(None, {"image": image}, [], True)
+
+
 def _expect(condition: bool, otherwise: str) -> None:
     if not condition:
         raise TensorError(otherwise)
@@ -90,10 +106,15 @@ def _inputs(message: Mapping[str, Any], raw: bytes) -> dict[str, np.ndarray]:
         name = tensor.get("name")
         _expect(isinstance(name, str), "The 'name' of an input must be a string.")
         _expect(name not in arrays, f"The input {name!r} is there twice.")
+        _expect(name in INPUTS, f"There is no input {name!r}. Send one, either {INPUTS_IN_WORDS}.")
+        datatype = str(tensor.get("datatype"))
+        _expect(
+            datatype == INPUTS[name], f"The input {name!r} is {datatype[:20]}; {INPUTS[name]} can be read."
+        )
         shape = _shape(tensor)
         size = _parameters(tensor).get("binary_data_size")
         if size is None:
-            arrays[name] = _from_json(tensor, shape)
+            arrays[name] = tensor_from_json(name, tensor.get("data"), shape)
             continue
         _expect("data" not in tensor, f"The input {name!r} has both 'data' and 'binary_data_size'.")
         whole = isinstance(size, int) and not isinstance(size, bool)
@@ -119,41 +140,33 @@ def _shape(tensor: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _dtype(tensor: Mapping[str, Any], name: str) -> np.dtype:
-    if name not in DTYPES:
-        raise TensorError(
-            f"The datatype of {tensor.get('name')!r} is {name!r}; BYTES, {', '.join(DTYPES)} can be read."
-        )
-    return DTYPES[name]
-
-
-def _from_json(tensor: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray:
-    name = tensor["name"]
-    flat = _flatten(tensor.get("data"), name)
+def tensor_from_json(name: str, data: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the array of an input; data: its elements, nested in lists or flat. Raises TensorError."""
+    flat = _flatten(data, name)
     expected = math.prod(shape)
     _expect(
         len(flat) == expected,
         f"The data of {name!r} has {len(flat)} elements; the shape {list(shape)} asks for {expected}.",
     )
-    datatype = str(tensor.get("datatype"))
-    if datatype == "BYTES":
-        _expect(all(isinstance(value, str) for value in flat), f"The elements of {name!r} must be strings.")
+    if INPUTS[name] == "BYTES":
         array = np.empty(expected, object)
-        array[:] = [value.encode("utf-8", "surrogatepass") for value in flat]
+        array[:] = [_element(value, name) for value in flat]
         return array.reshape(shape)
-    kinds = (bool,) if datatype == "BOOL" else (int, float)
-    right = all(
-        isinstance(value, kinds) and (datatype == "BOOL" or not isinstance(value, bool)) for value in flat
-    )
-    dtype = _dtype(tensor, datatype)
-    _expect(
-        right, f"The elements of {name!r} must be {'true or false' if datatype == 'BOOL' else 'numbers'}."
-    )
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in flat)
+    _expect(numbers, f"The elements of {name!r} must be numbers.")
     try:
         with np.errstate(over="ignore"):
-            return np.array(flat, dtype).reshape(shape)
+            return np.array(flat, DTYPES[INPUTS[name]]).reshape(shape)
     except (OverflowError, ValueError) as error:
-        raise TensorError(f"A number of {name!r} does not fit {datatype}.") from error
+        raise TensorError(f"A number of {name!r} does not fit {INPUTS[name]}.") from error
+
+
+def _element(value: Any, name: str) -> bytes:
+    """Return an element of BYTES: a string's, or of {"b64": ...}, as TensorFlow and KServe V1 write it."""
+    if isinstance(value, dict) and isinstance(value.get("b64"), str):
+        return decode_base64(value["b64"])
+    _expect(isinstance(value, str), f'The elements of {name!r} must be strings, or {{"b64": "..."}}.')
+    return cast(str, value).encode("utf-8", "surrogatepass")
 
 
 def _flatten(data: Any, name: str) -> list[Any]:
@@ -161,12 +174,12 @@ def _flatten(data: Any, name: str) -> list[Any]:
     _expect(isinstance(data, list), f"The input {name!r} has neither 'data', a list, nor 'binary_data_size'.")
     while data and all(isinstance(each, list) for each in data):
         data = [value for row in data for value in row]
-    _expect(not any(isinstance(each, list | dict) for each in data), f"The lists in {name!r} are uneven.")
+    _expect(not any(isinstance(each, list) for each in data), f"The lists in {name!r} are uneven.")
     return data
 
 
 def _from_binary(tensor: Mapping[str, Any], shape: tuple[int, ...], raw: bytes) -> np.ndarray:
-    name, datatype, count = tensor["name"], str(tensor.get("datatype")), math.prod(shape)
+    name, datatype, count = tensor["name"], INPUTS[tensor["name"]], math.prod(shape)
     if datatype == "BYTES":
         array = np.empty(count, object)
         elements = _split_bytes(raw, name)
@@ -176,7 +189,7 @@ def _from_binary(tensor: Mapping[str, Any], shape: tuple[int, ...], raw: bytes) 
         )
         array[:] = elements
         return array.reshape(shape)
-    dtype = _dtype(tensor, datatype)
+    dtype = DTYPES[datatype]
     expected = count * dtype.itemsize
     _expect(
         len(raw) == expected,

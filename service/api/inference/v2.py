@@ -16,18 +16,24 @@ import numpy as np
 from flask import Blueprint, Response, request
 
 from service import __version__
+from service.api.inference.predictions import predictions_of, refuse
+from service.api.inference.tensors import (
+    HEADER_LENGTH,
+    InferenceRequest,
+    Output,
+    TensorError,
+    raw_request,
+    read_request,
+    write_outputs,
+)
 from service.api.observability import record_of
-from service.api.problems import BrokenBodyError, TooManyImagesError
 from service.api.status import check_ready
-from service.api.uploads import decode_base64, inflated_body, parsed
-from service.api.v2_tensors import InferenceRequest, Output, TensorError, read_request, write_outputs
+from service.api.uploads import inflated_body, parsed
 from service.config import Settings
 from service.model.classifier import Classifier, Prediction
-from service.predictor import Outcome, Predictor
-from service.preprocessing import ImageError
+from service.predictor import Predictor
 from service.registry import ModelRegistry, UnknownModelError
 
-HEADER_LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository(index)"]
 OUTPUTS = ("digit", "probabilities", "accepted")
 WORTH_COMPRESSING = 1024  # bytes; below, they fit one packet either way
@@ -85,38 +91,20 @@ def create_v2(settings: Settings, models: ModelRegistry, predictor: Predictor) -
     async def infer(name: str, version: str | None = None) -> Response:
         classifier = find(name, version)
         record_of(request.environ).notes["model_version"] = classifier.artifact.version
-        asked: InferenceRequest = await parsed(_read)
+        asked: InferenceRequest = await parsed(_read, classifier.artifact.geometry.side**2)
         wanted = asked.outputs or [Output(each, asked.binary, 0) for each in OUTPUTS]
         for output in wanted:
             if output.name not in OUTPUTS:
                 raise TensorError(f"There is no output {output.name!r}. There are {', '.join(OUTPUTS)}.")
-        values = _values(await _predictions(asked.inputs, classifier))
+        predictions = await predictions_of(asked.inputs, classifier, predictor, settings.max_batch_images)
+        values = _values(predictions)
         outputs, raw = write_outputs([(output, values[output.name]) for output in wanted])
         answer: dict[str, Any] = {"model_name": classifier.name, "model_version": classifier.artifact.version}
         if asked.id is not None:
             answer["id"] = asked.id
         return _respond(answer | {"outputs": outputs}, raw)
 
-    async def _predictions(inputs: Any, classifier: Classifier) -> list[Prediction]:
-        if len(inputs) != 1 or next(iter(inputs)) not in ("pixels", "image"):
-            raise TensorError(
-                f"The inputs are {', '.join(sorted(inputs))}. Send one, either 'pixels' or 'image'."
-            )
-        name, array = next(iter(inputs.items()))
-        if len(array) > settings.max_batch_images:
-            raise TooManyImagesError(
-                f"There are {len(array)} images; at most {settings.max_batch_images} are taken at once."
-            )
-        if not len(array):
-            raise TensorError("The shape begins with 0: there is no image in the request.")
-        if name == "pixels":
-            return await predictor.classify(check_pixels(array, classifier), classifier)
-        if array.dtype != object or array.ndim != 1:
-            raise TensorError("'image' must be BYTES of shape [n], each element the bytes of an image file.")
-        outcomes = await predictor.predict_many([_plain(image) for image in array], classifier)
-        return [_prediction(index, outcome) for index, outcome in enumerate(outcomes)]
-
-    v2.register_error_handler(TensorError, _refuse)
+    v2.register_error_handler(TensorError, refuse)
     return v2
 
 
@@ -139,42 +127,12 @@ def model_metadata(classifier: Classifier) -> dict[str, Any]:
     }
 
 
-def _read() -> InferenceRequest:
-    """Return the current request, parsed."""
-    return read_request(inflated_body(), request.headers.get(HEADER_LENGTH))
-
-
-def _prediction(index: int, outcome: Outcome | ImageError) -> Prediction:
-    if isinstance(outcome, ImageError):
-        raise type(outcome)(f"Image {index}: {outcome}") from outcome
-    return outcome.prediction
-
-
-def _plain(image: bytes) -> bytes:
-    """Return the bytes of an image file, which is sent as it is or, in JSON strings, as base64."""
-    try:
-        return decode_base64(image) or image  # no image file consists only of base64's characters
-    except BrokenBodyError:
-        return image
-
-
-def check_pixels(array: np.ndarray, classifier: Classifier) -> np.ndarray:
-    """Return prepared pixels as (n, side * side) float32; raises TensorError.
-
-    array: (n, side * side) or (n, side, side), ink near 1, background 0.
-    """
-    side = classifier.artifact.geometry.side
-    if array.dtype != np.float32:
-        raise TensorError("'pixels' must be FP32: ink near 1, background 0.")
-    if array.shape[1:] not in ((side * side,), (side, side)):
-        raise TensorError(
-            f"'pixels' has the shape {list(array.shape)}; [n, {side * side}] or [n, {side}, {side}] "
-            "is expected."
-        )
-    # Averaging in float32 may end a hair above 1. NaN fails both comparisons.
-    if not ((array >= 0) & (array <= 1 + 1e-5)).all():
-        raise TensorError("'pixels' must lie in [0, 1]: ink near 1, background 0.")
-    return array.reshape(len(array), side * side)
+def _read(pixels: int) -> InferenceRequest:
+    """Return the current request, parsed; pixels: how many the model takes."""
+    header_length = request.headers.get(HEADER_LENGTH)
+    if header_length == "0":
+        return raw_request(inflated_body(), pixels)
+    return read_request(inflated_body(), header_length)
 
 
 def _values(predictions: list[Prediction]) -> dict[str, np.ndarray]:
@@ -183,11 +141,6 @@ def _values(predictions: list[Prediction]) -> dict[str, np.ndarray]:
         "probabilities": np.array([each.probabilities for each in predictions], "<f4"),
         "accepted": np.array([each.accepted for each in predictions], "?"),
     }
-
-
-def _refuse(error: TensorError) -> Response:
-    record_of(request.environ).problem = "v2-request"
-    return Response(json.dumps({"error": str(error)}), 400, content_type="application/json")
 
 
 def _respond(answer: dict[str, Any], raw: bytes) -> Response:

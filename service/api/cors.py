@@ -1,0 +1,37 @@
+"""Which pages of other hosts may ask: those of the origins in the settings, by default none.
+
+    DIGITS_CORS_ORIGINS -> Flask-CORS -> Access-Control-* headers, preflights answered
+
+Without the setting nothing is imported, and browsers keep the answers from other hosts' pages. The key, where
+there is one, goes along in a header of the page's own; cookies are never asked for.
+"""
+
+from flask import Flask
+
+from service.api.inference import HEADER_LENGTH
+from service.config import Settings
+
+METHODS = ["GET", "HEAD", "POST"]
+REQUEST_HEADERS = [
+    *("Authorization", "Content-Encoding", "Content-Type", "X-API-Key", "X-Request-Id"),
+    *("traceparent", "tracestate", HEADER_LENGTH),
+]
+ANSWER_HEADERS = ["Retry-After", "X-Request-Id", HEADER_LENGTH]
+PREFLIGHT_SECONDS = 600  # for which a browser remembers what it may send
+
+
+def allow_origins(app: Flask, settings: Settings) -> None:
+    """Let pages of the settings' origins ask `app` and read its answers, errors included."""
+    if not settings.cors_origins:
+        return
+    from flask_cors import CORS
+
+    CORS(
+        app,
+        origins=list(settings.cors_origins),
+        methods=METHODS,
+        allow_headers=REQUEST_HEADERS,
+        expose_headers=ANSWER_HEADERS,
+        max_age=PREFLIGHT_SECONDS,
+        send_wildcard="*" in settings.cors_origins,
+    )
