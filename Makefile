@@ -5,7 +5,17 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help serve test train bench docs lint audit format clean
+# The first Python that can make the environment, of $(PYTHON) and newer ones on the PATH; empty for none.
+NEW_ENOUGH := sys.exit(sys.version_info < (3, 11))
+FOUND = $(firstword $(foreach name,$(PYTHON) python3.11 python3.12 python3.13 python3.14,\
+  $(shell $(name) -c 'import sys, venv, ensurepip; $(NEW_ENOUGH)' >/dev/null 2>&1 && echo $(name))))
+WANTED = digits needs Python 3.11 or newer, with venv (python3-venv on Debian); $(PYTHON) is \
+  $(or $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null),not there). \
+  Install one, or name it: make PYTHON=/path/to/python
+# An environment whose Python is older, or gone, is made anew.
+STALE := $(shell test ! -e $(VENV) || $(RUN) -c 'import sys; $(NEW_ENOUGH)' 2>/dev/null || echo stale)
+
+.PHONY: help serve test train bench docs lint audit format clean stale
 
 help:
 	@echo "make serve [PORT=9000]   start the service on 127.0.0.1"
@@ -17,21 +27,26 @@ help:
 	@echo "make format              format the code and fix what can be fixed"
 	@echo "make audit               ask pypi.org for known vulnerabilities of what the service installs"
 
+$(VENV)/pyvenv.cfg: $(STALE)
+	$(if $(FOUND),,$(error $(WANTED)))
+	@rm -rf $(VENV)
+	@$(FOUND) -m venv $(VENV)
+
 # Three stamps, each for what its targets need: serving takes a few wheels, training some more, testing many.
 # --no-compile: Python compiles what is imported, which is little of it, when it is imported.
-$(VENV)/.serving: service/requirements.txt
-	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) --no-compile -r service/requirements.txt
+$(VENV)/.serving: $(VENV)/pyvenv.cfg service/requirements.txt
+	@echo "Installing what serving needs into $(VENV), once."
+	@$(INSTALL) --no-compile -r service/requirements.txt
 	@touch $@
 
-$(VENV)/.training: service/requirements.txt trainer/requirements.txt
-	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) -r trainer/requirements.txt
+$(VENV)/.training: $(VENV)/pyvenv.cfg service/requirements.txt trainer/requirements.txt
+	@echo "Installing what training needs into $(VENV), once; this can take a minute."
+	@$(INSTALL) -r trainer/requirements.txt
 	@touch $@
 
-$(VENV)/.all: requirements.txt service/requirements.txt trainer/requirements.txt tests/requirements.txt
-	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) -r requirements.txt
+$(VENV)/.all: $(VENV)/pyvenv.cfg requirements.txt service/requirements.txt trainer/requirements.txt tests/requirements.txt
+	@echo "Installing what the tests need into $(VENV), once; this can take some minutes."
+	@$(INSTALL) -r requirements.txt
 	@touch $@
 
 # As in the Dockerfile: what glibc keeps of freed memory, and gives back.
@@ -40,7 +55,7 @@ serve: export MALLOC_TRIM_THRESHOLD_ = 8388608
 serve: export MALLOC_TOP_PAD_ = 1048576
 serve: export MALLOC_ARENA_MAX = 2
 serve: $(VENV)/.serving
-	HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m service
+	@HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m service
 
 test: $(VENV)/.all
 	$(RUN) -m pytest --numprocesses auto --dist loadfile
@@ -55,6 +70,7 @@ bench: $(VENV)/.all
 	$(RUN) -m tests.bench_training
 
 docs: $(VENV)/.all
+	$(RUN) -m docs.examples examples
 	$(RUN) -m docs
 	$(RUN) -m docs.pictures docs/pictures
 	$(RUN) -m tests.browser.screenshots tests/browser/pictures
