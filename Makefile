@@ -1,6 +1,7 @@
 # make serve | test | train | bench | docs | lint | audit: each creates what it needs first.
 PYTHON ?= python3
 PORT ?= 8080
+FROM ?= .
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
@@ -15,12 +16,13 @@ WANTED = digits needs Python 3.11 or newer, with venv (python3-venv on Debian); 
 # An environment whose Python is older, or gone, is made anew.
 STALE := $(shell test ! -e $(VENV) || $(RUN) -c 'import sys; $(NEW_ENOUGH)' 2>/dev/null || echo stale)
 
-.PHONY: help serve test train bench docs lint audit format clean stale
+.PHONY: help serve test train teach bench docs lint audit format clean stale
 
 help:
 	@echo "make serve [PORT=9000]   start the service on 127.0.0.1"
 	@echo "make test                run all tests"
 	@echo "make train               train digits-8x8 into runs/, beside the model in models/"
+	@echo "make teach [FROM=DIR]    train on the corrections that the page saved into DIR, and publish"
 	@echo "make bench               print the benchmark tables"
 	@echo "make docs                generate the documents' tables, then draw their pictures; needs Chromium"
 	@echo "make lint                check format, style, types and security"
@@ -30,24 +32,26 @@ help:
 $(VENV)/pyvenv.cfg: $(STALE)
 	$(if $(FOUND),,$(error $(WANTED)))
 	@rm -rf $(VENV)
+	@echo "Making $(VENV) with $(FOUND)."
 	@$(FOUND) -m venv $(VENV)
+
+# pip, with a dot every other second: it says nothing for as long as the network takes.
+define install
+@echo "Installing what $(1) into $(VENV), once."
+@trap 'exit 130' INT TERM; (while sleep 2; do printf .; done) & dots=$$!; trap 'kill $$dots; echo' EXIT; $(INSTALL) $(2)
+@touch $@
+endef
 
 # Three stamps, each for what its targets need: serving takes a few wheels, training some more, testing many.
 # --no-compile: Python compiles what is imported, which is little of it, when it is imported.
 $(VENV)/.serving: $(VENV)/pyvenv.cfg service/requirements.txt
-	@echo "Installing what serving needs into $(VENV), once."
-	@$(INSTALL) --no-compile -r service/requirements.txt
-	@touch $@
+	$(call install,serving needs,--no-compile -r service/requirements.txt)
 
 $(VENV)/.training: $(VENV)/pyvenv.cfg service/requirements.txt trainer/requirements.txt
-	@echo "Installing what training needs into $(VENV), once; this can take a minute."
-	@$(INSTALL) -r trainer/requirements.txt
-	@touch $@
+	$(call install,training needs,-r trainer/requirements.txt)
 
 $(VENV)/.all: $(VENV)/pyvenv.cfg requirements.txt service/requirements.txt trainer/requirements.txt tests/requirements.txt
-	@echo "Installing what the tests need into $(VENV), once; this can take some minutes."
-	@$(INSTALL) -r requirements.txt
-	@touch $@
+	$(call install,the tests need,-r requirements.txt)
 
 # As in the Dockerfile: what glibc keeps of freed memory, and gives back.
 serve: export MALLOC_MMAP_THRESHOLD_ = 1048576
@@ -62,6 +66,10 @@ test: $(VENV)/.all
 
 train: $(VENV)/.training
 	$(RUN) -m trainer train digits
+
+teach: $(VENV)/.training
+	unzip -qn $(FROM)/'corrections-*.zip' -d mine
+	$(RUN) -m trainer train folder --data mine --recipe own-digits --name mine --to models
 
 bench: $(VENV)/.all
 	$(RUN) -m tests.bench_serving

@@ -147,10 +147,10 @@ def banner(host: str, port: int, missing: str = "") -> str:
 def logging_config(level: str) -> dict[str, Any]:
     """Return the configuration for `logging.config.dictConfig`: everything to stdout, a line each.
 
-    level: a name such as "info". gunicorn's own lines have the same form; a terminal shows its warnings only.
+    level: a name such as "info". gunicorn's own lines have the same form; a terminal shows only its errors.
     """
     formatter = TerminalFormatter if _terminal else JsonFormatter
-    server_level = "warning" if _terminal and level == "info" else level
+    server_level = "error" if _terminal and level == "info" else level
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -57,7 +57,7 @@ def explain(
 def _change(wanted: int, pixels: np.ndarray, classifier: Classifier) -> dict[str, Any] | None:
     """Return the JSON object of a small change after which the answer would be `wanted`; None for none.
 
-    `picture` is an RGBA PNG: orange for ink to add, blue for ink to take away, drawn as the saliency is;
+    `picture` is an RGBA PNG: orange for ink to add, blue for ink to take away, the opacity for how much;
     `ink` is how much that is, as a share of all ink.
     """
     change = change_towards(wanted, pixels, classifier)
@@ -65,7 +65,7 @@ def _change(wanted: int, pixels: np.ndarray, classifier: Classifier) -> dict[str
         return None
     side = classifier.artifact.geometry.side
     return {
-        "picture": _png(Image.fromarray(_colors(change).reshape(side, side, 4))),
+        "picture": _png(Image.fromarray(_colors(change, power=1).reshape(side, side, 4))),
         "ink": float(np.abs(change).sum() / max(float(pixels.sum()), 1e-12)),
     }
 
@@ -123,7 +123,7 @@ def saliency(
     return lead_gradient(layers, activations, digit, other) * pixels, other
 
 
-def _colors(values: np.ndarray) -> np.ndarray:
+def _colors(values: np.ndarray, power: float = 0.5) -> np.ndarray:
     """Return (n, 4) uint8: the hue from the sign, the opacity from the size relative to the largest.
 
     The square root keeps the many small contributions visible beside the few large ones.
@@ -131,7 +131,7 @@ def _colors(values: np.ndarray) -> np.ndarray:
     colors = np.empty((len(values), 4), np.uint8)
     colors[:, :3] = np.where(values[:, None] > 0, FOR, AGAINST)
     sizes = np.abs(values)
-    colors[:, 3] = np.rint(255 * np.sqrt(sizes / max(float(sizes.max()), 1e-12)))
+    colors[:, 3] = np.rint(255 * (sizes / max(float(sizes.max()), 1e-12)) ** power)
     return colors
 
 

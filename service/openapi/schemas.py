@@ -106,7 +106,8 @@ def schemas() -> JsonObject:
             {
                 "picture": png
                 | {
-                    "description": "Orange for ink to add, blue for ink to take away, drawn as `saliency` is."
+                    "description": "Orange for ink to add, blue for ink to take away; the opacity says "
+                    "how much."
                 },
                 "ink": {
                     "type": "number",
