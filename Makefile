@@ -1,38 +1,57 @@
 # make serve | test | train | bench | docs | lint | audit: each creates what it needs first.
 PYTHON ?= python3
 PORT ?= 8080
+FROM ?= .
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help serve test train bench docs lint audit format clean
+# The first Python that can make the environment, of $(PYTHON) and newer ones on the PATH; empty for none.
+NEW_ENOUGH := sys.exit(sys.version_info < (3, 11))
+FOUND = $(firstword $(foreach name,$(PYTHON) python3.11 python3.12 python3.13 python3.14,\
+  $(shell $(name) -c 'import sys, venv, ensurepip; $(NEW_ENOUGH)' >/dev/null 2>&1 && echo $(name))))
+WANTED = digits needs Python 3.11 or newer, with venv (python3-venv on Debian); $(PYTHON) is \
+  $(or $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null),not there). \
+  Install one, or name it: make PYTHON=/path/to/python
+# An environment whose Python is older, or gone, is made anew.
+STALE := $(shell test ! -e $(VENV) || $(RUN) -c 'import sys; $(NEW_ENOUGH)' 2>/dev/null || echo stale)
+
+.PHONY: help serve test train teach bench docs lint audit format clean stale
 
 help:
 	@echo "make serve [PORT=9000]   start the service on 127.0.0.1"
 	@echo "make test                run all tests"
 	@echo "make train               train digits-8x8 into runs/, beside the model in models/"
+	@echo "make teach [FROM=DIR]    train on the corrections that the page saved into DIR, and publish"
 	@echo "make bench               print the benchmark tables"
 	@echo "make docs                generate the documents' tables, then draw their pictures; needs Chromium"
 	@echo "make lint                check format, style, types and security"
 	@echo "make format              format the code and fix what can be fixed"
 	@echo "make audit               ask pypi.org for known vulnerabilities of what the service installs"
 
+$(VENV)/pyvenv.cfg: $(STALE)
+	$(if $(FOUND),,$(error $(WANTED)))
+	@rm -rf $(VENV)
+	@echo "Making $(VENV) with $(FOUND)."
+	@$(FOUND) -m venv $(VENV)
+
+# pip, with a dot every other second: it says nothing for as long as the network takes.
+define install
+@echo "Installing what $(1) into $(VENV), once."
+@trap 'exit 130' INT TERM; (while sleep 2; do printf .; done) & dots=$$!; trap 'kill $$dots; echo' EXIT; $(INSTALL) $(2)
+@touch $@
+endef
+
 # Three stamps, each for what its targets need: serving takes a few wheels, training some more, testing many.
 # --no-compile: Python compiles what is imported, which is little of it, when it is imported.
-$(VENV)/.serving: service/requirements.txt
-	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) --no-compile -r service/requirements.txt
-	@touch $@
+$(VENV)/.serving: $(VENV)/pyvenv.cfg service/requirements.txt
+	$(call install,serving needs,--no-compile -r service/requirements.txt)
 
-$(VENV)/.training: service/requirements.txt trainer/requirements.txt
-	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) -r trainer/requirements.txt
-	@touch $@
+$(VENV)/.training: $(VENV)/pyvenv.cfg service/requirements.txt trainer/requirements.txt
+	$(call install,training needs,-r trainer/requirements.txt)
 
-$(VENV)/.all: requirements.txt service/requirements.txt service/requirements-tracing.txt trainer/requirements.txt tests/requirements.txt
-	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) -r requirements.txt
-	@touch $@
+$(VENV)/.all: $(VENV)/pyvenv.cfg requirements.txt service/requirements.txt service/requirements-tracing.txt trainer/requirements.txt tests/requirements.txt
+	$(call install,the tests need,-r requirements.txt)
 
 # As in the Dockerfile: what glibc keeps of freed memory, and gives back.
 serve: export MALLOC_MMAP_THRESHOLD_ = 1048576
@@ -40,13 +59,17 @@ serve: export MALLOC_TRIM_THRESHOLD_ = 8388608
 serve: export MALLOC_TOP_PAD_ = 1048576
 serve: export MALLOC_ARENA_MAX = 2
 serve: $(VENV)/.serving
-	HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m service
+	@HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m service
 
 test: $(VENV)/.all
 	$(RUN) -m pytest --numprocesses auto --dist loadfile
 
 train: $(VENV)/.training
 	$(RUN) -m trainer train digits
+
+teach: $(VENV)/.training
+	unzip -qn $(FROM)/'corrections-*.zip' -d mine
+	$(RUN) -m trainer train folder --data mine --recipe own-digits --name mine --to models
 
 bench: $(VENV)/.all
 	$(RUN) -m tests.bench_serving
@@ -55,6 +78,7 @@ bench: $(VENV)/.all
 	$(RUN) -m tests.bench_training
 
 docs: $(VENV)/.all
+	$(RUN) -m docs.examples examples
 	$(RUN) -m docs
 	$(RUN) -m docs.pictures docs/pictures
 	$(RUN) -m tests.browser.screenshots tests/browser/pictures

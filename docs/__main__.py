@@ -3,6 +3,7 @@
     OpenAPI, settings, metrics, problems, guarantees.toml -> reference.md
     benchmarks.json, model files                          -> benchmarks.md, trainer/README.md's tables
     model files and cards, benchmarks.json, the service   -> README.md's figures and its example
+    tests/clients, the service                            -> static/clients.json
 
 tests/docs/test_docs.py fails when a document differs from what this would write.
 """
@@ -10,7 +11,7 @@ tests/docs/test_docs.py fails when a document differs from what this would write
 import json
 from pathlib import Path
 
-from docs import benchmarks, headlines, reference
+from docs import benchmarks, clients, headlines, reference
 from docs.markdown import fill
 from service.config import PROJECT
 
@@ -27,6 +28,7 @@ def documents() -> dict[Path, str]:
         PROJECT / "docs/benchmarks.md": benchmarks.page(measured),
         README: fill(readme, "figures", headlines.figures(measured)),
         TRAINER: benchmarks.training(TRAINER.read_text(), measured),
+        PROJECT / "service/static/clients.json": clients.page(),
     }
 
 

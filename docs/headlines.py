@@ -1,7 +1,7 @@
 """The README's figures and its example.
 
 model cards, benchmarks.json          -> five figures, each beside its command
-docs/pictures/seven.png -> the service -> the answer that curl would show
+examples/seven.png -> the service -> the answer that curl would show
 """
 
 import json
@@ -15,7 +15,7 @@ from service.metrics import Metrics
 from service.registry import ModelRegistry
 
 MODEL = "mnist-28x28"
-EXAMPLE = PROJECT / "docs/pictures/seven.png"
+EXAMPLE = PROJECT / "examples/seven.png"
 FASTAPI = "FastAPI, uvicorn, this core"
 
 

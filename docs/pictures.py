@@ -1,4 +1,4 @@
-"""The pictures of docs/preprocessing.md, from a photograph that is drawn here, and the README's example.
+"""The pictures of docs/preprocessing.md, from a photograph that is drawn here.
 
     python -m docs.pictures docs/pictures
 
@@ -28,6 +28,7 @@ EDGE = (200, 200, 200)  # a thin line around each: white paper on a white page h
 PAPER = (246, 241, 228)
 PEN = (38, 52, 104)
 STYLE = (7, "European, with a bar")
+Strokes = list[list[list[int]]]  # points [x, y, milliseconds], x and y in thousandths of the side
 
 
 def main(folder: Path) -> None:
@@ -38,7 +39,7 @@ def main(folder: Path) -> None:
 
 
 def pictures() -> Iterator[tuple[str, Image.Image]]:
-    """Yield the name and the picture of each step, that of the eight ways, and the example."""
+    """Yield the name and the picture of each step, and that of the eight ways."""
     data = photograph()
     grey = decode(data)
     darkness = ink_darkness(grey)
@@ -50,17 +51,19 @@ def pictures() -> Iterator[tuple[str, Image.Image]]:
     yield "5-ink", _shown(_image(extract_ink(grey)))
     yield "6-pixels", _shown(seen(data))
     yield "eight-ways", eight_ways()
-    yield "seven", written(SIDE, 255, 0, "L", pen=0.11, box=(0.3, 0.3, 0.4))
 
 
-def photograph() -> bytes:
-    """Return a JPEG of a digit on ruled paper in the shadow of a hand, 900 x 900, drawn, not taken."""
+def photograph(strokes: Strokes | None = None) -> bytes:
+    """Return a JPEG of a digit on ruled paper in the shadow of a hand, 900 x 900, drawn, not taken.
+
+    strokes: the digit's, if not those of the recorded one.
+    """
     rng = np.random.default_rng(3)
     page = Image.new("RGB", (900, 900), PAPER)
     draw = ImageDraw.Draw(page)
     for y in range(60, 900, 130):
         draw.line((0, y, 900, y + 4), fill=(128, 158, 204), width=6)
-    digit = written(900, 0, 255, "L", pen=0.035, box=(0.3, 0.22, 0.42))
+    digit = written(900, 0, 255, "L", pen=0.035, box=(0.3, 0.22, 0.42), strokes=strokes)
     page.paste(PEN, mask=digit)
     draw.ellipse((690, 246, 704, 258), fill=(90, 82, 70))  # a crumb
     y, x = np.mgrid[0:1:900j, 0:1:900j]
@@ -71,6 +74,12 @@ def photograph() -> bytes:
     return encoded(Image.fromarray(values.clip(0, 255).astype(np.uint8)), "JPEG", quality=82)
 
 
+def recorded(digit: int, style: str) -> Strokes:
+    """Return the strokes of a recorded digit."""
+    (found,) = [each["strokes"] for each in RECORDED if (each["digit"], each["style"]) == (digit, style)]
+    return found
+
+
 def written(
     side: int,
     paper: tuple[int, ...] | int,
@@ -78,14 +87,14 @@ def written(
     mode: str = "RGB",
     pen: float = 0.07,
     box: tuple[float, float, float] = (0.0, 0.0, 1.0),
+    strokes: Strokes | None = None,
 ) -> Image.Image:
-    """Return a picture of the recorded digit; box: left, top, size as shares of the side."""
-    (recorded,) = [each for each in RECORDED if (each["digit"], each["style"]) == STYLE]
+    """Return a picture of strokes, or of the recorded digit; box: left, top, size as shares of the side."""
     large = 2 * side  # drawn twice as large and averaged, for smooth edges
     image = Image.new(mode, (large, large), paper)
     draw = ImageDraw.Draw(image)
     left, top, size = (large * share for share in box)
-    for stroke in recorded["strokes"]:
+    for stroke in strokes or recorded(*STYLE):
         points = [(left + size * x / 1000, top + size * y / 1000) for x, y, _ in stroke]
         radius = pen * large / 2
         draw.line(points, fill=ink, width=round(2 * radius), joint="curve")

@@ -1,6 +1,9 @@
-"""Log records as JSON objects on stdout, one per line, whatever the values contain.
+"""Log records on stdout, one line each: JSON objects, or lines for people where stdout is a terminal.
 
-logging record -> {"time", "level", "message", ...extra} -> one line
+logging record, request -> {"time", "level", "message", ...extra} -> JSON
+                        -> 14:03:07  200  POST  /predict  3.8 ms  7, on a terminal
+
+Whatever the values contain, they cannot end the line, nor reach the terminal as control characters.
 """
 
 import contextlib
@@ -14,7 +17,11 @@ from typing import Any
 
 import orjson
 
+from service import __version__
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+PATH_WIDTH = 30
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - addresses to listen on, which no browser can open  # nosec B104
 
 
 def _encode(members: dict[str, Any]) -> str:
@@ -33,15 +40,44 @@ logging.raiseExceptions = False  # a full or closed stdout must not stop answers
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
+def is_terminal() -> bool:
+    """Return whether a person reads stdout as it is written."""
+    try:
+        return sys.stdout.isatty()
+    except (AttributeError, ValueError):  # closed
+        return False
+
+
+_terminal = is_terminal()
+
+
 class JsonFormatter(logging.Formatter):
     """Formats a record as one JSON object, with the members of `extra=`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, which contains no newline."""
-        members = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        members = _extra(record)
         if record.exc_info:
             members["traceback"] = self.formatException(record.exc_info)
         return _line(record.created, record.levelno, record.getMessage(), members)
+
+
+class TerminalFormatter(logging.Formatter):
+    """Formats a record for people: the time, what happened, and the members of `extra=`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; a traceback follows on lines of its own."""
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        members = "".join(f"  {name}={value}" for name, value in _extra(record).items())
+        text = f"{_clock(record.created)}  {level}{_printable(record.getMessage() + members)}"
+        if record.exc_info:
+            trace = self.formatException(record.exc_info).splitlines()
+            text = "\n".join([text, *map(_printable, trace)])
+        return text
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
 
 
 def _line(moment: float, level: int, message: str, members: dict[str, Any]) -> str:
@@ -52,33 +88,81 @@ def _line(moment: float, level: int, message: str, members: dict[str, Any]) -> s
     )
 
 
+def _clock(moment: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(moment))
+
+
+def _printable(text: str) -> str:
+    """Return a text without characters that a terminal would obey."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def request_line(moment: float, members: dict[str, Any]) -> str:
+    """Return the line of a request for people, of the members that its JSON object would have.
+
+    moment: in Unix time. The last column says what was answered: a digit, how many images, or the problem.
+    """
+    answer = members.get("problem", members.get("digit", ""))
+    if "images" in members and not answer:
+        answer = f"{members['images']} images"
+    path = _printable(members["path"])
+    return (
+        f"{_clock(moment)}  {members['status']}  {members['method']:<4}  {path:<{PATH_WIDTH}}"
+        f"{members['milliseconds']:>8.1f} ms  {answer}"
+    ).rstrip()
+
+
 def log_request(level: int, members: dict[str, Any]) -> None:
     """Write the line of a request, if lines of this level are enabled.
 
     It bypasses `logging`, whose records take longer to make than the line. Errors of stdout are ignored.
     """
     if _logger.isEnabledFor(level):
+        now = time.time()
+        line = request_line(now, members) if _terminal else _line(now, level, "request", members)
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            sys.stdout.write(f"{_line(time.time(), level, 'request', members)}\n")
+            sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
 
 
-def logging_config(level: str) -> dict[str, Any]:
-    """Return the configuration for `logging.config.dictConfig`: everything to stdout, as JSON.
+def greet(host: str, port: int, missing: str = "") -> None:
+    """Say on a terminal where the service is and how to stop it.
 
-    level: a name such as "info". gunicorn's own lines have the same form.
+    host, port: where it listens. missing: the file of the default model, if it is not there yet.
     """
+    if _terminal:
+        with contextlib.suppress(OSError):
+            print(banner(host, port, missing), flush=True)
+
+
+def banner(host: str, port: int, missing: str = "") -> str:
+    """Return what a person sees first."""
+    shown = "localhost" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{port}"
+    lines = [f"digits {__version__}", "", f"Draw   {address}", f"API    {address}/docs", "Stop   Ctrl+C"]
+    if missing:
+        lines.insert(2, f"Wait   {missing} is not in the models folder yet")
+    return "\n".join(["", *(f"  {line}".rstrip() for line in lines), ""])
+
+
+def logging_config(level: str) -> dict[str, Any]:
+    """Return the configuration for `logging.config.dictConfig`: everything to stdout, a line each.
+
+    level: a name such as "info". gunicorn's own lines have the same form; a terminal shows only its errors.
+    """
+    formatter = TerminalFormatter if _terminal else JsonFormatter
+    server_level = "error" if _terminal and level == "info" else level
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"json": {"()": JsonFormatter}},
+        "formatters": {"line": {"()": formatter}},
         "handlers": {
-            "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}
+            "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}
         },
         "root": {"level": level.upper(), "handlers": ["stdout"]},
         "loggers": {
             # uvicorn takes over the handlers of this one.
-            "gunicorn.error": {"level": level.upper(), "handlers": ["stdout"], "propagate": False},
+            "gunicorn.error": {"level": server_level.upper(), "handlers": ["stdout"], "propagate": False},
             "gunicorn.access": {"handlers": [], "propagate": False},  # the application logs requests itself
         },
     }

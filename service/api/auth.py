@@ -15,7 +15,7 @@ from service.config import Settings
 PROBES = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 METRICS = frozenset({"/metrics"})
 # A browser cannot send the key when it opens a page. These routes reveal nothing of the models.
-PAGES = frozenset({"/", "/docs", "/openapi.json", "/static/<name>"})
+PAGES = frozenset({"/", "/docs", "/openapi.json", "/static/<name>", "/problems/<name>"})
 
 
 def keys_of(settings: Settings) -> list[bytes]:

@@ -1,6 +1,6 @@
 """The page for people: a few files in the image, served with strict headers.
 
-static/* -> read once at start -> GET /, /docs, /static/NAME
+static/* -> read once at start -> GET /, /docs, /static/NAME, /problems/NAME
 
 The page loads nothing from another host and runs no inline script or style, so the policy allows
 neither; whatever a picture or a model name contains, it cannot become code. Its one form, for browsers
@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, abort, redirect, request
 from werkzeug import Response as AnyResponse
+
+from service.api.problem_pages import problem_pages
 
 FOLDER = Path(__file__).resolve().parent.parent / "static"
 
@@ -43,7 +45,9 @@ class StaticFile(NamedTuple):
 def create_page() -> Blueprint:
     """Return the routes of the page and of the rendered API description."""
     page = Blueprint("page", __name__)
-    files = {path.name: _read(path) for path in sorted(FOLDER.iterdir())}
+    files = {path.name: _read(path.name, path.read_bytes()) for path in sorted(FOLDER.iterdir())}
+    pages = problem_pages(FOLDER / "problem.html")
+    problems = {name: _read("problem.html", content) for name, content in pages.items()}
 
     @page.get("/")
     def index() -> AnyResponse:
@@ -63,13 +67,18 @@ def create_page() -> Blueprint:
             abort(404)
         return _respond(files[name])
 
+    @page.get("/problems/<name>")
+    def problem(name: str) -> Response:
+        if name not in problems:
+            abort(404)
+        return _respond(problems[name])
+
     return page
 
 
-def _read(path: Path) -> StaticFile:
-    content = path.read_bytes()
-    guessed = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    kind = "text/javascript" if path.suffix == ".js" else guessed
+def _read(name: str, content: bytes) -> StaticFile:
+    guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    kind = "text/javascript" if name.endswith(".js") else guessed
     text = kind.startswith("text/") or kind == "image/svg+xml"
     return StaticFile(
         content, f"{kind}; charset=utf-8" if text else kind, hashlib.sha256(content).hexdigest()

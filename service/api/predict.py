@@ -10,7 +10,7 @@ from flask import Blueprint, request
 
 from service.api.observability import record_of
 from service.api.problems import describe
-from service.api.uploads import explanation, many_images, parameter, single_image
+from service.api.uploads import against, explanation, many_images, parameter, single_image
 from service.config import Settings
 from service.model.classifier import Classifier, Prediction
 from service.model.explanation import explain, hidden_layers
@@ -27,12 +27,12 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
     async def predict() -> dict[str, Any]:
         record = record_of(request.environ)
         classifier = models.get(parameter("model"))
-        explained = explanation()
+        explained, other = explanation(), against()
         outcome = await predictor.predict(await single_image(), classifier, explained != "no")
         record.queue_seconds, record.stages = outcome.queue_seconds, outcome.stages
         record.notes["digit"] = outcome.prediction.digit
         record.notes["model_version"] = classifier.artifact.version
-        return answer(outcome, explained)
+        return answer(outcome, explained, other)
 
     @routes.post("/predict/batch")
     async def predict_batch() -> dict[str, Any]:
@@ -57,12 +57,15 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
     return routes
 
 
-def answer(outcome: Outcome, explained: str) -> dict[str, Any]:
-    """Return the JSON object for one image; explained: "no", "yes" or "layers"."""
+def answer(outcome: Outcome, explained: str, other: int | None = None) -> dict[str, Any]:
+    """Return the JSON object for one image.
+
+    explained: "no", "yes" or "layers". other: the digit that the explanation compares the answer with.
+    """
     prediction, classifier = outcome.prediction, outcome.classifier
     body = members(prediction, classifier)
     if explained != "no":
-        body["explanation"] = explain(outcome.pixels, classifier, prediction, outcome.steps or [])
+        body["explanation"] = explain(outcome.pixels, classifier, prediction, outcome.steps or [], other)
     if explained == "layers":
         body["explanation"]["layers"] = hidden_layers(outcome.pixels, classifier)
     return body

@@ -110,6 +110,18 @@ def explanation() -> str:
     )
 
 
+def against() -> int | None:
+    """Return the digit that the query wants the answer compared with, None if it names none."""
+    given = parameter("against")
+    if given is None:
+        return None
+    if len(given) == 1 and given in "0123456789":
+        return int(given)
+    raise InvalidParameterError(
+        f"The parameter 'against' is {given[:50]!r}; a digit from 0 to 9 is expected."
+    )
+
+
 def decode_base64(text: str | bytes) -> bytes:
     """Return the bytes of a base64 text or data URL; raises BrokenBodyError."""
     if isinstance(text, str):

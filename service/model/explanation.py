@@ -3,10 +3,10 @@
     pixels -> forward -> margin over the runner-up -> back to the pixels -> gradient
     gradient x pixels -> saliency -> PNG
 
-The saliency answers "why this digit and not the next likely one": each pixel's share of the lead that
-the answer has over the runner-up, to first order (Simonyan et al. 2014; Shrikumar et al. 2016). The
-gradient of only the answer's logit would also mark what both digits have in common. It takes one
-backward pass; integrated gradients (Sundararajan et al. 2017) take one for each of their steps.
+The saliency answers "why this digit and not the next likely one", or not the one that a client names: each
+pixel's share of the lead that the answer has over the other, to first order (Simonyan et al. 2014; Shrikumar
+et al. 2016). The gradient of only the answer's logit would also mark what both digits have in common. It
+takes one backward pass; integrated gradients (Sundararajan et al. 2017) take one for each of their steps.
 """
 
 import base64
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from service.model.change import change_towards
 from service.model.classifier import Classifier, Prediction
-from service.model.network import DERIVATIVES, forward
+from service.model.network import forward, lead_gradient
 
 # For and against the answer; distinct with every kind of color vision, on black and on white.
 FOR = (255, 122, 26)  # orange
@@ -25,24 +26,47 @@ AGAINST = (77, 148, 255)  # blue
 
 
 def explain(
-    pixels: np.ndarray, classifier: Classifier, prediction: Prediction, steps: list[str]
+    pixels: np.ndarray,
+    classifier: Classifier,
+    prediction: Prediction,
+    steps: list[str],
+    against: int | None = None,
 ) -> dict[str, Any]:
     """Return the JSON object that explains one answer.
 
     pixels: (side * side,) float32 in [0, 1]. `picture` is a gray PNG, ink white, and `saliency` an
     RGBA PNG of the same size: orange speaks for the answer, blue for the runner-up, and the square of
     the opacity states how much. Both are base64. `runner_up` is the digit that the answer is compared
-    with; `novelty` above 1 means that the picture does not look like a digit; `steps` say in words what
-    preprocessing did.
+    with: `against`, if that is another digit; `novelty` above 1 means that the picture does not look like a
+    digit; `steps` say in words what preprocessing did. With `against` there is also `change`.
     """
-    values, runner_up = saliency(pixels, classifier)
+    values, runner_up = saliency(pixels, classifier, against)
     side = classifier.artifact.geometry.side
-    return {
+    explanation: dict[str, Any] = {
         "picture": _png(Image.fromarray(np.rint(pixels.reshape(side, side) * 255).astype(np.uint8))),
         "saliency": _png(Image.fromarray(_colors(values).reshape(side, side, 4))),
         "runner_up": runner_up,
         "novelty": prediction.novelty,
         "steps": steps,
+    }
+    if against is not None and against == runner_up:
+        explanation["change"] = _change(against, pixels, classifier)
+    return explanation
+
+
+def _change(wanted: int, pixels: np.ndarray, classifier: Classifier) -> dict[str, Any] | None:
+    """Return the JSON object of a small change after which the answer would be `wanted`; None for none.
+
+    `picture` is an RGBA PNG: orange for ink to add, blue for ink to take away, the opacity for how much;
+    `ink` is how much that is, as a share of all ink.
+    """
+    change = change_towards(wanted, pixels, classifier)
+    if change is None:
+        return None
+    side = classifier.artifact.geometry.side
+    return {
+        "picture": _png(Image.fromarray(_colors(change, power=1).reshape(side, side, 4))),
+        "ink": float(np.abs(change).sum() / max(float(pixels.sum()), 1e-12)),
     }
 
 
@@ -84,22 +108,22 @@ def unit_weights(classifier: Classifier, layer: int, unit: int) -> bytes:
     return _encoded(Image.fromarray(_colors(weights).reshape(side, side, 4)))
 
 
-def saliency(pixels: np.ndarray, classifier: Classifier) -> tuple[np.ndarray, int]:
-    """Return each pixel's share of the answer's lead, (side * side,) float32, and the runner-up.
+def saliency(
+    pixels: np.ndarray, classifier: Classifier, against: int | None = None
+) -> tuple[np.ndarray, int]:
+    """Return each pixel's share of the answer's lead, (side * side,) float32, and the digit that it leads.
 
-    pixels: (side * side,) float32 in [0, 1]. Positive speaks for the answer, negative for the
-    runner-up; the unit is that of the logits.
+    pixels: (side * side,) float32 in [0, 1]. against: that digit; the runner-up for None, or if it is the
+    answer itself. Positive speaks for the answer, negative for the other; the unit is that of the logits.
     """
     layers = classifier.artifact.layers
     activations = forward(layers, pixels[None])
-    runner_up, digit = np.argsort(activations[-1][0])[-2:]
-    gradient = layers[-1].weights[:, digit] - layers[-1].weights[:, runner_up]  # (fan_in,)
-    for layer, outputs in zip(layers[-2::-1], activations[-2::-1], strict=True):
-        gradient = (gradient * DERIVATIVES[layer.activation](outputs[0])) @ layer.weights.T
-    return gradient * pixels, int(runner_up)
+    runner_up, digit = (int(each) for each in np.argsort(activations[-1][0])[-2:])
+    other = runner_up if against is None or against == digit else against
+    return lead_gradient(layers, activations, digit, other) * pixels, other
 
 
-def _colors(values: np.ndarray) -> np.ndarray:
+def _colors(values: np.ndarray, power: float = 0.5) -> np.ndarray:
     """Return (n, 4) uint8: the hue from the sign, the opacity from the size relative to the largest.
 
     The square root keeps the many small contributions visible beside the few large ones.
@@ -107,7 +131,7 @@ def _colors(values: np.ndarray) -> np.ndarray:
     colors = np.empty((len(values), 4), np.uint8)
     colors[:, :3] = np.where(values[:, None] > 0, FOR, AGAINST)
     sizes = np.abs(values)
-    colors[:, 3] = np.rint(255 * np.sqrt(sizes / max(float(sizes.max()), 1e-12)))
+    colors[:, 3] = np.rint(255 * (sizes / max(float(sizes.max()), 1e-12)) ** power)
     return colors
 
 

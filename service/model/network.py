@@ -82,6 +82,19 @@ def forward(layers: Sequence[Layer], pixels: np.ndarray) -> list[np.ndarray]:
     return activations
 
 
+def lead_gradient(
+    layers: Sequence[Layer], activations: Sequence[np.ndarray], digit: int, other: int
+) -> np.ndarray:
+    """Return the gradient of one digit's lead over another with respect to the pixels, (fan_in,).
+
+    activations: of `forward` for one row. The lead is the difference of the logits.
+    """
+    gradient = layers[-1].weights[:, digit] - layers[-1].weights[:, other]  # (fan_in of the last layer,)
+    for layer, outputs in zip(layers[-2::-1], activations[-2::-1], strict=True):
+        gradient = (gradient * DERIVATIVES[layer.activation](outputs[0])) @ layer.weights.T
+    return gradient
+
+
 # Multiplying a few rows is memory-bound. Most pixels are paper and most relu units are 0, so gathering only
 # the weights that count saves time up to this share of them. The share is higher for many rows, which use
 # the same gathered weights.

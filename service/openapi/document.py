@@ -183,6 +183,15 @@ def _page_paths() -> JsonObject:
             )
         },
         "/openapi.json": {"get": operation("Pages", "openapi", "This description", document)},
+        "/problems/{name}": {
+            "get": operation(
+                "Pages",
+                "problem",
+                "Say what to do about a type of problem",
+                ok(html, "The page.", "text/html") | problems(plain=(404,)),
+                parameters=[name | {"example": "blank-image"}],
+            )
+        },
         "/static/{name}": {
             "get": operation(
                 "Pages",

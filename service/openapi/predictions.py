@@ -42,6 +42,17 @@ _EXPLAIN_PARAMETER = {
     "example": "true",
 }
 
+_AGAINST_PARAMETER = {
+    "name": "against",
+    "in": "query",
+    "description": (
+        "With `explain`: the digit that the answer is compared with, instead of the runner-up, and "
+        "a small change of the picture that would make it that digit."
+    ),
+    "schema": {"type": "integer", "minimum": 0, "maximum": 9},
+    "example": 9,
+}
+
 # The content of a part is the bytes of an image, with a file name or without.
 _FILE_PART: JsonObject = {
     "anyOf": [{"type": "string", "format": "binary"}, {}],
@@ -100,7 +111,7 @@ def prediction_paths(settings: Settings) -> JsonObject:
             "Dark on light or light on dark, drawn or photographed, of any size. "
             "The body may be compressed: `Content-Encoding: gzip` or `deflate`."
         ),
-        parameters=[_MODEL_PARAMETER, _EXPLAIN_PARAMETER],
+        parameters=[_MODEL_PARAMETER, _EXPLAIN_PARAMETER, _AGAINST_PARAMETER],
         requestBody={
             "required": True,
             "content": {

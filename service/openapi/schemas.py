@@ -79,7 +79,7 @@ def schemas() -> JsonObject:
                     "over the runner-up, times the ink. Orange spoke for the answer, blue for the runner-up; "
                     "the squared opacity is the share."
                 },
-                "runner_up": digit | {"description": "The next likely digit."},
+                "runner_up": digit | {"description": "The next likely digit, or the one of `against`."},
                 "novelty": {
                     "type": "number",
                     "description": "Above 1: looks like something else than a digit, so not accepted.",
@@ -94,8 +94,27 @@ def schemas() -> JsonObject:
                     "items": reference("HiddenLayer"),
                     "description": "With `explain=layers`: the hidden layers, first to last.",
                 },
+                "change": {
+                    "anyOf": [reference("Change"), {"type": "null"}],
+                    "description": "With `against`, if that is another digit: a small change that would make "
+                    "it the answer; null if none was found.",
+                },
             },
-            optional=("layers",),
+            optional=("layers", "change"),
+        ),
+        "Change": _object(
+            {
+                "picture": png
+                | {
+                    "description": "Orange for ink to add, blue for ink to take away; the opacity says "
+                    "how much."
+                },
+                "ink": {
+                    "type": "number",
+                    "minimum": 0,
+                    "description": "How much ink that is, as a share of all.",
+                },
+            }
         ),
         "HiddenLayer": _object(
             {

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 from functools import partial
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from service.config import Settings, SettingsError
-from service.logs import logging_config, silence_libraries
+from service.logs import greet, logging_config, silence_libraries
 
 try:
     _settings = Settings.from_env()
@@ -49,14 +48,11 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 logconfig_dict = logging_config(_settings.log_level)
 
 
-def on_starting(server: Any) -> None:
-    """Stop with one line if the port is taken; gunicorn would retry for five seconds."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(_settings.host, _settings.port)[0]
-        socket.create_server(address, family=family).close()
-    except OSError as error:
-        on_exit(server)
-        sys.exit(f"digits: cannot listen on {bind}: {error.strerror or error}.")
+def when_ready(server: Any) -> None:
+    """Greet the person at a terminal."""
+    from service.wsgi import models
+
+    greet(_settings.host, _settings.port, missing="" if models.ready else f"{models.default}.npz")
 
 
 def pre_fork(server: Any, worker: Any) -> None:

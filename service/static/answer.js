@@ -4,8 +4,8 @@
 //
 // Everything has its place before there is an answer, so that nothing jumps when one comes.
 
-import { percentage } from "./words.js";
 import { keepFocus, say } from "./voice.js";
+import { percentage } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const bars = Array.from({ length: 10 }, (_, digit) => makeBar(digit));

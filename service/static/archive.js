@@ -1,6 +1,6 @@
-// A ZIP file of one member, stored: a download cannot name a folder, a member of an archive can.
+// A ZIP file, its members stored: a download cannot name a folder, a member of an archive can.
 //
-//   "7/drawn.png", bytes -> ZIP -> unpacked it lies where the trainer looks for a seven
+//   [{name: "7/drawn.png", content: bytes}, ...] -> ZIP -> unpacked, each lies where the trainer looks for a seven
 //
 // Format: PKWARE, "APPNOTE.TXT - .ZIP File Format Specification", 4.3.
 
@@ -22,12 +22,28 @@ function fields(...pairs) {
   return Uint8Array.from(bytes);
 }
 
-export function archive(name, content) {
+// A member's entry before its content, and the one in the directory that points to it; offset: of the first, in bytes.
+function entries(name, content, offset) {
   const path = new TextEncoder().encode(name);
   const date = [(1 << 5) | 1, 2]; // 1 January 1980, the format's zero
   const common = [[20, 2], [0, 2], [0, 2], [0, 2], date, [checksum(content), 4], [content.length, 4], [content.length, 4], [path.length, 2], [0, 2]];
-  const local = fields([0x04034b50, 4], ...common);
-  const central = fields([0x02014b50, 4], [20, 2], ...common, [0, 2], [0, 2], [0, 2], [0, 4], [0, 4]);
-  const end = fields([0x06054b50, 4], [0, 2], [0, 2], [1, 2], [1, 2], [central.length + path.length, 4], [local.length + path.length + content.length, 4], [0, 2]);
-  return new Blob([local, path, content, central, path, end], { type: "application/zip" });
+  return {
+    local: [fields([0x04034b50, 4], ...common), path, content],
+    central: [fields([0x02014b50, 4], [20, 2], ...common, [0, 2], [0, 2], [0, 2], [0, 4], [offset, 4]), path],
+  };
+}
+
+const length = (parts) => parts.reduce((sum, part) => sum + part.length, 0);
+
+export function archive(members) {
+  const contents = [];
+  const directory = [];
+  for (const { name, content } of members) {
+    const { local, central } = entries(name, content, length(contents));
+    contents.push(...local);
+    directory.push(...central);
+  }
+  const count = [members.length, 2];
+  const end = fields([0x06054b50, 4], [0, 2], [0, 2], count, count, [length(directory), 4], [length(contents), 4], [0, 2]);
+  return new Blob([...contents, ...directory, end], { type: "application/zip" });
 }

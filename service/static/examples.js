@@ -1,6 +1,8 @@
-// Examples to click on an empty sheet: drawings of our own, replayed at the pace of the hand that drew them.
+// Examples to click on an empty sheet: drawings of our own, replayed at the pace of the hand that drew them, and
+// a photograph.
 //
 //   GET static/examples.json -> buttons -> click -> frame by frame onto the sheet, with live answers
+//                                                -> GET static/photograph.jpg -> laid on the sheet
 //
 // A pen set down, Undo or Clear ends the replay.
 
@@ -55,17 +57,28 @@ class Replay {
   }
 }
 
-export async function setUpExamples(sheet) {
+function makeButton(name, action, content, onClick) {
+  const button = Object.assign(document.createElement("button"), { type: "button", title: name });
+  button.setAttribute("aria-label", `${name}: ${action}`);
+  button.append(content);
+  button.addEventListener("click", onClick);
+  return button;
+}
+
+// prepare: makes of a file what the sheet takes.
+export async function setUpExamples(sheet, prepare) {
   const place = document.getElementById("examples");
   const replay = new Replay(sheet);
   const examples = await (await fetch("static/examples.json")).json();
+  const lay = async (picture) => {
+    const content = await (await fetch(`static/${picture}`)).blob();
+    sheet.lay(await prepare(new File([content], picture, { type: content.type })));
+  };
   place.append(
-    ...examples.map(({ name, strokes }) => {
-      const button = Object.assign(document.createElement("button"), { type: "button", title: name });
-      button.setAttribute("aria-label", `${name}: watch it being written`);
-      button.append(thumbnail(shares(strokes)));
-      button.addEventListener("click", () => replay.start(strokes));
-      return button;
+    ...examples.map(({ name, strokes, picture }) => {
+      if (strokes) return makeButton(name, "watch it being written", thumbnail(shares(strokes)), () => replay.start(strokes));
+      const image = Object.assign(new Image(), { src: `static/${picture}`, alt: "" });
+      return makeButton(name, "have it read", image, () => lay(picture));
     }),
   );
 }

@@ -2,9 +2,9 @@
 //
 //   strokes -> #d=... in the address and the clipboard; strokes -> digit.png, digit.svg
 
-import { download } from "./extras.js";
-import { paint, path, PEN } from "./ink.js";
+import { onPaper, path, PEN, toPng } from "./ink.js";
 import { linkTo } from "./link.js";
+import { copy, download } from "./takeaway.js";
 
 const SIDE = 1024;
 
@@ -21,30 +21,15 @@ ${lines}
 `;
 }
 
-async function toPng(strokes) {
-  const canvas = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE });
-  const context = canvas.getContext("2d");
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, SIDE, SIDE);
-  paint(context, strokes, SIDE, "#000");
-  return new Promise((done) => canvas.toBlob(done, "image/png"));
-}
-
-async function copyLink(strokes) {
+function copyLink(strokes) {
   const link = linkTo(strokes);
   history.replaceState(null, "", link); // to be bookmarked, too
-  try {
-    await navigator.clipboard.writeText(link);
-    $("link").textContent = "Copied";
-  } catch {
-    $("link").textContent = "See the address"; // no permission
-  }
-  setTimeout(() => ($("link").textContent = "Copy link"), 1500);
+  copy($("link"), link);
 }
 
 export function setUpExports(sheet) {
   $("link").addEventListener("click", () => copyLink(sheet.strokes));
-  $("save-png").addEventListener("click", async () => download(await toPng(sheet.strokes), "digit.png"));
+  $("save-png").addEventListener("click", () => download(toPng(onPaper(sheet.strokes, SIDE)), "digit.png"));
   $("save-svg").addEventListener("click", () => {
     download(new Blob([toSvg(sheet.strokes)], { type: "image/svg+xml" }), "digit.svg");
   });

@@ -41,6 +41,22 @@ export function paint(context, strokes, side, colour) {
   }
 }
 
+// Black strokes on opaque white, as they are sent and saved.
+export function onPaper(strokes, side) {
+  const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, side, side);
+  paint(context, strokes, side, "#000");
+  return canvas;
+}
+
+// toBlob waits for the page to be idle, up to a second, which a page never is during writing.
+export function toPng(canvas) {
+  const base64 = canvas.toDataURL("image/png").split(",")[1];
+  return new Blob([Uint8Array.from(atob(base64), (each) => each.charCodeAt(0))], { type: "image/png" });
+}
+
 export function path(stroke, side = 100) {
   const parts = [];
   const add = (letter) => (...numbers) => parts.push(letter + numbers.map((each) => each.toFixed(1)).join(" "));

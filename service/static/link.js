@@ -43,4 +43,10 @@ export function linkTo(strokes) {
   return url.href;
 }
 
+// The reference gets the drawing the same way, to send it from there.
+export function linkReference(strokes) {
+  const address = strokes.length ? `docs#d=${encodeStrokes(strokes)}` : "docs";
+  for (const link of document.querySelectorAll('a[href^="docs"]')) link.setAttribute("href", address);
+}
+
 export const linkedStrokes = () => decodeStrokes(location.hash.match(/^#d=([\w-]+)$/)?.[1] ?? "");

@@ -1,6 +1,7 @@
 // The models that the service has loaded: which one answers, and what they are called.
 //
 //   GET models -> the list of choices, the line about the chosen one, names for people
+//              -> "listed", with the names of those that came or were replaced
 
 import { ask } from "./key.js";
 
@@ -27,16 +28,32 @@ export async function loadModels(onLocked) {
     const response = await ask("models");
     if (response.status === 401) return onLocked();
     const answer = await response.json();
-    models = answer.models;
-    explanations = answer.explain ?? [];
-    const chosen = models.some(({ name }) => name === chosenModel()) ? chosenModel() : answer.default;
-    $("model").replaceChildren(...models.map(({ name }) => new Option(humanName(name), name, false, name === chosen)));
-    $("model").dispatchEvent(new Event("listed"));
-    showModel();
+    list(answer);
   } catch {
     setTimeout(() => loadModels(onLocked), RETRY);
   }
 }
+
+// Looks for models that came since; without an answer nothing changes.
+export async function lookForModels() {
+  const response = await ask("models").catch(() => null);
+  if (response?.ok && models.length) list(await response.json());
+}
+
+function list(answer) {
+  const known = new Set(models.map(identity));
+  const same = known.size === answer.models.length && answer.models.every((each) => known.has(identity(each)));
+  if (same) return;
+  const came = known.size ? answer.models.filter((each) => !known.has(identity(each))) : [];
+  models = answer.models;
+  explanations = answer.explain ?? [];
+  const chosen = models.some(({ name }) => name === chosenModel()) ? chosenModel() : answer.default;
+  $("model").replaceChildren(...models.map(({ name }) => new Option(humanName(name), name, false, name === chosen)));
+  $("model").dispatchEvent(new CustomEvent("listed", { detail: { came: came.map(({ name }) => name) } }));
+  showModel();
+}
+
+const identity = ({ name, version }) => `${name} ${version}`;
 
 export function showModel() {
   const model = models.find(({ name }) => name === chosenModel());

@@ -11,18 +11,22 @@ import { setUpExamples } from "./examples.js";
 import { setUpExports } from "./exports.js";
 import { fileName, setUpExtras, showCommand } from "./extras.js";
 import { setUpIntake } from "./intake.js";
+import { judgeAnew } from "./judge.js";
 import { ask, hasKey, keep } from "./key.js";
 import { showLayers } from "./layers.js";
-import { linkedStrokes } from "./link.js";
-import { chosenModel, explanation, humanName, isLoaded, loadModels, showModel } from "./models.js";
-import { isHopeless, smaller } from "./pictures.js";
+import { linkedStrokes, linkReference } from "./link.js";
+import { chosenModel, explanation, humanName, isLoaded, loadModels, lookForModels, showModel } from "./models.js";
+import { isHopeless, prepare, smaller } from "./pictures.js";
 import { Ribbon } from "./ribbon.js";
 import { Sheet } from "./sheet.js";
 import { Strip } from "./strip.js";
+import { setUpTeaching } from "./teach.js";
 import { keepFocus, sayNow } from "./voice.js";
+import { offerPairs, setUpWhyNot } from "./whynot.js";
 import { trouble, verdict } from "./words.js";
 
 const DOT = 0.1; // strokes within so small a part of the sheet are a dot: nothing to ask about
+const LOOK = 3000; // milliseconds between looks for a new model, once corrections were saved
 const SMALL = 0.3; // here the pen is too thick for what it writes
 
 const $ = (id) => document.getElementById(id);
@@ -42,20 +46,26 @@ const asking = new Asking(send, {
 
 async function send(signal) {
   if (sheet.picture && isHopeless(sheet.picture)) return { status: 413, reply: { status: 413 }, strokes: [] };
-  const body = new FormData();
-  body.append("file", sheet.blob(), fileName(sheet));
   const strokes = sheet.strokes.map((stroke) => [...stroke]);
   const started = performance.now();
-  const post = (parameters) => ask(`predict?${new URLSearchParams(parameters)}`, { method: "POST", body, signal });
-  const model = chosenModel() ? { model: chosenModel() } : {}; // without the list the default answers
+  const post = poster(signal);
   const second = comparedModel() ? post({ model: comparedModel() }).then(readIfGood, () => null) : null;
-  const response = await post({ ...model, explain: explanation() });
+  const response = await post({ ...model(), explain: explanation() });
   const reply = await response.json();
   const milliseconds = Math.round(performance.now() - started);
   const patience = 1000 * Number(response.headers.get("Retry-After") ?? 0);
   if (response.status === 413 && sheet.picture && (await sendSmaller(signal))) return send(signal);
   return { status: response.status, reply, second: await second, strokes, milliseconds, patience };
 }
+
+// A function that asks about what is on the sheet now.
+function poster(signal) {
+  const body = new FormData();
+  body.append("file", sheet.blob(), fileName(sheet));
+  return (parameters) => ask(`predict?${new URLSearchParams(parameters)}`, { method: "POST", body, signal });
+}
+
+const model = () => (chosenModel() ? { model: chosenModel() } : {}); // without the list the default answers
 
 const readIfGood = (response) => (response.ok ? response.json() : null);
 
@@ -107,11 +117,13 @@ function showAnswer(outcome, settled) {
   showVerdict(outcome, settled);
   showBars(reply.probabilities, reply.digit);
   showSecond(reply, outcome.second);
+  offerPairs(settled ? reply : null);
   showExplanation(reply.explanation, reply.digit);
   showLayers(reply.explanation.layers, reply.model.name);
   showCommand(sheet, reply.model.name);
   if (strokes.length) ribbon.add(strokes, reply);
   if (strokes.length && settled) strip.keep(strokes, reply);
+  if (settled) linkReference(strokes);
   if (settled) $("extras").hidden = false;
   if (!isLoaded(reply.model)) loadModels(showLocked); // it was replaced
 }
@@ -131,15 +143,21 @@ function showMoment(moment) {
   showBars(reply.probabilities, reply.digit);
 }
 
+function showNoAnswer() {
+  showNothing();
+  linkReference([]);
+  offerPairs(null);
+}
+
 function showProblem(problem) {
   show({ state: "problem", digit: "!", ...trouble(problem) });
-  showNothing();
+  showNoAnswer();
 }
 
 function showOffline() {
   const detail = "Your drawing stays here. It is sent again as soon as the service is back.";
   show({ state: "offline", digit: "!", headline: "The service does not answer", detail });
-  showNothing();
+  showNoAnswer();
 }
 
 function showReading(slow) {
@@ -155,13 +173,13 @@ function showReading(slow) {
 function showEmpty() {
   const detail = "The answer appears while you write.";
   show({ state: "empty", digit: "?", headline: "What will it be?", detail, spoken: "" });
-  showNothing();
+  showNoAnswer();
 }
 
 function showDot() {
   const detail = "So far this is hardly more than a dot.";
   show({ state: "dot", digit: "?", headline: "Write it larger", detail });
-  showNothing();
+  showNoAnswer();
 }
 
 function showLocked() {
@@ -169,7 +187,7 @@ function showLocked() {
   keep("");
   const headline = wrong ? "This is not the key" : "The service asks for a key";
   show({ state: "locked", digit: "?", headline, detail: "Whoever runs it has one for you." });
-  showNothing();
+  showNoAnswer();
   $("models-link").hidden = true; // an address cannot carry the key
   $("key").focus({ preventScroll: true });
 }
@@ -197,6 +215,7 @@ $("key-form").addEventListener("submit", (event) => {
 
 function askAnew() {
   last = null;
+  offerPairs(null);
   asking.forget();
   if (!sheet.empty && sheet.extent >= DOT) asking.changed(!sheet.writing);
 }
@@ -219,11 +238,19 @@ function showLinked() {
 }
 addEventListener("hashchange", showLinked);
 
+// A new model reads what was drawn and corrected here; so does another one that is chosen.
+$("model").addEventListener("listed", ({ detail: { came } }) => came.forEach((name) => judgeAnew(name, strip)));
+$("model").addEventListener("change", () => judgeAnew(chosenModel(), strip));
+addEventListener("visibilitychange", () => document.hidden || lookForModels());
+let looking = 0;
+
 setUpCompare(askAnew);
 setUpExports(sheet);
 setUpIntake((picture) => sheet.lay(picture));
 setUpExtras(sheet);
-setUpExamples(sheet).catch(() => {}); // the page is complete without them
+setUpTeaching(sheet, () => (looking ||= setInterval(lookForModels, LOOK)));
+setUpWhyNot((digit) => poster()({ ...model(), explain: "true", against: digit }).then(readIfGood));
+setUpExamples(sheet, prepare).catch(() => {}); // the page is complete without them
 showEmpty();
 loadModels(showLocked);
 showLinked();

@@ -6,10 +6,10 @@
 // A sheet is {strokes, picture} and never changes; what is being written is a draft until the pen lifts.
 
 import { History } from "./history.js";
-import { extent, paint } from "./ink.js";
+import { extent, onPaper, toPng } from "./ink.js";
 import { draw } from "./view.js";
 
-const SENT_SIDE = 280;
+export const SENT_SIDE = 280;
 const SPECIMEN_SIDE = 512;
 const KEY_STEP = 0.02;
 const KEY_LEAP = 0.08;
@@ -44,6 +44,11 @@ export class Sheet extends EventTarget {
 
   get picture() {
     return this.#draft ? null : this.#history.current.picture;
+  }
+
+  // The sheet itself, the same object whenever Undo or Redo brings it back.
+  get current() {
+    return this.#history.current;
   }
 
   get empty() {
@@ -125,19 +130,17 @@ export class Sheet extends EventTarget {
   }
 
   png() {
-    const canvas = document.createElement("canvas");
     const bitmap = this.picture?.bitmap;
-    const scale = bitmap ? Math.min(1, SPECIMEN_SIDE / Math.max(bitmap.width, bitmap.height)) : 1;
-    canvas.width = bitmap ? Math.max(1, Math.round(bitmap.width * scale)) : SENT_SIDE;
-    canvas.height = bitmap ? Math.max(1, Math.round(bitmap.height * scale)) : SENT_SIDE;
+    if (!bitmap) return toPng(onPaper(this.strokes, SENT_SIDE));
+    const scale = Math.min(1, SPECIMEN_SIDE / Math.max(bitmap.width, bitmap.height));
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+    canvas.height = Math.max(1, Math.round(bitmap.height * scale));
     const context = canvas.getContext("2d");
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
-    if (bitmap) context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-    else paint(context, this.strokes, SENT_SIDE, "#000");
-    // toBlob waits for the page to be idle, up to a second, which a page never is during writing.
-    const base64 = canvas.toDataURL("image/png").split(",")[1];
-    return new Blob([Uint8Array.from(atob(base64), (each) => each.charCodeAt(0))], { type: "image/png" });
+    context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    return toPng(canvas);
   }
 
   redraw() {

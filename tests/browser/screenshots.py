@@ -21,7 +21,7 @@ from tests.browser.states import STATES, strokes
 from tests.browser.test_page import PHONE
 from tests.serving import running_service
 
-DESKTOP = {"viewport": {"width": 1120, "height": 735}}  # down to the answer's end
+DESKTOP = {"viewport": {"width": 1120, "height": 735}}
 PICTURES = {
     "page-light.png": (3, DESKTOP),
     "page-dark.png": (8, DESKTOP | {"color_scheme": "dark"}),
@@ -42,6 +42,7 @@ LOOKS = {
 }
 WIDE, NARROW = 300, 200  # pixels across, on the contact sheets
 COLORS = 96
+MARGIN = 24
 
 
 def open_page(browser: Browser, url: str, options: dict) -> Page:
@@ -50,6 +51,12 @@ def open_page(browser: Browser, url: str, options: dict) -> Page:
     page.goto(url)
     page.locator("#about", has_text="version").wait_for()
     return page
+
+
+def answer_and_above(page: Page) -> dict[str, float]:
+    """Return the part of the page that ends below the answer, with a margin."""
+    bottom = page.locator("#why").evaluate("node => node.getBoundingClientRect().bottom + scrollY")
+    return {"x": 0, "y": 0, "width": page.viewport_size["width"], "height": bottom + MARGIN}
 
 
 def contact_sheet(browser: Browser, url: str, screen: dict) -> Image.Image:
@@ -85,7 +92,7 @@ def main(folder: Path) -> None:
             play(page, strokes(digit))
             expect_digit(page, digit)
             page.locator("#announcement", has_text=str(digit)).wait_for(state="attached")
-            page.screenshot(path=folder / name)
+            page.screenshot(path=folder / name, full_page=True, clip=answer_and_above(page))
             page.context.close()
         for name, screen in SCREENS.items():
             sheet = contact_sheet(browser, server.url, screen)

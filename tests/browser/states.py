@@ -75,7 +75,7 @@ def reading(page: Page) -> None:
 
 def letter(page: Page) -> None:
     """Replay the letter among the examples."""
-    page.locator("#examples button").last.dispatch_event("click")
+    page.get_by_role("button", name="A letter: watch it being written").dispatch_event("click")
     page.wait_for_timeout(600)
 
 
@@ -89,6 +89,20 @@ def laid(page: Page) -> None:
     """Lay a picture on the sheet."""
     upload(page, digit_png(6))
     expect_digit(page, 6)
+
+
+def why_not(page: Page) -> None:
+    """Compare a 7 with a 9."""
+    answered(page)
+    page.get_by_role("button", name="Why not a 9?").click()
+    page.locator("#change").wait_for()
+
+
+def taught(page: Page) -> None:
+    """Correct a digit, and look at what becomes of it."""
+    answered(page)
+    page.locator("#labels button").nth(1).click()
+    page.locator("#extras").evaluate("node => node.scrollIntoView({ block: 'center' })")
 
 
 def past(page: Page) -> None:
@@ -111,7 +125,9 @@ STATES: dict[str, Callable[[Page], object]] = {
     "not a digit": letter,
     "two models": compared,
     "a picture": laid,
+    "why not a 9": why_not,
     "past drawings": past,
+    "a correction": taught,
     "nothing to read": refused(422, "blank-image"),
     "too large": refused(413, "too-many-pixels"),
     "locked": refused(401, "unauthorized"),

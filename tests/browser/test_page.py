@@ -1,16 +1,13 @@
 """The page as a person uses it: pen, finger, keys, files; a good connection and none."""
 
-import io
 import json
 import subprocess
-import zipfile
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, Route, expect
 
-from service.preprocessing.normalization import MNIST_GEOMETRY
 from tests.browser.hand import (
     RECORDED,
     assert_accessible,
@@ -25,8 +22,6 @@ from tests.browser.hand import (
 )
 from tests.drawing import digit_png, draw_digit, encode
 from tests.serving import Server, free_port, running_service
-from trainer.cli import main
-from trainer.data import load_dataset
 
 PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -240,50 +235,6 @@ def test_the_curl_line_asks_for_the_picture_and_the_model(
     assert json.loads(answer)["digit"] == 4
 
 
-def test_a_correction_is_saved_where_the_trainer_looks_for_it(page: Page, tmp_path: Path) -> None:
-    draw(page, 7)
-    expect_digit(page, 7)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="It is a 1: save it as such").click()
-    assert download.value.suggested_filename.startswith("digit-1-")
-    with zipfile.ZipFile(download.value.path()) as archive:
-        assert archive.testzip() is None
-        (name,) = archive.namelist()
-        picture = Image.open(io.BytesIO(archive.read(name)))
-    assert name.startswith("1/")
-    assert name.endswith(".png")
-    assert picture.size == (280, 280)
-    assert picture.convert("L").getextrema() == (0, 255)
-
-
-def test_the_trainer_reads_what_corrections_saved(page: Page, tmp_path: Path) -> None:
-    for digit in range(10):
-        upload(page, digit_png(digit))
-        expect(page.locator("#digit")).to_have_text(str(digit))
-        with page.expect_download() as download:
-            page.locator("#labels button").nth(digit).click()
-        with zipfile.ZipFile(download.value.path()) as archive:
-            archive.extractall(tmp_path / "mine")
-    dataset = load_dataset("folder", tmp_path / "mine", MNIST_GEOMETRY)
-    assert sorted([*dataset.train.labels, *dataset.test.labels]) == list(range(10))
-    quick = ["--recipe", "own-digits", "--epochs", "1", "--no-publish", "--quiet"]
-    runs = ["--runs", str(tmp_path / "runs")]
-    assert main(["train", "folder", "--data", str(tmp_path / "mine"), *quick, *runs]) == 0
-
-
-def test_a_correction_can_be_made_by_keyboard(page: Page) -> None:
-    draw(page, 7)
-    expect(page.locator("#extras")).to_be_visible()
-    page.locator("#copy").focus()
-    with page.expect_download() as download:
-        for _ in range(20):
-            page.keyboard.press("Shift+Tab")
-            if page.evaluate("document.activeElement.textContent") == "1":
-                break
-        page.keyboard.press("Enter")
-    assert download.value.suggested_filename.startswith("digit-1-")
-
-
 def test_the_page_works_below_a_prefix(page: Page, service: Server) -> None:
     asked: list[str] = []
 
@@ -317,26 +268,12 @@ def test_light_and_dark_follow_the_system_until_one_is_chosen(page: Page) -> Non
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_violation(page: Page, service: Server, scheme: str) -> None:
+def test_axe_finds_no_violation(page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     assert_accessible(page)
     draw(page, 3)
     expect_digit(page, 3)
     assert_accessible(page)
-    page.goto(f"{service.url}/docs")
-    page.locator("#predict").wait_for()
-    page.locator("#predictBatch summary").click()
-    assert_accessible(page)
-
-
-def test_the_reference_shows_every_operation(page: Page, service: Server) -> None:
-    page.goto(f"{service.url}/docs")
-    page.locator("#predict[open]").wait_for()
-    described = page.request.get(f"{service.url}/openapi.json").json()["paths"]
-    operations = {operation["operationId"] for item in described.values() for operation in item.values()}
-    shown = page.locator("details").evaluate_all("nodes => nodes.map((node) => node.id)")
-    assert sorted(shown) == sorted(operations)
-    expect(page.locator("#predict")).to_contain_text("/problems/blank-image")
 
 
 def test_an_old_answer_never_overwrites_a_new_one(page: Page) -> None:

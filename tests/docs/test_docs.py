@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import io
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from PIL import Image
 from prometheus_client import CollectorRegistry
 
 from docs.__main__ import documents
+from docs.examples import examples
 from docs.markdown import fill
 from docs.pictures import MNIST_GEOMETRY, pictures, ways
 from docs.reference import GUARANTEES
@@ -27,7 +29,7 @@ from service.config import Settings
 from service.metrics import Metrics
 from service.preprocessing.pipeline import preprocess
 from tests.drawing import digit_png, draw_digit, encode
-from tests.serving import COMMAND, MODELS, PROJECT, running_service, wait_until
+from tests.serving import COMMAND, MODELS, PROJECT, Server, running_service, wait_until
 from tests.tiny import repacked
 from trainer.parser import build_parser
 
@@ -38,6 +40,7 @@ OPERATING = (PROJECT / "docs/operating.md").read_text()
 OWN_DIGITS = (PROJECT / "docs/own-digits.md").read_text()
 BLACK_TO_WHITE = 255
 PICTURES = dict(pictures())
+EXAMPLES = examples()
 
 
 def names(document: Path) -> str:
@@ -145,6 +148,32 @@ def test_the_pictures_are_those_that_make_docs_draws(name: str) -> None:
     assert np.abs(kept - drawn).mean() < 0.015 * BLACK_TO_WHITE, "run make docs"
 
 
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_are_those_that_make_docs_draws(name: str) -> None:
+    kept = (PROJECT / "examples" / name).read_bytes()
+    drawn, there = (
+        np.asarray(Image.open(io.BytesIO(content)).convert("L"), np.float32)
+        for content in (EXAMPLES[name], kept)
+    )
+    assert drawn.shape == there.shape, "run make docs"
+    assert np.abs(drawn - there).mean() < 0.01 * BLACK_TO_WHITE, "run make docs"
+    if name.endswith(".jpg"):
+        assert (PROJECT / "service/static" / name).read_bytes() == kept
+
+
+def test_the_examples_are_what_their_names_say(service: Server) -> None:
+    answers = {
+        path.stem: service.predict(path.read_bytes()).json() for path in (PROJECT / "examples").iterdir()
+    }
+    assert {name: answers[name]["digit"] for name in ("seven", "crossed-seven", "photograph")} == {
+        "seven": 7,
+        "crossed-seven": 7,
+        "photograph": 5,
+    }
+    assert answers["photograph"]["accepted"]
+    assert not answers["letter"]["accepted"]
+
+
 def test_the_eight_ways_look_alike_to_the_network() -> None:
     first, *others = (preprocess(file, MNIST_GEOMETRY) for file in ways())
     for other in others:
@@ -165,7 +194,7 @@ def test_the_commands_for_own_digits_run_as_they_stand(tmp_path: Path) -> None:
         for number in range(12):
             box = (0.2 + 0.01 * number, 0.15, 0.5 + 0.01 * number, 0.6 - 0.01 * number)
             picture = encode(draw_digit(digit, (120 + number, 120), box, pen=0.06 + 0.004 * number))
-            with zipfile.ZipFile(tmp_path / f"digit-{digit}-{number}.zip", "w") as archive:
+            with zipfile.ZipFile(tmp_path / f"corrections-{digit}-{number}.zip", "w") as archive:
                 archive.writestr(f"{digit}/{number}.png", picture)
     (tmp_path / "some.png").write_bytes(digit_png(7))
     unpack, train, evaluate, publish, ask = re.findall(r"^ {4}(\S.*)", OWN_DIGITS, re.MULTILINE)

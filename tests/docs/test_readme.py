@@ -47,7 +47,7 @@ def test_every_package_is_in_the_tree():
 def test_the_shell_loops_are_called_as_they_want_to_be(name: str):
     script = (PROJECT / "tests/clients" / name).read_text()
     (usage,) = re.findall(rf"sh {name} (\S+) \S+ > digits\.csv", script)
-    assert f"sh tests/clients/{name} {usage} FOLDER > digits.csv" in README
+    assert f"sh tests/clients/{name} {usage} examples > digits.csv" in README
 
 
 def test_the_example_is_what_a_server_answers(service: Server):

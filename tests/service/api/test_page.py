@@ -7,20 +7,26 @@ import pytest
 import requests
 
 from service.api.page import FOLDER, HEADERS
+from service.api.problems import STATUSES
+from service.preprocessing import error_name
+from tests.drawing import draw_digit, encode
 from tests.serving import Server
 
 FILES = sorted(path.name for path in FOLDER.iterdir())
+TEXTS = [name for name in FILES if not name.endswith(".jpg")]
+PAGES = ["/", "/docs", *(f"/problems/{error_name(error)}" for error in STATUSES)]
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml; charset=utf-8",
     ".json": "application/json",
+    ".jpg": "image/jpeg",
 }
 MOST_BYTES = 90_000  # of all files, compressed
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", *(f"/static/{name}" for name in FILES)])
+@pytest.mark.parametrize("path", [*PAGES, *(f"/static/{name}" for name in FILES)])
 def test_every_file_has_its_type_and_the_security_headers(service: Server, path: str) -> None:
     response = requests.get(service.url + path, timeout=30)
     assert response.status_code == 200
@@ -38,7 +44,7 @@ def test_the_policy_allows_no_inline_code_and_no_other_host() -> None:
     assert "*" not in policy
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", TEXTS)
 def test_no_file_holds_inline_code_or_the_address_of_another_host(name: str) -> None:
     text = (FOLDER / name).read_text()
     if name.endswith(".html"):
@@ -73,3 +79,20 @@ def test_no_other_file_can_be_had(service: Server, name: str) -> None:
     response = requests.get(f"{service.url}/static/{name}", timeout=30)
     assert response.status_code == 404
     assert response.headers["Content-Type"] == "application/problem+json"
+
+
+def test_the_type_of_an_error_is_the_address_of_its_page(service: Server) -> None:
+    blank = requests.post(
+        f"{service.url}/predict", files={"file": encode(draw_digit(1, ink=255))}, timeout=30
+    ).json()
+    page = requests.get(service.url + blank["type"], timeout=30).text
+    for part in (blank["title"], "422 Unprocessable", blank["type"], "Write larger or darker"):
+        assert part in page
+    assert requests.get(f"{service.url}/problems/no-such-problem", timeout=30).status_code == 404
+
+
+def test_no_page_of_a_problem_has_a_gap(service: Server) -> None:
+    for path in PAGES[2:]:
+        text = requests.get(service.url + path, timeout=30).text
+        assert "$" not in text
+        assert path.rpartition("/")[2] in text

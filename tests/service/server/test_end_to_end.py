@@ -164,6 +164,7 @@ def test_a_replaced_model_is_served_without_a_failed_request(tmp_path):
 
 def test_a_service_without_models_waits_for_them(tmp_path):
     folder = tmp_path / "models"
+    folder.mkdir()
     environment = {"DIGITS_MODELS_DIR": str(folder), "DIGITS_RELOAD_SECONDS": "0.2"}
     with running_service(tmp_path, "/livez", **environment) as server:
         response = server.predict(digit_png(1))
