@@ -63,6 +63,7 @@ def answer(outcome: Outcome, explained: str) -> dict[str, Any]:
         "confidence": prediction.confidence,
         "probabilities": prediction.probabilities,
         "accepted": prediction.accepted,
+        **({"reason": prediction.reason} if prediction.reason else {}),
         "model": {"name": classifier.name, "version": classifier.artifact.version},
     }
     if explained != "no":

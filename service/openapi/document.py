@@ -15,6 +15,7 @@ from service.api.auth import key_of, open_routes
 from service.config import Settings
 from service.openapi.operations import JsonObject, ok, operation, problems
 from service.openapi.predictions import MODEL_ERRORS, prediction_paths
+from service.openapi.reading import reading_paths, reading_schemas
 from service.openapi.schemas import reference, schemas
 from service.openapi.security import guard
 from service.openapi.v2 import v2_paths, v2_schemas
@@ -66,12 +67,13 @@ def describe_api(settings: Settings) -> JsonObject:
         ],
         "paths": {
             **prediction_paths(settings),
+            **reading_paths(),
             **_model_paths(),
             **_operation_paths(),
             **v2_paths(),
             **_page_paths(),
         },
-        "components": {"schemas": {**schemas(), **v2_schemas()}},
+        "components": {"schemas": {**schemas(), **reading_schemas(), **v2_schemas()}},
     }
 
 

@@ -16,6 +16,7 @@ import { showLayers } from "./layers.js";
 import { linkedStrokes } from "./link.js";
 import { chosenModel, explanation, humanName, isLoaded, loadModels, showModel } from "./models.js";
 import { isHopeless, smaller } from "./pictures.js";
+import { readAll, setUpReading } from "./reading.js";
 import { Ribbon } from "./ribbon.js";
 import { Sheet } from "./sheet.js";
 import { Strip } from "./strip.js";
@@ -113,6 +114,7 @@ function showAnswer(outcome, settled) {
   if (strokes.length) ribbon.add(strokes, reply);
   if (strokes.length && settled) strip.keep(strokes, reply);
   if (settled) $("extras").hidden = false;
+  if (settled && reply.reason === "several_digits") readAll(sheet, fileName(sheet));
   if (!isLoaded(reply.model)) loadModels(showLocked); // it was replaced
 }
 
@@ -221,6 +223,7 @@ addEventListener("hashchange", showLinked);
 
 setUpCompare(askAnew);
 setUpExports(sheet);
+setUpReading(sheet);
 setUpIntake((picture) => sheet.lay(picture));
 setUpExtras(sheet);
 setUpExamples(sheet).catch(() => {}); // the page is complete without them

@@ -9,7 +9,7 @@ import { History } from "./history.js";
 import { extent, paint } from "./ink.js";
 import { draw } from "./view.js";
 
-const SENT_SIDE = 280;
+export const SENT_SIDE = 280;
 const SPECIMEN_SIDE = 512;
 const KEY_STEP = 0.02;
 const KEY_LEAP = 0.08;
