@@ -25,12 +25,14 @@ from service.api.page import create_page
 from service.api.predict import create_predict
 from service.api.prefix import below_prefix
 from service.api.problems import register_problems
+from service.api.read import create_read
 from service.api.status import DRAINING, create_status
 from service.config import Settings
 from service.coroutines import run
 from service.metrics import Metrics
 from service.openapi.document import create_openapi
 from service.predictor import Predictor
+from service.reader import PageReader
 from service.registry import ModelRegistry
 from service.tracing import Tracing
 
@@ -122,6 +124,7 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> A
     register_problems(app)
     app.register_blueprint(create_predict(settings, models, predictor))
     app.register_blueprint(create_v1(settings, models, predictor))
+    app.register_blueprint(create_read(models, PageReader(settings, metrics, predictor)))
     app.register_blueprint(create_v2(settings, models, predictor))
     app.register_blueprint(create_status(models, metrics))
     app.register_blueprint(create_openapi(settings))

@@ -2,6 +2,7 @@
 
     predict -> open -> small ------------------------------> queue -> up to eight: preprocess each
                     -> large: memory -> decoded by a thread -^        -> one forward pass -> outcomes
+                                 several digits? a thread reads the picture -^
 
 Images that are there together go through the network together. The event loop is never held for long: what
 takes long to decode goes to a thread, and after a few milliseconds of the rest other tasks get their turn.
@@ -10,9 +11,10 @@ takes long to decode goes to a thread, and after a few milliseconds of the rest 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,8 +24,10 @@ from service.metrics import Metrics
 from service.model.classifier import Classifier, Prediction
 from service.model.network import FEW_ROWS
 from service.preprocessing import ImageError, OpenedImage, error_name, no_trace, open_image, preprocess_grey
+from service.reading.several import holds_several, may_hold_several, with_several
 from service.tracing import Stage
 
+Result = TypeVar("Result")
 # The most in one forward pass, so that an answer does not depend on the other images in it.
 BATCH_SIZE = FEW_ROWS
 TURN_SECONDS = 0.008
@@ -51,6 +55,7 @@ class Outcome:
     stages: list[Stage] = field(default_factory=list)
     opened: OpenedImage | None = None
     is_decoded: bool = False
+    notes: list[str] = field(default_factory=list)  # steps that nobody wants to see
     grey: np.ndarray = field(init=False)
     pixels: np.ndarray = field(init=False)
     prediction: Prediction = field(init=False)
@@ -100,6 +105,38 @@ class Predictor:
             predictions += self._classify(pixels[start : start + BATCH_SIZE], classifier)
             await asyncio.sleep(0)
         return predictions
+
+    async def in_thread(self, price: int, work: Callable[[], Result]) -> Result:
+        """Return what `work` returns, called by a thread while it holds `price` bytes of the memory.
+
+        If the caller is cancelled, the thread keeps its memory until it ends. Raises TooManyPixelsError,
+        NoMemoryError, or what `work` raises.
+        """
+        is_waiting = True
+
+        def begin() -> Result:
+            nonlocal is_waiting
+            is_waiting = False
+            self._metrics.requests_waiting.dec()
+            return work()
+
+        async def hold_and_begin() -> Result:
+            try:
+                async with self._memory.hold(price):
+                    return await asyncio.get_running_loop().run_in_executor(self._threads, begin)
+            finally:
+                if is_waiting:  # it never had its turn
+                    self._metrics.requests_waiting.dec()
+
+        self._metrics.requests_waiting.inc()
+        return await asyncio.shield(self._kept(hold_and_begin()))
+
+    def _kept(self, coroutine: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
+        """Start a coroutine and keep it: the event loop alone would not."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._decoding.add(task)
+        task.add_done_callback(self._decoding.discard)
+        return task
 
     def _submit(self, image: bytes, classifier: Classifier, traced: bool) -> "asyncio.Future[Outcome]":
         """Submit an image; the future gets its outcome, or the error."""
@@ -172,9 +209,7 @@ class Predictor:
         opened = outcome.opened = open_image(outcome.image, self._max_pixels)
         is_large = opened.pixels > LARGE_PIXELS or opened.decoding_bytes > LARGE_DECODING_BYTES
         if is_large or len(outcome.image) > LARGE_BYTES:
-            task = asyncio.get_running_loop().create_task(self._decode_in_thread(outcome, opened))
-            self._decoding.add(task)
-            task.add_done_callback(self._decoding.discard)
+            self._kept(self._decode_in_thread(outcome, opened))
         else:
             self._decode_opened(outcome, opened)
 
@@ -197,10 +232,9 @@ class Predictor:
         started = time.perf_counter()
         geometry = outcome.classifier.artifact.geometry
         try:
-            trace = no_trace if outcome.steps is None else outcome.steps.append
-            outcome.pixels = preprocess_grey(outcome.grey, geometry, trace)
+            steps = outcome.notes if outcome.steps is None else outcome.steps
+            outcome.pixels = preprocess_grey(outcome.grey, geometry, steps.append)
         finally:
-            del outcome.grey
             ended = time.perf_counter()
             outcome.preprocessing_seconds += ended - started
             outcome.stages.append(Stage("preprocess", started, ended))
@@ -218,8 +252,31 @@ class Predictor:
         for outcome, outcome.prediction in zip(outcomes, predictions, strict=True):
             outcome.stages.append(inferred)
             self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)
-            if not outcome.future.done():  # else: cancelled
-                outcome.future.set_result(outcome)
+            steps = outcome.steps or outcome.notes
+            if may_hold_several(steps, outcome.pixels, outcome.prediction, classifier.artifact.geometry):
+                self._kept(self._look_for_several(outcome))
+            else:
+                self._deliver(outcome)
+
+    async def _look_for_several(self, outcome: Outcome) -> None:
+        """Deliver an outcome, not accepted if a thread finds several digits in its picture."""
+        loop = asyncio.get_running_loop()
+        try:
+            several = await loop.run_in_executor(
+                self._threads, holds_several, outcome.grey, outcome.classifier
+            )
+        except Exception as error:
+            self._fail(outcome, error)
+            return
+        if several and outcome.prediction.accepted:
+            self._metrics.not_accepted.labels(outcome.classifier.name).inc()
+        outcome.prediction = with_several(outcome.prediction, several)
+        self._deliver(outcome)
+
+    def _deliver(self, outcome: Outcome) -> None:
+        del outcome.grey
+        if not outcome.future.done():  # else: cancelled
+            outcome.future.set_result(outcome)
 
     def _classify(self, pixels: np.ndarray, classifier: Classifier) -> list[Prediction]:
         started = time.perf_counter()

@@ -78,5 +78,6 @@ def members(prediction: Prediction, classifier: Classifier) -> dict[str, Any]:
         "confidence": prediction.confidence,
         "probabilities": prediction.probabilities,
         "accepted": prediction.accepted,
+        **({"reason": prediction.reason} if prediction.reason else {}),
         "model": {"name": classifier.name, "version": classifier.artifact.version},
     }

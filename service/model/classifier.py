@@ -25,12 +25,17 @@ class SelfCheckError(ArtifactError):
     """The model file's probes do not give the answers stored with them."""
 
 
+# Why a picture is not accepted.
+REASONS = ("not_a_digit", "unsure", "several_digits")
+
+
 class Prediction(NamedTuple):
     """The answer for one image.
 
     digit: 0 to 9. confidence: the largest of `probabilities`, which are ten numbers in [0, 1]
     that sum to one. accepted: False if the picture does not look like a digit. novelty: the rejector's
-    probability that the picture is not a digit, divided by the limit (above 1: not accepted).
+    probability that the picture is not a digit, divided by the limit (above 1: not accepted). several: the
+    picture shows more than one digit, so it is not accepted.
     """
 
     digit: int
@@ -38,6 +43,16 @@ class Prediction(NamedTuple):
     probabilities: list[float]
     accepted: bool
     novelty: float
+    several: bool = False
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not accepted, one of REASONS; None if it is."""
+        if self.accepted:
+            return None
+        if self.several:
+            return "several_digits"
+        return "not_a_digit" if self.novelty > 1 else "unsure"
 
 
 class Classifier:

@@ -15,6 +15,7 @@ from service.api.auth import keys_of, open_routes
 from service.config import Settings
 from service.openapi.operations import JsonObject, ok, operation, problems
 from service.openapi.predictions import MODEL_ERRORS, prediction_paths
+from service.openapi.reading import reading_paths, reading_schemas
 from service.openapi.schemas import reference, schemas
 from service.openapi.security import guard
 from service.openapi.v1 import TAG as V1
@@ -74,13 +75,14 @@ def describe_api(settings: Settings) -> JsonObject:
         ],
         "paths": {
             **prediction_paths(settings),
+            **reading_paths(),
             **_model_paths(),
             **_operation_paths(),
             **v1_paths(),
             **v2_paths(),
             **_page_paths(),
         },
-        "components": {"schemas": {**schemas(), **v1_schemas(), **v2_schemas()}},
+        "components": {"schemas": {**schemas(), **reading_schemas(), **v1_schemas(), **v2_schemas()}},
     }
 
 

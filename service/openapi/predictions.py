@@ -18,7 +18,7 @@ from service.registry import NoModelError, UnknownModelError
 MODEL_ERRORS = (UnknownModelError, NoModelError)
 BODY_TOO_LARGE = 413  # has only a status and no type, like 404 for a path and 405
 
-_MODEL_PARAMETER = {
+MODEL_PARAMETER = {
     "name": "model",
     "in": "query",
     "description": "The model that answers; without it, the default one.",
@@ -60,8 +60,21 @@ _FILE_PART: JsonObject = {
 }
 
 
-def prediction_paths(settings: Settings) -> JsonObject:
-    """Return the paths of `/predict`, with the limits of `settings`."""
+IMAGE_BODY_PROBLEMS = problems(
+    MissingImageError,
+    BrokenBodyError,
+    InvalidParameterError,
+    UnsupportedContentTypeError,
+    UnsupportedEncodingError,
+    *IMAGE_ERRORS,
+    *MODEL_ERRORS,
+    OverloadedError,
+    plain=(BODY_TOO_LARGE,),
+)
+
+
+def image_body() -> JsonObject:
+    """Return the request body of a route that takes one image."""
     raw = {
         f"image/{format.lower()}": {"schema": {"type": "string", "format": "binary"}} for format in FORMATS
     }
@@ -81,6 +94,18 @@ def prediction_paths(settings: Settings) -> JsonObject:
             }
         },
     }
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": one_file},
+            "application/json": {"schema": json_body},
+            **raw,
+        },
+    }
+
+
+def prediction_paths(settings: Settings) -> JsonObject:
+    """Return the paths of `/predict`, with the limits of `settings`."""
     many_files = {
         "type": "object",
         "required": ["file"],
@@ -96,30 +121,13 @@ def prediction_paths(settings: Settings) -> JsonObject:
         "predict",
         "Classify one image",
         ok(reference("Prediction"), "The digit, the ten probabilities, and whether it is one at all.")
-        | problems(
-            MissingImageError,
-            BrokenBodyError,
-            InvalidParameterError,
-            UnsupportedContentTypeError,
-            UnsupportedEncodingError,
-            *IMAGE_ERRORS,
-            *MODEL_ERRORS,
-            OverloadedError,
-            plain=(BODY_TOO_LARGE,),
-        ),
+        | IMAGE_BODY_PROBLEMS,
         description=(
             "Dark on light or light on dark, drawn or photographed, of any size. "
             "The body may be compressed: `Content-Encoding: gzip` or `deflate`."
         ),
-        parameters=[_MODEL_PARAMETER, _EXPLAIN_PARAMETER, _AGAINST_PARAMETER],
-        requestBody={
-            "required": True,
-            "content": {
-                "multipart/form-data": {"schema": one_file},
-                "application/json": {"schema": json_body},
-                **raw,
-            },
-        },
+        parameters=[MODEL_PARAMETER, _EXPLAIN_PARAMETER, _AGAINST_PARAMETER],
+        requestBody=image_body(),
     )
     many = operation(
         "Predictions",
@@ -136,7 +144,7 @@ def prediction_paths(settings: Settings) -> JsonObject:
             OverloadedError,
             plain=(BODY_TOO_LARGE,),
         ),
-        parameters=[_MODEL_PARAMETER, _EXPLAIN_PARAMETER],
+        parameters=[MODEL_PARAMETER, _EXPLAIN_PARAMETER],
         requestBody={"required": True, "content": {"multipart/form-data": {"schema": many_files}}},
     )
     return {"/predict": {"post": one}, "/predict/batch": {"post": many}}

@@ -7,6 +7,7 @@ from typing import Any
 
 from service.api.problems import problem_type
 from service.budget import NoMemoryError
+from service.model.classifier import REASONS
 from service.preprocessing import (
     BlankImageError,
     BrokenImageError,
@@ -65,11 +66,16 @@ def schemas() -> JsonObject:
                     "description": "False if the picture does not look like a digit: do not act on `digit` "
                     "then.",
                 },
-                "model": _object({"name": {"type": "string"}, "version": reference("Version")}),
+                "reason": {
+                    "enum": list(REASONS),
+                    "description": "Why it is not accepted; only where it is not.",
+                },
+                "model": reference("AnsweringModel"),
                 "explanation": reference("Explanation"),
             },
-            optional=("explanation",),
+            optional=("reason", "explanation"),
         ),
+        "AnsweringModel": _object({"name": {"type": "string"}, "version": reference("Version")}),
         "Explanation": _object(
             {
                 "picture": png | {"description": "What the network saw, ink white."},

@@ -36,6 +36,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+SIDEWAYS = frozenset(TURNS[orientation] for orientation in (5, 6, 7, 8))  # exchange width and height
 
 # What Pillow's parsers raise for broken files.
 DECODER_ERRORS = (
@@ -62,20 +63,22 @@ class OpenedImage:
 
     pixels: width x height as stored, before JPEG is reduced while it is decoded: its decoder still reads
     every coefficient, so the time grows with them. decoding_bytes: an upper bound of the memory that
-    `decode` takes besides the file.
+    `decode` takes besides the file. size: (width, height) as stored, and once decoded as seen upright.
     """
 
-    def __init__(self, image: Image.Image, data: bytes) -> None:
+    def __init__(self, image: Image.Image, data: bytes, working_side: int = WORKING_SIDE) -> None:
+        """Take an opened image; decoded, its longer side has less than twice `working_side` pixels."""
         self._image = image
-        self._stored_size = image.size
+        self._stored_size = self.size = image.size
+        self._working_side = working_side
         self.pixels = image.width * image.height
-        image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG: decode at 1/2, 1/4 or 1/8
-        self.decoding_bytes = decoding_bytes(image, self._stored_size, data)
+        image.draft(None, (working_side, working_side))  # JPEG: decode at 1/2, 1/4 or 1/8
+        self.decoding_bytes = decoding_bytes(image, self._stored_size, data, working_side)
 
     def decode(self, trace: Trace = no_trace) -> np.ndarray:
         """Return the picture as grey values, (height, width) float32 in [0, 255], upright.
 
-        Dark and light are as in the file; the longer side is below 256 pixels. To be called once, in any
+        Dark and light are as in the file; the longer side is below 256 pixels by default. To be called once, in any
         thread: it frees the image. trace: gets what was done. Raises BrokenImageError or
         TooManyPixelsError.
         """
@@ -89,7 +92,7 @@ class OpenedImage:
     def _decode(self, trace: Trace) -> np.ndarray:
         image, (width, height) = self._image, self._stored_size
         image.load()
-        small = reduce(image)
+        small = reduce(image, self._working_side)
         if small.size != self._stored_size:
             trace(f"reduced from {width} x {height} pixels to {small.width} x {small.height}")
         # Looking for an orientation takes a tenth of decoding a small file, and many have no metadata.
@@ -97,13 +100,16 @@ class OpenedImage:
         if turn is not None:
             trace("turned upright, as its EXIF data says")
             small = small.transpose(turn)
+            self.size = (height, width) if turn in SIDEWAYS else (width, height)
         return to_grey(small, trace)
 
 
-def open_image(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> OpenedImage:
+def open_image(
+    data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, working_side: int = WORKING_SIDE
+) -> OpenedImage:
     """Return an image file with its header read and checked; no pixel is decoded.
 
-    Raises EmptyImageError, UnsupportedFormatError, TooManyPixelsError (more than `max_pixels`) or
+    working_side: see `OpenedImage`. Raises EmptyImageError, UnsupportedFormatError, TooManyPixelsError (more than `max_pixels`) or
     BrokenImageError.
     """
     if not data:
@@ -111,7 +117,7 @@ def open_image(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> OpenedImage
     try:
         image = open_header(data)
         _check_size(image, max_pixels)
-        return OpenedImage(image, data)
+        return OpenedImage(image, data, working_side)
     except (Image.DecompressionBombError, *DECODER_ERRORS) as error:
         raise _image_error(error) from error
 

@@ -11,12 +11,12 @@ from itertools import pairwise
 
 from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin
 
-from service.preprocessing.grey import strip_pixels
+from service.preprocessing.grey import WORKING_SIDE, strip_pixels
 
 # Bytes per pixel of a picture in memory; four for all other modes, RGB included.
 _MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 _STRIP_BYTES = 16  # per pixel: cut out, converted, multiplied by its opacity
-_REDUCED_PIXELS, _REDUCED_BYTES = 256 * 256, 32  # the reduced picture, and per pixel its conversion to grey
+_REDUCED_BYTES = 32  # per pixel of the reduced picture: its conversion to grey
 _BASE_BYTES = 512 * 1024  # decoders' tables and buffers
 
 _COEFFICIENT_BYTES = 2
@@ -38,15 +38,17 @@ _WITHOUT_DICTIONARY = (
 _STRIP_ENTRY_BYTES = 32  # for each strip or tile in libtiff's directory
 
 
-def decoding_bytes(image: Image.Image, size: tuple[int, int], data: bytes) -> int:
+def decoding_bytes(
+    image: Image.Image, size: tuple[int, int], data: bytes, working_side: int = WORKING_SIDE
+) -> int:
     """Return an upper bound of the memory that decoding an opened image takes besides its file.
 
-    image: after `draft`. size: (width, height) before. data: the file.
+    image: after `draft`. size: (width, height) before. data: the file. working_side: see `grey.reduce`.
     """
     pixels = image.width * image.height
     mode_bytes = _MODE_BYTES.get(image.mode, 4)
-    total = pixels * mode_bytes + strip_pixels(image) * _STRIP_BYTES
-    total += min(pixels, _REDUCED_PIXELS) * _REDUCED_BYTES + _BASE_BYTES
+    total = pixels * mode_bytes + strip_pixels(image, working_side) * _STRIP_BYTES
+    total += min(pixels, (2 * working_side) ** 2) * _REDUCED_BYTES + _BASE_BYTES
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         return total + _jpeg_bytes(image, size, data)
     if isinstance(image, TiffImagePlugin.TiffImageFile):

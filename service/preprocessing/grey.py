@@ -17,13 +17,13 @@ WORKING_SIDE = 128
 _STRIP_PIXELS = 100_000  # converted at a time, about a mebibyte: most drawings pass in one strip
 
 
-def reduce(image: Image.Image) -> Image.Image:
+def reduce(image: Image.Image, working_side: int = WORKING_SIDE) -> Image.Image:
     """Return the picture in mode L, RGB, RGBA or F, averaged down by a whole factor.
 
-    Every pixel counts, and counts equally.
+    Every pixel counts, and counts equally. The longer side gets less than twice `working_side` pixels.
     """
     mode = _plain_mode(image)
-    factor = max(image.size) // WORKING_SIDE
+    factor = max(image.size) // working_side
     if factor <= 1:
         return image.convert(mode) if image.mode != mode else image
     across, down = min(factor, image.width), min(factor, image.height)
@@ -38,11 +38,11 @@ def reduce(image: Image.Image) -> Image.Image:
     return reduced
 
 
-def strip_pixels(image: Image.Image) -> int:
+def strip_pixels(image: Image.Image, working_side: int = WORKING_SIDE) -> int:
     """Return how many pixels of an opened picture `reduce` converts at a time; 0 if it converts none."""
     if _is_reduced_whole(image.mode, _plain_mode(image)):
         return 0
-    factor = max(image.size) // WORKING_SIDE
+    factor = max(image.size) // working_side
     if factor <= 1:
         return image.width * image.height
     return image.width * min(_strip_rows(image.width, min(factor, image.height)), image.height)

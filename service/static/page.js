@@ -17,6 +17,7 @@ import { showLayers } from "./layers.js";
 import { linkedStrokes, linkReference } from "./link.js";
 import { chosenModel, explanation, humanName, isLoaded, loadModels, lookForModels, showModel } from "./models.js";
 import { isHopeless, prepare, smaller } from "./pictures.js";
+import { readAll, setUpReading } from "./reading.js";
 import { Ribbon } from "./ribbon.js";
 import { Sheet } from "./sheet.js";
 import { Strip } from "./strip.js";
@@ -125,6 +126,7 @@ function showAnswer(outcome, settled) {
   if (strokes.length && settled) strip.keep(strokes, reply);
   if (settled) linkReference(strokes);
   if (settled) $("extras").hidden = false;
+  if (settled && reply.reason === "several_digits") readAll(sheet, fileName(sheet));
   if (!isLoaded(reply.model)) loadModels(showLocked); // it was replaced
 }
 
@@ -246,6 +248,7 @@ let looking = 0;
 
 setUpCompare(askAnew);
 setUpExports(sheet);
+setUpReading(sheet);
 setUpIntake((picture) => sheet.lay(picture));
 setUpExtras(sheet);
 setUpTeaching(sheet, () => (looking ||= setInterval(lookForModels, LOOK)));

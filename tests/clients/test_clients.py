@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.drawing import digit_png, draw_digit, encode
+from tests.service.reading.pages import Page
 from tests.serving import Server
 
 CLIENTS = Path(__file__).parent
@@ -23,6 +24,8 @@ ONE_PICTURE = {
     "predict_standard_library.py": [sys.executable],
 }
 
+PAGES = {"read.sh": ["sh"], "read_requests.py": [sys.executable]}
+
 
 def run(client: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a client; without one of its tools the test is skipped, but on CI it fails."""
@@ -33,7 +36,7 @@ def run(client: str, *arguments: str) -> subprocess.CompletedProcess[str]:
             if os.environ.get("CI"):
                 pytest.fail(message)
             pytest.skip(message)
-    interpreter = ONE_PICTURE.get(client, ["sh"])
+    interpreter = {**ONE_PICTURE, **PAGES}.get(client, ["sh"])
     return subprocess.run(
         [*interpreter, CLIENTS / client, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
@@ -61,6 +64,24 @@ def test_a_client_fails_with_the_reason(service: Server, tmp_path: Path, client:
     result = run(client, service.url, str(blank))
     assert result.returncode != 0
     assert "The image has no ink to classify." in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("client", PAGES)
+def test_a_client_prints_the_numbers_of_a_page(service: Server, tmp_path: Path, client: str) -> None:
+    path = tmp_path / "page.png"
+    path.write_bytes(encode(Page(500, 260).write("2718", top=30).write("604", top=150).image()))
+    result = run(client, service.url, str(path))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["2718", "604"]
+
+
+@pytest.mark.parametrize("client", PAGES)
+def test_a_client_says_why_a_page_is_not_read(service: Server, tmp_path: Path, client: str) -> None:
+    path = tmp_path / "page.txt"
+    path.write_bytes(b"no picture")
+    result = run(client, service.url, str(path))
+    assert result.returncode != 0
+    assert "The image format is not supported." in result.stdout + result.stderr
 
 
 FOLDER_LOOPS = {"folder_to_csv.sh": [], "folder_in_batches.sh": ["3"]}
@@ -101,4 +122,8 @@ def test_a_batch_that_is_refused_ends_the_loop_with_the_reason(service: Server, 
 
 
 def test_every_client_is_run() -> None:
-    assert {path.name for path in CLIENTS.iterdir()} - {"__pycache__"} == {*ONE_PICTURE, *FOLDER_LOOPS}
+    assert {path.name for path in CLIENTS.iterdir()} - {"__pycache__"} == {
+        *ONE_PICTURE,
+        *PAGES,
+        *FOLDER_LOOPS,
+    }

@@ -9,10 +9,11 @@ import pytest
 
 from tests.serving import PROJECT
 
-# What knows no HTTP: shared by the service and the trainer.
+# What knows no HTTP, each built on those before it: shared by the service and the trainer.
+CORE = ("preprocessing", "model", "reading")
 MODEL_CORE = sorted(
     str(path.relative_to(PROJECT).with_suffix("")).replace("/", ".")
-    for folder in ("preprocessing", "model")
+    for folder in CORE
     for path in (PROJECT / "service" / folder).glob("*.py")
 )
 
@@ -37,16 +38,13 @@ def test_the_service_never_imports_the_trainer_or_the_tests():
 def test_the_trainer_uses_the_service_only_through_the_model_core():
     for path in (PROJECT / "trainer").rglob("*.py"):
         used = {name.split(".")[1] for name in imports(path) if name.startswith("service.")}
-        assert used <= {"preprocessing", "model"}, path
+        assert used <= set(CORE), path
 
 
 @pytest.mark.parametrize("module", MODEL_CORE)
 def test_the_model_core_needs_numpy_and_pillow_alone(module):
-    below = (
-        ["service.preprocessing"]
-        if ".preprocessing." in module
-        else ["service.preprocessing", "service.model"]
-    )
+    folder = module.split(".")[1]
+    below = [f"service.{each}" for each in CORE[: CORE.index(folder) + 1]]
     for name in imports(PROJECT / f"{module.replace('.', '/')}.py"):
         if name.startswith("service"):
             assert ".".join(name.split(".")[:2]) in below, name
@@ -65,16 +63,10 @@ def test_a_module_of_the_core_comes_up_alone_and_without_flask(module):
 LAYERS = (
     {"preprocessing"},
     {"model"},
+    {"reading"},
     {
-        "config",
-        "process_metrics",
-        "metrics",
-        "registry",
-        "budget",
-        "predictor",
-        "coroutines",
-        "logs",
-        "tracing",
+        *("config", "process_metrics", "metrics", "registry", "budget"),
+        *("predictor", "reader", "coroutines", "logs", "tracing"),
     },
     {"api"},
     {"openapi"},

@@ -14,12 +14,15 @@ from trainer.evaluation import (
     answer_file,
     answer_json,
     answer_text,
+    composed_readings,
     conditions_text,
     cross_validate,
     evaluate,
     evaluation_text,
+    folder_readings,
     generated_refusals,
     picture_refusals,
+    readings_text,
     refusals_text,
     spread_text,
     try_conditions,
@@ -49,6 +52,8 @@ def evaluate_model(arguments: argparse.Namespace) -> int:
     classifier = Classifier(artifact)
     if arguments.dataset == NON_DIGITS:
         return _evaluate_non_digits(arguments, classifier)
+    if arguments.read and arguments.dataset == "folder":
+        return _evaluate_numbers(arguments, classifier)
     training = artifact.metadata["training"]
     split_seed = training.get("config", {}).get("split_seed", 0)
     dataset = read_dataset(arguments, split_seed, artifact.geometry)
@@ -56,9 +61,15 @@ def evaluate_model(arguments: argparse.Namespace) -> int:
     title = f"{arguments.artifact} on {arguments.dataset}, {arguments.split}"
     if "test" in figures_of_twin(training) and dataset.name == training["dataset"]:
         title += " (learned in training; see its card for the error on new images)"
+    figures: dict[str, Any]
+    if arguments.read:
+        readings = composed_readings(classifier, examples, digits=arguments.digits)
+        figures = {name: one._asdict() for name, one in readings.items()}
+        _print(arguments, classifier, figures, readings_text(readings, f"numbers of {title}"))
+        return 0
     if arguments.distorted:
         outcomes = try_conditions(classifier, examples)
-        figures: dict[str, Any] = {name: one._asdict() for name, one in outcomes.items()}
+        figures = {name: one._asdict() for name, one in outcomes.items()}
         _print(arguments, classifier, figures, conditions_text(outcomes, title))
         return 0
     evaluation = evaluate(classifier, examples)
@@ -77,6 +88,16 @@ def _evaluate_non_digits(arguments: argparse.Namespace, classifier: Classifier) 
     title = f"{arguments.artifact} on {'images of' if data else 'generated'} non-digits"
     figures = {kind: one._asdict() for kind, one in refusals.items()}
     _print(arguments, classifier, figures, refusals_text(refusals, title))
+    return 0
+
+
+def _evaluate_numbers(arguments: argparse.Namespace, classifier: Classifier) -> int:
+    """Print how many pictures of a folder, named by their numbers, are read whole."""
+    if arguments.data is None or not arguments.data.is_dir():
+        raise UsageError("evaluate --read folder needs --data DIR, a folder of pictures such as 427_13.png")
+    readings = folder_readings(classifier, arguments.data)
+    figures = {name: one._asdict() for name, one in readings.items()}
+    _print(arguments, classifier, figures, readings_text(readings, f"{arguments.artifact} on {arguments.data}"))
     return 0
 
 

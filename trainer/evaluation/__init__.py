@@ -1,4 +1,4 @@
-"""How good a trained model is: metrics, refusals of non-digits, other conditions, plots, the report.
+"""How good a trained model is: metrics, refusals of non-digits, whole numbers, other conditions, plots.
 
 Nothing here changes a model. The plots (`answer_plots`, `training_plots`, `report`) need matplotlib.
 Start reading in `metrics.py`.
@@ -8,6 +8,7 @@ from trainer.evaluation.answers import answer_file, answer_json, answer_text
 from trainer.evaluation.conditions import try_conditions
 from trainer.evaluation.cross_validation import cross_validate, spread_text
 from trainer.evaluation.metrics import Evaluation, evaluate
+from trainer.evaluation.numbers import composed_readings, folder_readings, readings_text
 from trainer.evaluation.refusals import generated_refusals, picture_refusals
 from trainer.evaluation.text import conditions_text, evaluation_text, refusals_text, table_text
 
@@ -16,12 +17,15 @@ __all__ = [
     "answer_file",
     "answer_json",
     "answer_text",
+    "composed_readings",
     "conditions_text",
     "cross_validate",
     "evaluate",
     "evaluation_text",
+    "folder_readings",
     "generated_refusals",
     "picture_refusals",
+    "readings_text",
     "refusals_text",
     "spread_text",
     "table_text",

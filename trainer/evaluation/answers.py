@@ -28,8 +28,8 @@ def answer_file(classifier: Classifier, path: Path) -> dict[str, Any]:
         "accepted": found.accepted,
         "model": {"name": classifier.name, "version": classifier.artifact.version},
     }
-    if not found.accepted:
-        answer["reason"] = "not_a_digit" if found.novelty > 1 else "unsure"
+    if found.reason:
+        answer["reason"] = found.reason
     return answer
 
 

@@ -5,7 +5,16 @@ Start reading in `digits.py`, then `outliers.py`.
 """
 
 from trainer.synthetic.digits import draw_digits
+from trainer.synthetic.numbers import FAMILIES, compose_number
 from trainer.synthetic.outliers import KINDS, make_outlier, make_outliers
 from trainer.synthetic.textures import on_paper
 
-__all__ = ["KINDS", "draw_digits", "make_outlier", "make_outliers", "on_paper"]
+__all__ = [
+    "FAMILIES",
+    "KINDS",
+    "compose_number",
+    "draw_digits",
+    "make_outlier",
+    "make_outliers",
+    "on_paper",
+]

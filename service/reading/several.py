@@ -1,0 +1,70 @@
+"""Does a picture that should show one digit show several?
+
+    steps and pixels of preprocessing -> may_hold_several, at once -> holds_several: the picture is read
+
+Most pictures hold one piece, and for them the first question is all. A part of a neighbor that the picture's
+edge cuts is not a digit.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from service.model.classifier import Classifier, Prediction
+from service.preprocessing import Geometry, ImageError
+from service.preprocessing.components import Components
+from service.reading.glyphs import Glyph
+from service.reading.reader import read_glyphs
+
+DROPPED = ("other piece dropped", "other pieces dropped")  # what preprocessing says of a digit's neighbors
+READY = "ink taken as it is"  # and of a picture that it need not change
+INKED = 0.1
+WIDE = 0.75  # width over height from which a picture may show two digits that are close
+HIGH = 0.5  # of the picture's ink: pieces so high may be digits of their own
+TOUCHING = 1.0  # width over height from which what is not a digit may be two
+NEIGHBOR = 0.6  # of the highest digit's height: what is lower is no second one
+
+
+def may_hold_several(
+    steps: Sequence[str], pixels: np.ndarray, prediction: Prediction, geometry: Geometry
+) -> bool:
+    """Return whether a picture has to be read to know how many digits it shows.
+
+    steps: what preprocessing did. pixels: (side * side,), what it made. prediction: the answer to them.
+    """
+    if any(step.endswith(DROPPED) for step in steps):
+        return True
+    if not geometry.margin or any(step.startswith(READY) for step in steps):
+        return False
+    picture = pixels.reshape(geometry.side, geometry.side)
+    inked = picture > INKED
+    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
+    height, width = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
+    if width < WIDE * height:
+        return False
+    if not prediction.accepted and width >= TOUCHING * height:
+        return True
+    boxes = Components(inked, picture).boxes
+    return int(np.count_nonzero(boxes.bottom - boxes.top >= HIGH * height)) > 1
+
+
+def holds_several(grey: np.ndarray, classifier: Classifier) -> bool:
+    """Return whether a picture, (height, width) float32 in [0, 255], shows two digits or more."""
+    try:
+        rows = read_glyphs(grey, classifier)
+    except ImageError:
+        return False
+    digits = [one for row in rows for one in row if one.prediction.accepted]
+    whole = [one for one in digits if not _is_cut(one.glyph, grey.shape)] or digits
+    highest = max((one.glyph.height for one in whole), default=0)
+    return sum(one.glyph.height >= NEIGHBOR * highest for one in whole) > 1
+
+
+def _is_cut(glyph: Glyph, shape: tuple[int, ...]) -> bool:
+    """Return whether a glyph touches the edge of a picture of this shape."""
+    return min(glyph.top, glyph.left, shape[0] - glyph.bottom, shape[1] - glyph.right) == 0
+
+
+def with_several(prediction: Prediction, several: bool) -> Prediction:
+    """Return a prediction, not accepted if its picture shows several digits."""
+    return prediction._replace(accepted=False, several=True) if several else prediction

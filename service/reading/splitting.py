@@ -1,0 +1,129 @@
+"""A glyph of several touching digits -> the parts that cuts between them may leave.
+
+    ink -> 40 rows high -> the cheapest way down near each column -> seams -> parts between two seams
+
+A seam (Avidan and Shamir 2007, "Seam carving") goes from top to bottom through as little ink as it can, so it
+follows a slanted gap and cuts a joint where it is thin. Which seams are right, the network decides.
+"""
+
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from service.preprocessing.components import Components
+from service.reading.glyphs import Glyph
+
+ROWS = 40  # that seams are sought in
+REACH = 9  # how many of these columns a seam may lie to either side of where it is sought
+ASIDE = 0.04  # ink that a step to the side is worth
+PAPER = 0.01  # ink that a step through paper is worth
+# As shares of the glyph's height:
+LEAST_WIDTH, MOST_WIDTH = 0.1, 1.25  # of a part
+STEP = 0.05  # between the columns near which seams are sought
+REMNANT = 0.1  # of a part's ink: less than that, apart from the rest, is what a cut has left of its neighbor
+MOST_SEAMS = 28
+
+
+class Part(NamedTuple):
+    """What lies between two seams. first, last: their numbers; 0 and the number of seams + 1 are the ends.
+
+    cut: the ink that both seams go through, in rows of ROWS, half of each.
+    """
+
+    first: int
+    last: int
+    glyph: Glyph
+    cut: float
+
+
+def parts_of(glyph: Glyph) -> tuple[int, list[Part]]:
+    """Return the number of seams and the parts between any two that are as wide as a digit may be."""
+    seams, inks = find_seams(glyph.ink)
+    height, width = glyph.ink.shape
+    edges = np.vstack((np.zeros(height, int), *seams, np.full(height, width)))  # (seams + 2, height)
+    edges = np.maximum.accumulate(edges, axis=0)
+    inks = [0.0, *inks, 0.0]
+    middle = edges.mean(axis=1)
+    parts = []
+    for first, last in combinations(range(len(edges)), 2):
+        if not LEAST_WIDTH * height <= middle[last] - middle[first] <= MOST_WIDTH * height:
+            continue
+        part = _between(glyph, edges[first], edges[last])
+        if part is not None:
+            parts.append(Part(first, last, part, (inks[first] + inks[last]) / 2))
+    return len(seams), parts
+
+
+def find_seams(ink: np.ndarray) -> tuple[list[np.ndarray], list[float]]:
+    """Return seams from left to right, and the ink that each goes through, in rows of ROWS.
+
+    ink: (height, width) float32 in [0, 1]. A seam is, for each row, the column before which to cut.
+    """
+    height, width = ink.shape
+    columns = max(1, round(width * ROWS / height))
+    if columns < 8:
+        return [], []
+    small = np.asarray(Image.fromarray(ink).resize((columns, ROWS), Image.Resampling.BOX))
+    step = max(STEP * ROWS, columns / (MOST_SEAMS + 2))
+    sought = np.arange(LEAST_WIDTH * ROWS, columns - LEAST_WIDTH * ROWS + 0.5, step).round().astype(int)
+    ways, costs = _cheapest_ways(small, sought)
+    seams: list[np.ndarray] = []
+    inks: list[float] = []
+    rows = (np.arange(height) + 0.5) * ROWS / height - 0.5
+    for way, cost in sorted(zip(ways, costs, strict=True), key=lambda each: float(each[0].mean())):
+        place = (np.interp(rows, np.arange(ROWS), way + 0.5) * width / columns).round().astype(int)
+        if seams and np.abs(place - seams[-1]).mean() < 0.03 * height:
+            if cost < inks[-1]:
+                seams[-1], inks[-1] = place, cost
+            continue
+        seams.append(place)
+        inks.append(cost)
+    return seams, inks
+
+
+def _cheapest_ways(ink: np.ndarray, sought: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the way down near each column of `sought`, (n, rows), and the ink that it goes through, (n,).
+
+    ink: (rows, columns). All are found at once, row by row (dynamic programming).
+    """
+    rows, columns = ink.shape
+    band = np.arange(-REACH, REACH + 1)
+    places = np.clip(sought[:, None] + band, 0, columns - 1)  # (n, band)
+    outside = (sought[:, None] + band != places) * 9.0
+    costs = ink[:, places] + PAPER + outside  # (rows, n, band)
+    total = costs[0]
+    came = np.zeros(costs.shape, np.int8)
+    for row in range(1, rows):
+        padded = np.pad(total, ((0, 0), (1, 1)), constant_values=np.inf)
+        ways = np.stack((padded[:, 1:-1], padded[:, :-2] + ASIDE, padded[:, 2:] + ASIDE))
+        chosen = ways.argmin(axis=0)
+        came[row] = np.array([0, -1, 1], np.int8)[chosen]
+        total = np.take_along_axis(ways, chosen[None], 0)[0] + costs[row]
+    count = np.arange(len(sought))
+    at = total.argmin(axis=1)
+    way = np.empty((len(sought), rows), int)
+    for row in range(rows - 1, -1, -1):
+        way[:, row] = places[count, at]
+        at = at + came[row, count, at]
+    return way, ink[np.arange(rows), way].sum(axis=1)
+
+
+def _between(glyph: Glyph, start: np.ndarray, end: np.ndarray) -> Glyph | None:
+    """Return the part of a glyph from column start[y] to column end[y] of each row y, None without ink."""
+    left, right = int(start.min()), int(end.max())
+    column = np.arange(left, right)
+    inside = (column >= start[:, None]) & (column < end[:, None])
+    ink = glyph.ink[:, left:right] * inside
+    pieces = Components(ink > 0, ink)
+    if not len(pieces.mass):
+        return None
+    large = pieces.mass >= REMNANT * pieces.mass.sum()
+    if not large.all():
+        ink = ink * np.concatenate(([False], large))[pieces.labels]
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if not len(rows):
+        return None
+    cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return Glyph(glyph.top + int(rows[0]), glyph.left + left + int(columns[0]), cut)

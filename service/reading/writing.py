@@ -1,0 +1,54 @@
+"""A grey page -> all that is written on it.
+
+grey -> darkness relative to the paper -> how dark is ink? -> ruled lines erased -> Writing
+
+The steps are those of `service.preprocessing.ink` up to the choice of pieces: one digit has some, a page all.
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+from service.preprocessing import BlankImageError
+from service.preprocessing.cleaning import erase_lines
+from service.preprocessing.components import Components
+from service.preprocessing.ink import MIN_EVEN_SIGNAL_TO_NOISE, MIN_SIGNAL_TO_NOISE, Levels, ink_levels
+from service.preprocessing.paper import even_darkness, ink_darkness
+
+LEVEL_PIXELS = 65_536  # so many suffice to tell how dark ink is
+
+
+class Writing:
+    """What is darker than the paper of a page, without ruled lines.
+
+    pieces: what hangs together of it. shape: (height, width) of the page.
+    """
+
+    def __init__(self, darkness: np.ndarray, levels: Levels) -> None:
+        """Take the darkness relative to the paper, (height, width) float32, and the levels of its ink."""
+        self._darkness, self._levels = darkness, levels
+        self.shape = darkness.shape
+        self.pieces = Components(darkness > levels.faint, darkness, above=levels.solid)
+
+    @cached_property
+    def ink(self) -> np.ndarray:
+        """(height, width) float32 in [0, 1], 0 where nothing is written."""
+        faint, _, full = self._levels
+        return ((self._darkness - faint) * (1 / (full - faint))).clip(0, 1)
+
+
+def find_writing(grey: np.ndarray) -> Writing:
+    """Return what is written on a page, (height, width) float32 in [0, 255]; raises BlankImageError."""
+    try:
+        darkness = ink_darkness(grey)
+        levels = ink_levels(_some(darkness), MIN_SIGNAL_TO_NOISE)
+    except BlankImageError:  # too little paper to estimate its light
+        darkness = even_darkness(grey)
+        levels = ink_levels(_some(darkness), MIN_EVEN_SIGNAL_TO_NOISE)
+    return Writing(erase_lines(darkness, levels.faint), levels)
+
+
+def _some(darkness: np.ndarray) -> np.ndarray:
+    """Return evenly spread pixels of a large page, all of a small one."""
+    step = int((darkness.size / LEVEL_PIXELS) ** 0.5) or 1
+    return darkness[::step, ::step]
