@@ -1,6 +1,6 @@
 """From the bytes of an image to its prediction, for every protocol.
 
-    predict -> open -> small ------------------------------> queue -> up to eight: preprocess each
+    predict -> open -> small ------------------------------> queue -> up to eight: the readings of each
                     -> large: memory -> decoded by a thread -^        -> one forward pass -> outcomes
 
 Images that are there together go through the network together. The event loop is never held for long: what
@@ -19,9 +19,10 @@ import numpy as np
 from service.budget import MemoryBudget
 from service.config import Settings
 from service.metrics import Metrics
+from service.model.answering import Picture, answer
 from service.model.classifier import Classifier, Prediction
 from service.model.network import FEW_ROWS
-from service.preprocessing import ImageError, OpenedImage, error_name, no_trace, open_image, preprocess_grey
+from service.preprocessing import ImageError, OpenedImage, error_name, no_trace, open_image, read_grey
 
 # The most in one forward pass, so that an answer does not depend on the other images in it.
 BATCH_SIZE = FEW_ROWS
@@ -35,7 +36,7 @@ LARGE_DECODING_BYTES = 6_000_000  # 999 x 999 as RGBA or WebP takes as long as f
 class Outcome:
     """What became of an image; the predictor fills it in step by step.
 
-    prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw. steps: what
+    prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw of it. steps: what
     preprocessing did, in words, None where that is not wanted. queue_seconds: how long the image waited.
     """
 
@@ -49,6 +50,7 @@ class Outcome:
     opened: OpenedImage | None = None
     is_decoded: bool = False
     grey: np.ndarray = field(init=False)
+    picture: Picture = field(init=False)
     pixels: np.ndarray = field(init=False)
     prediction: Prediction = field(init=False)
 
@@ -94,7 +96,10 @@ class Predictor:
         """Return a prediction for each row of pixels, (n, side * side) float32 in [0, 1]."""
         predictions: list[Prediction] = []
         for start in range(0, len(pixels), BATCH_SIZE):
-            predictions += self._classify(pixels[start : start + BATCH_SIZE], classifier)
+            started = time.perf_counter()
+            part = classifier.classify(pixels[start : start + BATCH_SIZE])
+            self._observe(part, classifier, started)
+            predictions += part
             await asyncio.sleep(0)
         return predictions
 
@@ -187,35 +192,37 @@ class Predictor:
             outcome.preprocessing_seconds = outcome.waiting_since - started
 
     def _preprocess(self, outcome: Outcome) -> None:
-        """Make the pixels of a decoded image; raises ImageError."""
+        """Prepare the readings of a decoded image; raises ImageError."""
         started = time.perf_counter()
-        geometry = outcome.classifier.artifact.geometry
+        grey = outcome.grey
+        del outcome.grey
         try:
-            trace = no_trace if outcome.steps is None else outcome.steps.append
-            outcome.pixels = preprocess_grey(outcome.grey, geometry, trace)
+            outcome.picture = Picture(grey, read_grey(grey, outcome.classifier.artifact.geometry))
         finally:
-            del outcome.grey
             outcome.preprocessing_seconds += time.perf_counter() - started
 
     def _finish(self, outcomes: list[Outcome], classifier: Classifier) -> None:
         """Classify preprocessed images together; an error is the outcome of all of them."""
         try:
-            predictions = self._classify(np.stack([outcome.pixels for outcome in outcomes]), classifier)
+            started = time.perf_counter()
+            answers = answer(classifier, [outcome.picture for outcome in outcomes])
+            self._observe([one.prediction for one in answers], classifier, started)
         except Exception as error:
             for outcome in outcomes:
                 self._fail(outcome, error)
             return
-        for outcome, outcome.prediction in zip(outcomes, predictions, strict=True):
+        for outcome, (prediction, reading) in zip(outcomes, answers, strict=True):
+            del outcome.picture
+            outcome.prediction, outcome.pixels = prediction, reading.pixels
+            if outcome.steps is not None:
+                outcome.steps += reading.steps
             self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)
             if not outcome.future.done():  # else: cancelled
                 outcome.future.set_result(outcome)
 
-    def _classify(self, pixels: np.ndarray, classifier: Classifier) -> list[Prediction]:
-        started = time.perf_counter()
-        predictions = classifier.classify(pixels)
+    def _observe(self, predictions: list[Prediction], classifier: Classifier, started: float) -> None:
         self._metrics.inference_duration.observe(time.perf_counter() - started)
         self._metrics.predicted(classifier.name, predictions)
-        return predictions
 
     def _fail(self, outcome: Outcome, error: Exception) -> None:
         if not outcome.is_decoded:  # it never had its turn

@@ -65,6 +65,8 @@ def answer(outcome: Outcome, explained: str) -> dict[str, Any]:
         "accepted": prediction.accepted,
         "model": {"name": classifier.name, "version": classifier.artifact.version},
     }
+    if prediction.reason:
+        body["reason"] = prediction.reason
     if explained != "no":
         body["explanation"] = explain(outcome.pixels, classifier, prediction, outcome.steps or [])
     if explained == "layers":

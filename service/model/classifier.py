@@ -30,7 +30,8 @@ class Prediction(NamedTuple):
 
     digit: 0 to 9. confidence: the largest of `probabilities`, which are ten numbers in [0, 1]
     that sum to one. accepted: False if the picture does not look like a digit. novelty: the rejector's
-    probability that the picture is not a digit, divided by the limit (above 1: not accepted).
+    probability that the picture is not a digit, divided by the limit (above 1: not accepted). reason: why it
+    is not accepted, "not_a_digit" or "unsure"; "" if it is.
     """
 
     digit: int
@@ -38,6 +39,7 @@ class Prediction(NamedTuple):
     probabilities: list[float]
     accepted: bool
     novelty: float
+    reason: str = ""
 
 
 class Classifier:
@@ -53,18 +55,21 @@ class Classifier:
         *hidden, logits = forward(artifact.layers, pixels)  # (n, units) ..., (n, 10)
         # In float64 the ten numbers sum to one as exactly as JSON can show.
         probabilities = softmax(logits.astype(np.float64), artifact.temperature)
-        digits = probabilities.argmax(axis=1)
-        novelties = self.novelty(pixels, hidden)
         return [
-            Prediction(
-                digit=int(digit),
-                confidence=float(row[digit]),
-                probabilities=row.tolist(),
-                accepted=bool(row[digit] >= artifact.min_confidence and novelty <= 1),
-                novelty=float(novelty),
-            )
-            for digit, row, novelty in zip(digits, probabilities, novelties, strict=True)
+            self._prediction(row, float(novelty))
+            for row, novelty in zip(probabilities, self.novelty(pixels, hidden), strict=True)
         ]
+
+    def _prediction(self, probabilities: np.ndarray, novelty: float) -> Prediction:
+        """Return the prediction for ten probabilities, (10,) float64, and a novelty."""
+        digit = int(probabilities.argmax())
+        confidence = float(probabilities[digit])
+        reason = ""
+        if novelty > 1:
+            reason = "not_a_digit"
+        elif confidence < self.artifact.min_confidence:
+            reason = "unsure"
+        return Prediction(digit, confidence, probabilities.tolist(), not reason, novelty, reason)
 
     def novelty(self, pixels: np.ndarray, hidden: Sequence[np.ndarray]) -> np.ndarray:
         """Return (n,): how likely each picture is not a digit, divided by the limit; 0 without a rejector.

@@ -65,10 +65,15 @@ def schemas() -> JsonObject:
                     "description": "False if the picture does not look like a digit: do not act on `digit` "
                     "then.",
                 },
+                "reason": {
+                    "type": "string",
+                    "enum": ["not_a_digit", "unsure", "several_digits"],
+                    "description": "Why it is not accepted; missing if it is.",
+                },
                 "model": _object({"name": {"type": "string"}, "version": reference("Version")}),
                 "explanation": reference("Explanation"),
             },
-            optional=("explanation",),
+            optional=("reason", "explanation"),
         ),
         "Explanation": _object(
             {

@@ -51,7 +51,7 @@ def evaluate_model(arguments: argparse.Namespace) -> int:
         return _evaluate_non_digits(arguments, classifier)
     training = artifact.metadata["training"]
     split_seed = training.get("config", {}).get("split_seed", 0)
-    dataset = read_dataset(arguments, split_seed, artifact.geometry)
+    dataset = read_dataset(arguments, split_seed, artifact.geometry, classifier)
     examples = dataset.part(arguments.split)
     title = f"{arguments.artifact} on {arguments.dataset}, {arguments.split}"
     if "test" in figures_of_twin(training) and dataset.name == training["dataset"]:
