@@ -1,6 +1,6 @@
 """From the bytes of an image to its prediction, for every protocol.
 
-    predict -> open -> small ------------------------------> queue -> up to eight: preprocess each
+    predict -> open -> small ------------------------------> queue -> up to eight: the readings of each
                     -> large: memory -> decoded by a thread -^        -> one forward pass -> outcomes
                                  several digits? a thread reads the picture -^
 
@@ -21,9 +21,10 @@ import numpy as np
 from service.budget import MemoryBudget
 from service.config import Settings
 from service.metrics import Metrics
+from service.model.answering import Picture, answer
 from service.model.classifier import Classifier, Prediction
 from service.model.network import FEW_ROWS
-from service.preprocessing import ImageError, OpenedImage, error_name, no_trace, open_image, preprocess_grey
+from service.preprocessing import ImageError, OpenedImage, error_name, no_trace, open_image, read_grey
 from service.reading.several import holds_several, may_hold_several, with_several
 from service.tracing import Stage
 
@@ -40,7 +41,7 @@ LARGE_DECODING_BYTES = 6_000_000  # 999 x 999 as RGBA or WebP takes as long as f
 class Outcome:
     """What became of an image; the predictor fills it in step by step.
 
-    prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw. steps: what
+    prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw of it. steps: what
     preprocessing did, in words, None where that is not wanted. queue_seconds: how long the image waited.
     stages: what was done with it, and when.
     """
@@ -55,8 +56,8 @@ class Outcome:
     stages: list[Stage] = field(default_factory=list)
     opened: OpenedImage | None = None
     is_decoded: bool = False
-    notes: list[str] = field(default_factory=list)  # steps that nobody wants to see
     grey: np.ndarray = field(init=False)
+    picture: Picture = field(init=False)
     pixels: np.ndarray = field(init=False)
     prediction: Prediction = field(init=False)
 
@@ -102,7 +103,10 @@ class Predictor:
         """Return a prediction for each row of pixels, (n, side * side) float32 in [0, 1]."""
         predictions: list[Prediction] = []
         for start in range(0, len(pixels), BATCH_SIZE):
-            predictions += self._classify(pixels[start : start + BATCH_SIZE], classifier)
+            started = time.perf_counter()
+            part = classifier.classify(pixels[start : start + BATCH_SIZE])
+            self._observe(part, classifier, started)
+            predictions += part
             await asyncio.sleep(0)
         return predictions
 
@@ -228,12 +232,12 @@ class Predictor:
             outcome.stages.append(Stage("decode", started, outcome.waiting_since))
 
     def _preprocess(self, outcome: Outcome) -> None:
-        """Make the pixels of a decoded image; raises ImageError."""
+        """Prepare the readings of a decoded image; raises ImageError."""
         started = time.perf_counter()
-        geometry = outcome.classifier.artifact.geometry
+        grey = outcome.grey
+        del outcome.grey
         try:
-            steps = outcome.notes if outcome.steps is None else outcome.steps
-            outcome.pixels = preprocess_grey(outcome.grey, geometry, steps.append)
+            outcome.picture = Picture(grey, read_grey(grey, outcome.classifier.artifact.geometry))
         finally:
             ended = time.perf_counter()
             outcome.preprocessing_seconds += ended - started
@@ -243,17 +247,22 @@ class Predictor:
         """Classify preprocessed images together; an error is the outcome of all of them."""
         started = time.perf_counter()
         try:
-            predictions = self._classify(np.stack([outcome.pixels for outcome in outcomes]), classifier)
+            answers = answer(classifier, [outcome.picture for outcome in outcomes])
+            self._observe([one.prediction for one in answers], classifier, started)
         except Exception as error:
             for outcome in outcomes:
                 self._fail(outcome, error)
             return
         inferred = Stage("infer", started, time.perf_counter())
-        for outcome, outcome.prediction in zip(outcomes, predictions, strict=True):
+        for outcome, (outcome.prediction, reading) in zip(outcomes, answers, strict=True):
+            outcome.pixels = reading.pixels
             outcome.stages.append(inferred)
+            if outcome.steps is not None:
+                outcome.steps += reading.steps
             self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)
-            steps = outcome.steps or outcome.notes
-            if may_hold_several(steps, outcome.pixels, outcome.prediction, classifier.artifact.geometry):
+            if may_hold_several(
+                reading.steps, outcome.pixels, outcome.prediction, classifier.artifact.geometry
+            ):
                 self._kept(self._look_for_several(outcome))
             else:
                 self._deliver(outcome)
@@ -263,7 +272,7 @@ class Predictor:
         loop = asyncio.get_running_loop()
         try:
             several = await loop.run_in_executor(
-                self._threads, holds_several, outcome.grey, outcome.classifier
+                self._threads, holds_several, outcome.picture.grey, outcome.classifier
             )
         except Exception as error:
             self._fail(outcome, error)
@@ -274,16 +283,13 @@ class Predictor:
         self._deliver(outcome)
 
     def _deliver(self, outcome: Outcome) -> None:
-        del outcome.grey
+        del outcome.picture
         if not outcome.future.done():  # else: cancelled
             outcome.future.set_result(outcome)
 
-    def _classify(self, pixels: np.ndarray, classifier: Classifier) -> list[Prediction]:
-        started = time.perf_counter()
-        predictions = classifier.classify(pixels)
+    def _observe(self, predictions: list[Prediction], classifier: Classifier, started: float) -> None:
         self._metrics.inference_duration.observe(time.perf_counter() - started)
         self._metrics.predicted(classifier.name, predictions)
-        return predictions
 
     def _fail(self, outcome: Outcome, error: Exception) -> None:
         if not outcome.is_decoded:  # it never had its turn

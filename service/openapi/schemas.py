@@ -67,8 +67,9 @@ def schemas() -> JsonObject:
                     "then.",
                 },
                 "reason": {
+                    "type": "string",
                     "enum": list(REASONS),
-                    "description": "Why it is not accepted; only where it is not.",
+                    "description": "Why it is not accepted; missing if it is.",
                 },
                 "model": reference("AnsweringModel"),
                 "explanation": reference("Explanation"),

@@ -23,6 +23,7 @@ from service.preprocessing.errors import (
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
 from service.preprocessing.opening import FORMATS
 from service.preprocessing.pipeline import preprocess, preprocess_grey
+from service.preprocessing.readings import Reading, look_again, read_grey
 from service.preprocessing.trace import Trace, no_trace
 
 __all__ = [
@@ -36,13 +37,16 @@ __all__ = [
     "Geometry",
     "ImageError",
     "OpenedImage",
+    "Reading",
     "TooManyPixelsError",
     "Trace",
     "UnsupportedFormatError",
     "decode",
     "error_name",
+    "look_again",
     "no_trace",
     "open_image",
     "preprocess",
     "preprocess_grey",
+    "read_grey",
 ]

@@ -74,7 +74,9 @@ def to_grey(image: Image.Image, trace: Trace) -> np.ndarray:
     if image.mode == "F":
         return _stretched(np.asarray(image), trace)
     if image.mode == "L":
-        return np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width).astype(np.float32)
+        values = np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width)
+        spread = _of_data_set(values, trace)
+        return values.astype(np.float32) if spread is None else spread
     # Each line channel by channel: separating these takes half as long as separating pixels.
     lines = np.frombuffer(image.tobytes("raw", f"{image.mode};L"), np.uint8)
     lines = lines.reshape(image.height, -1, image.width)
@@ -82,6 +84,22 @@ def to_grey(image: Image.Image, trace: Trace) -> np.ndarray:
         np.float32, order="C"
     )  # whole rows are faster to add up than triples
     return _over_paper(planes, trace) if image.mode == "RGBA" else _ink_channel(planes, trace)
+
+
+_SHADES = 16  # the most in the 8x8 digits of scikit-learn
+
+
+def _of_data_set(values: np.ndarray, trace: Trace) -> np.ndarray | None:
+    """Return the bytes of a data set's picture spread over [0, 255], or None for any other picture.
+
+    Arrays of digits have values from 0 to 1 or from 0 to 16. Saved as they are, they are all but black.
+    """
+    highest = int(values.max())
+    if not 0 < highest <= _SHADES or values.min() > 0:
+        return None
+    shades = 1 if highest == 1 else _SHADES
+    trace(f"values from 0 to {shades} spread over 0 to 255")
+    return np.rint(values * np.float32(255 / shades))
 
 
 _LEAST_RANGE = 1e-36  # 255 divided by anything smaller overflows float32

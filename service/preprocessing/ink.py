@@ -14,14 +14,8 @@ import numpy as np
 from service.preprocessing.cleaning import digit_pieces, erase_lines
 from service.preprocessing.components import Components
 from service.preprocessing.errors import BlankImageError
-from service.preprocessing.paper import (
-    ascending,
-    even_darkness,
-    ink_darkness,
-    median,
-    median_distance,
-    otsu_threshold,
-)
+from service.preprocessing.levels import ascending, median, median_distance, otsu_threshold
+from service.preprocessing.paper import Contrast, even_darkness, ink_contrast
 from service.preprocessing.trace import Trace, no_trace
 
 # Less contrast than this, out of 255, is paper grain or compression, not writing.
@@ -39,14 +33,38 @@ class Levels(NamedTuple):
     full: float
 
 
-def extract_ink(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
-    """Return the ink of the digit, (height, width) float32 in [0, 1], background exactly 0.
+class Extracted(NamedTuple):
+    """The ink of a digit, (height, width) float32 in [0, 1], background exactly 0.
+
+    is_clear: whether the border of the picture told ink from paper.
+    """
+
+    ink: np.ndarray
+    is_clear: bool
+
+
+def extract(grey: np.ndarray, trace: Trace = no_trace) -> Extracted:
+    """Return the ink of the digit.
 
     grey: (height, width) float32 in [0, 255], dark on light or light on dark. trace: gets what was
     done. Raises BlankImageError if nothing stands out from the background.
     """
-    darkness, levels = _darkness_and_levels(grey, trace)
+    (darkness, is_clear), levels = _contrast_and_levels(grey, trace)
     darkness = erase_lines(darkness, levels.faint, trace)
+    return Extracted(digit_ink(darkness, levels, trace), is_clear)
+
+
+def extract_ink(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
+    """Return the ink of the digit, (height, width) float32 in [0, 1]: see `extract`."""
+    return extract(grey, trace).ink
+
+
+def digit_ink(darkness: np.ndarray, levels: Levels, trace: Trace = no_trace) -> np.ndarray:
+    """Return the ink of the digit, (height, width) float32 in [0, 1], without what does not belong to it.
+
+    darkness: (height, width) float32. trace: gets what was dropped. Raises BlankImageError if nothing is
+    left.
+    """
     pieces = Components(darkness > levels.faint, darkness, above=levels.solid)
     keep = digit_pieces(pieces, trace)
     kept = np.count_nonzero(keep)
@@ -60,21 +78,21 @@ def extract_ink(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
     return ink
 
 
-def _darkness_and_levels(grey: np.ndarray, trace: Trace) -> tuple[np.ndarray, Levels]:
-    """Return how much darker than its paper each pixel is, and the levels of its ink."""
+def _contrast_and_levels(grey: np.ndarray, trace: Trace) -> tuple[Contrast, Levels]:
+    """Return what stands out from the paper, and the levels of its ink."""
     steps: list[str] = []
     try:
-        darkness = ink_darkness(grey, steps.append)
-        levels = ink_levels(darkness, MIN_SIGNAL_TO_NOISE)
+        contrast = ink_contrast(grey, steps.append)
+        levels = ink_levels(contrast.darkness, MIN_SIGNAL_TO_NOISE)
     except BlankImageError:
         # A tight crop shows too little paper to estimate its light, so use one level for all of it. A page
         # that is merely unevenly lit does not have two clear levels and stays blank.
         steps.clear()
-        darkness = even_darkness(grey, steps.append)
-        levels = ink_levels(darkness, MIN_EVEN_SIGNAL_TO_NOISE)
+        contrast = Contrast(even_darkness(grey, steps.append), is_clear=False)
+        levels = ink_levels(contrast.darkness, MIN_EVEN_SIGNAL_TO_NOISE)
     for step in steps:
         trace(step)
-    return darkness, levels
+    return contrast, levels
 
 
 def ink_levels(darkness: np.ndarray, signal_to_noise: float) -> Levels:

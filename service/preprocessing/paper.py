@@ -1,13 +1,16 @@
 """Separating ink from paper: which side is the ink, and how bright the bare paper is everywhere.
 
 grey -> one color all around? -> dark or light ink? -> paper's light -> darkness relative to it
+     -> does ink touch the border? then it does not tell which side is paper
 """
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from service.preprocessing.levels import ascending, median, otsu_threshold
 from service.preprocessing.trace import Trace, no_trace
 
 # A border within this many grey values is one color.
@@ -17,8 +20,9 @@ CLEAR_SHARE = 0.4
 # Light that varies less than this, out of 255, is not worth mentioning.
 UNEVEN_RANGE = 20
 TURNED = "light ink on dark: turned over"
-# Where the bins of a histogram from 0 to 256 meet.
-_EDGES = np.arange(1, 256, dtype=np.float32)
+# Border pixels may differ by this much, out of 255, or in this share of them, before they look like ink.
+TOUCHED_RANGE = 48
+TOUCHED_SHARE = 0.04
 # The paper's light is estimated on a grid this long; a neighborhood is a quarter of it, wider than
 # any stroke, narrower than most shadows.
 LIGHT_GRID = 48
@@ -27,24 +31,61 @@ REACH = LIGHT_GRID // 8 * 2 + 1
 ROOM = REACH // 2 + (REACH + 2) // 2 + 1
 
 
-def ink_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
-    """Return how much darker than its paper each pixel is, (height, width) float32.
+class Contrast(NamedTuple):
+    """What stands out from the paper.
 
-    Light ink on dark paper is inverted. Paper is around 0, with its noise on either side. trace: gets what
-    was done.
+    darkness: (height, width) float32, how much darker than its paper each pixel is. Light ink on dark paper
+    is inverted; paper is around 0, with its noise on either side. is_clear: whether the border told ink from
+    paper; it does not where ink touches it.
+    """
+
+    darkness: np.ndarray
+    is_clear: bool
+
+
+def ink_contrast(grey: np.ndarray, trace: Trace = no_trace) -> Contrast:
+    """Return what stands out from the paper of a picture, (height, width) float32 in [0, 255].
+
+    trace: gets what was done.
     """
     outermost = ascending(border(grey))
     tenth = outermost.size // 10
     if outermost[-1 - tenth] - outermost[tenth] <= FLAT_RANGE:
         contrast = outermost[outermost.size // 2] - grey  # one color all around must be the paper
+        is_clear = bool(outermost[-1] - outermost[0] <= TOUCHED_RANGE)
         if contrast.sum() >= 0:
-            return contrast
+            return Contrast(contrast, is_clear)
         trace(TURNED)
-        return -contrast
+        return Contrast(-contrast, is_clear)
     tiles = _coarse(grey)
-    if is_light_on_dark(tiles.astype(np.float32)):
+    dark = _dark_side(tiles.astype(np.float32))
+    share = _share(border(dark))
+    is_clear = not TOUCHED_SHARE < share < 1 - TOUCHED_SHARE
+    if background_is_dark(dark):
         trace(TURNED)
         grey, tiles = 255 - grey, 255 - tiles
+    return Contrast(_relative_darkness(grey, tiles, trace), is_clear)
+
+
+def ink_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
+    """Return how much darker than its paper each pixel is, (height, width) float32: see `Contrast`."""
+    return ink_contrast(grey, trace).darkness
+
+
+def evened_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray | None:
+    """Return how much darker than its paper each pixel of dark writing is, whatever the border says.
+
+    None where the light is even, so that there is nothing to even out. trace: gets what was done.
+    """
+    steps: list[str] = []
+    darkness = _relative_darkness(grey, _coarse(grey), steps.append)
+    for step in steps:
+        trace(step)
+    return darkness if steps else None
+
+
+def _relative_darkness(grey: np.ndarray, tiles: np.ndarray, trace: Trace) -> np.ndarray:
+    """Return the share of the paper's light that is missing at each pixel, times 255, (height, width)."""
     light = paper_light(tiles, grey.shape).clip(1, 255)  # three times as fast as np.maximum
     if light.max() - light.min() > UNEVEN_RANGE + 0.01:
         trace("uneven light evened out")
@@ -66,47 +107,6 @@ def even_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
     return np.float32(median(ascending(grey[~dark]))) - grey if not dark.all() else np.zeros_like(grey)
 
 
-def ascending(values: np.ndarray) -> np.ndarray:
-    """Return the values of an array of any shape in one ascending row.
-
-    NumPy sorts float32 with vector instructions, which is faster than finding one median with np.partition,
-    and all of a picture's levels can be read from the sorted row.
-    """
-    ordered = values.flatten()
-    ordered.sort()
-    return ordered
-
-
-def median(ordered: np.ndarray) -> float:
-    """Return the median of at least one value, in ascending order."""
-    middle = ordered.size // 2
-    if ordered.size % 2:
-        return float(ordered[middle])
-    return (float(ordered[middle - 1]) + float(ordered[middle])) / 2
-
-
-def median_distance(ordered: np.ndarray, level: float) -> float:
-    """Return the median of abs(ordered - level).
-
-    ordered: at least one value, ascending; level: their median. The distances therefore fall up to the
-    middle and then rise. Of any two that are half of all values apart, the nearer one belongs to the nearer
-    half (Batcher 1968, "Sorting networks and their applications": a bitonic sequence splits in two), and
-    the median is where those on the left begin to be the nearer ones, so no second sort is needed.
-    """
-    half = ordered.size // 2
-    quarter = (ordered.size - 1) // 4
-    if not half or ordered[quarter] == ordered[-1 - quarter]:  # even paper: more than half lie at the level
-        return 0.0
-    left, right = level - ordered[:half], ordered[-half:] - level
-    change = np.count_nonzero(left > right)
-    beside = slice(max(change - 1, 0), change + 1)
-    around = sorted(left[beside].tolist() + right[beside].tolist())  # two, or four
-    middle = len(around) // 2
-    if ordered.size % 2:  # the middle value is the nearest of all, and was left out
-        return abs(around[middle - 1])
-    return abs(around[middle - 1] + around[middle]) / 2  # abs: -0.0 would show in messages
-
-
 def border(grey: np.ndarray) -> np.ndarray:
     """Return the outermost pixels of a picture, (height, width), as one row."""
     return grey.take(_border_places(*grey.shape))
@@ -119,14 +119,14 @@ def _border_places(height: int, width: int) -> np.ndarray:
     return np.concatenate((places[0], places[-1], places[1:-1, 0], places[1:-1, -1]))
 
 
-def is_light_on_dark(grey: np.ndarray) -> bool:
-    """Return whether the paper is dark, judged by the outermost pixels of a picture, (height, width) float32.
+def _dark_side(grey: np.ndarray) -> np.ndarray:
+    """Return which pixels of a picture, (height, width) float32, are on the dark side, as bool.
 
     A curved surface is fitted and subtracted first, so that dark corners are not mistaken for dark paper.
     """
     terms, fit = _curved_surfaces(*grey.shape)
     flat = grey - (fit @ grey.reshape(-1) @ terms).reshape(grey.shape)
-    return background_is_dark(flat < otsu_threshold(ascending(flat)))
+    return flat < otsu_threshold(ascending(flat))
 
 
 @lru_cache(maxsize=64)
@@ -155,30 +155,6 @@ def background_is_dark(dark: np.ndarray) -> bool:
 def _share(mask: np.ndarray) -> float:
     """Return the share of a mask that is set; ndarray.mean takes four times as long."""
     return np.count_nonzero(mask) / mask.size
-
-
-def otsu_threshold(ordered: np.ndarray) -> float:
-    """Return the level that splits values, in ascending order, into the two classes furthest apart.
-
-    Otsu 1979, "A threshold selection method from gray-level histograms", on 256 bins.
-    """
-    lowest, highest = float(ordered[0]), float(ordered[-1])
-    if highest <= lowest:
-        return lowest
-    bins = (ordered - ordered[0]) * (255.99 / (highest - lowest))
-    below = bins.searchsorted(_EDGES).astype(np.float64)  # (255,) values before each edge
-    # The bin numbers of the values before an edge add up to edge * below - missed: each edge up to this one
-    # that a value does not reach takes one from its number.
-    missed = np.add.accumulate(below)
-    mean = 255 - missed[-1] / ordered.size
-    # Otsu's sigma_B^2, his equation 18, up to a factor; neither side is ever empty.
-    spread = below * (mean - _EDGES)
-    spread += missed
-    spread *= spread
-    spread /= below * (ordered.size - below)
-    # Take the middle of an empty gap. (argmax takes half the time of max.)
-    (best,) = (spread >= spread.item(spread.argmax()) * (1 - 1e-9)).nonzero()
-    return lowest + float(best[0] + best[-1] + 2) / 2 * (highest - lowest) / 256
 
 
 def paper_light(tiles: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

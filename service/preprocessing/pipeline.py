@@ -3,15 +3,17 @@
     bytes -> decode -> grey -> already_normal? -> pixels
                             -> extract_ink -> ink -> frame: normalize -> pixels
 
-Service, trainer and evaluation all use this pipeline.
+This is one reading of a picture; where its border does not tell ink from paper, there are others
+(service/preprocessing/readings). Service, trainer and evaluation all use this pipeline.
 """
 
 import numpy as np
 
 from service.preprocessing.decoding import DEFAULT_MAX_PIXELS, decode
 from service.preprocessing.ink import extract_ink
+from service.preprocessing.levels import ascending, median
 from service.preprocessing.normalization import Geometry, is_normal, normalize
-from service.preprocessing.paper import ascending, border, median
+from service.preprocessing.paper import border
 from service.preprocessing.trace import Trace, no_trace
 
 

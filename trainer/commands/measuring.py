@@ -56,7 +56,7 @@ def evaluate_model(arguments: argparse.Namespace) -> int:
         return _evaluate_numbers(arguments, classifier)
     training = artifact.metadata["training"]
     split_seed = training.get("config", {}).get("split_seed", 0)
-    dataset = read_dataset(arguments, split_seed, artifact.geometry)
+    dataset = read_dataset(arguments, split_seed, artifact.geometry, classifier)
     examples = dataset.part(arguments.split)
     title = f"{arguments.artifact} on {arguments.dataset}, {arguments.split}"
     if "test" in figures_of_twin(training) and dataset.name == training["dataset"]:
@@ -97,7 +97,9 @@ def _evaluate_numbers(arguments: argparse.Namespace, classifier: Classifier) -> 
         raise UsageError("evaluate --read folder needs --data DIR, a folder of pictures such as 427_13.png")
     readings = folder_readings(classifier, arguments.data)
     figures = {name: one._asdict() for name, one in readings.items()}
-    _print(arguments, classifier, figures, readings_text(readings, f"{arguments.artifact} on {arguments.data}"))
+    _print(
+        arguments, classifier, figures, readings_text(readings, f"{arguments.artifact} on {arguments.data}")
+    )
     return 0
 
 

@@ -8,18 +8,25 @@ import sys
 from pathlib import Path
 
 from service.model.artifact import Artifact, load
+from service.model.classifier import Classifier
 from service.model.errors import ArtifactError
 from service.preprocessing import Geometry
 from trainer.data import MNIST_MIRRORS, Dataset, checked_classes, fetch_mnist, load_dataset
 from trainer.errors import TrainerError
 
 
-def read_dataset(arguments: argparse.Namespace, split_seed: int, geometry: Geometry | None = None) -> Dataset:
+def read_dataset(
+    arguments: argparse.Namespace,
+    split_seed: int,
+    geometry: Geometry | None = None,
+    classifier: Classifier | None = None,
+) -> Dataset:
     """Return the data set, and print on stderr what was skipped or turned while it was read.
 
-    geometry: replaces the data set's own. Raises what `load_dataset` raises.
+    geometry: replaces the data set's own. classifier: chooses among several readings of a picture. Raises
+    what `load_dataset` raises.
     """
-    dataset = load_dataset(arguments.dataset, arguments.data, geometry, split_seed)
+    dataset = load_dataset(arguments.dataset, arguments.data, geometry, split_seed, classifier)
     for note in dataset.notes:
         say(note)
     return dataset

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from service.model.classifier import Classifier
 from service.preprocessing import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
 from trainer.data.arrays import Raw, csv_layout, open_text, read_csv, read_npz
 from trainer.data.examples import CLASSES, Dataset, Examples, hold_out, prepare
@@ -33,13 +34,18 @@ TABLE_NAMES = ("labels.csv", "label.csv", "annotations.csv")
 
 
 def load_dataset(
-    name: str, data: Path | None, geometry: Geometry | None = None, split_seed: int = 0
+    name: str,
+    data: Path | None,
+    geometry: Geometry | None = None,
+    split_seed: int = 0,
+    classifier: Classifier | None = None,
 ) -> Dataset:
     """Return the data set called `name`, one of DATASETS.
 
     data: the folder or file with the data; digits needs none. geometry: replaces the data set's own, for
     instance to evaluate an 8x8 model on MNIST. split_seed: decides which fifth of digits, or tenth of
-    others without test pictures, is held out for testing. Raises UsageError without needed data,
+    others without test pictures, is held out for testing. classifier: chooses among several readings of a
+    picture; without, the model that serves does. Raises UsageError without needed data,
     TrainerError for files that are missing or wrong.
     """
     if name == "digits":
@@ -49,12 +55,12 @@ def load_dataset(
     if not data.exists():
         hint = f". {fetch_hint(data)}" if name == "mnist" else ""
         raise TrainerError(f"{data} does not exist{hint}")
+    classifier = classifier or serving_model()
     listing = _table_of_files(data)
     if listing:
         skipped = Skipped()
-        return load_folder(
-            _listed(listing, skipped), listing.parent, geometry or MNIST_GEOMETRY, split_seed, skipped
-        )
+        files = _listed(listing, skipped)
+        return load_folder(files, listing.parent, geometry or MNIST_GEOMETRY, split_seed, skipped, classifier)
     sources: dict[str, str] = {}
     notes: list[str] = []
     parts = _read_arrays(name, data, sources, notes)
@@ -63,7 +69,8 @@ def load_dataset(
     if name != "folder" and not any(path.suffix.lower() in SUFFIXES for path in data.rglob("*")):
         raise TrainerError(f"{data} holds no IDX file, npz, CSV or picture. {fetch_hint(data)}")
     skipped = Skipped()
-    return load_folder(list_folder(data, skipped), data, geometry or MNIST_GEOMETRY, split_seed, skipped)
+    files = list_folder(data, skipped)
+    return load_folder(files, data, geometry or MNIST_GEOMETRY, split_seed, skipped, classifier)
 
 
 def _load_digits(geometry: Geometry, split_seed: int) -> Dataset:

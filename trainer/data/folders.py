@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from service.model.answering import answer_image
+from service.model.classifier import Classifier
 from service.preprocessing import (
     BlankImageError,
     BrokenImageError,
@@ -116,9 +118,17 @@ def list_folder(folder: Path, skipped: Skipped) -> list[Listed]:
 
 
 def load_folder(
-    listed: Sequence[Listed], folder: Path, geometry: Geometry, split_seed: int, skipped: Skipped
+    listed: Sequence[Listed],
+    folder: Path,
+    geometry: Geometry,
+    split_seed: int,
+    skipped: Skipped,
+    classifier: Classifier | None = None,
 ) -> Dataset:
     """Return the data set of listed pictures, preprocessed like uploads.
+
+    classifier: chooses among several readings of a picture, if it is for the same geometry; without, the
+    first one is taken.
 
     Folders called train and test, or training and testing, decide the test pictures; else a tenth is held
     out. Raises TrainerError if fewer than MIN_FOLDER_IMAGES can be used.
@@ -127,7 +137,8 @@ def load_folder(
     pixels: list[np.ndarray] = []
     used: list[Listed] = []
     with ThreadPoolExecutor(2) as pool:
-        for one, read in zip(listed, pool.map(lambda one: _read(one.file, geometry), listed), strict=True):
+        reads = pool.map(lambda one: _read(one.file, geometry, classifier), listed)
+        for one, read in zip(listed, reads, strict=True):
             if isinstance(read, str):
                 skipped.add(read, one.file.relative_to(folder))
                 continue
@@ -147,11 +158,11 @@ def load_folder(
     return Dataset("folder", geometry, train, test, sources, tuple(skipped.notes()))
 
 
-def _read(file: Path, geometry: Geometry) -> tuple[bytes, np.ndarray] | str:
+def _read(file: Path, geometry: Geometry, classifier: Classifier | None) -> tuple[bytes, np.ndarray] | str:
     """Return a file's content and pixels, or the reason to skip it."""
     try:
         content = file.read_bytes()
-        return content, preprocess(content, geometry)
+        return content, _seen(content, geometry, classifier)
     except (UnsupportedFormatError, EmptyImageError):
         return "not an image"
     except BlankImageError:
@@ -162,6 +173,13 @@ def _read(file: Path, geometry: Geometry) -> tuple[bytes, np.ndarray] | str:
         return str(error).rstrip(".")
     except OSError as error:
         return f"cannot be read ({error.strerror})"
+
+
+def _seen(content: bytes, geometry: Geometry, classifier: Classifier | None) -> np.ndarray:
+    """Return the pixels, (side * side,), of an image file; raises ImageError."""
+    if classifier and classifier.artifact.geometry == geometry:
+        return answer_image(classifier, content).reading.pixels
+    return preprocess(content, geometry)
 
 
 def _test_part(paths: Sequence[Path]) -> np.ndarray | None:

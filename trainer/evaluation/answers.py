@@ -1,25 +1,25 @@
 """Answers for image files without a server, in the words of `POST /predict`.
 
-file -> preprocess -> Classifier -> the fields of the service's answer -> one line or one JSON object
+file -> readings -> Classifier -> the fields of the service's answer -> one line or one JSON object
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
+from service.model.answering import answer_image
 from service.model.classifier import Classifier
-from service.preprocessing import ImageError, preprocess
+from service.preprocessing import ImageError
 
 
 def answer_file(classifier: Classifier, path: Path) -> dict[str, Any]:
     """Return the answer for an image file: that of the service and `file`, or `file` and `error`."""
     try:
-        pixels = preprocess(path.read_bytes(), classifier.artifact.geometry)
+        found = answer_image(classifier, path.read_bytes()).prediction
     except ImageError as error:
         return {"file": str(path), "error": str(error)}
     except OSError as error:
         return {"file": str(path), "error": f"It cannot be read: {error.strerror}."}
-    (found,) = classifier.classify(pixels[None])
     answer: dict[str, Any] = {
         "file": str(path),
         "digit": found.digit,

@@ -1,6 +1,6 @@
 """The same digits under other conditions: the cost of polarity, size, light, pen and camera.
 
-    test pictures -> one condition -> encoded image -> preprocess -> classifier -> error and refusals
+    test pictures -> one condition -> encoded image -> readings -> classifier -> error and refusals
 
 Nothing is trained on these pictures: they show what preprocessing and network tolerate.
 """
@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter
 
+from service.model.answering import Picture, answer
 from service.model.classifier import Classifier
-from service.preprocessing import ImageError, preprocess
+from service.preprocessing import ImageError, decode, read_grey
 from trainer.data import Examples
 from trainer.synthetic import on_paper
 
@@ -131,14 +132,15 @@ def try_condition(
     """
     geometry = classifier.artifact.geometry
 
-    def seen(index: int) -> np.ndarray | None:
+    def seen(index: int) -> Picture | None:
         picture = Image.fromarray(np.rint(255 * examples.pictures[index]).astype(np.uint8))
         rng = np.random.default_rng((seed.generate_state(1)[0], index))
         buffer = io.BytesIO()
         changed = CONDITIONS[name](picture, rng)
         changed.save(buffer, "JPEG" if name == "saved as JPEG" else "BMP")
         try:
-            return preprocess(buffer.getvalue(), geometry)
+            grey = decode(buffer.getvalue())
+            return Picture(grey, read_grey(grey, geometry))
         except ImageError:
             return None
 
@@ -147,7 +149,7 @@ def try_condition(
         for start in range(0, len(examples), PART):
             part = range(start, min(start + PART, len(examples)))
             read = [(p, i) for p, i in zip(pool.map(seen, part), part, strict=True) if p is not None]
-            answers = classifier.classify(np.stack([pixels for pixels, _ in read])) if read else []
+            answers = [one.prediction for one in answer(classifier, [picture for picture, _ in read])]
             right += sum(one.digit == examples.labels[i] for one, (_, i) in zip(answers, read, strict=True))
             accepted += sum(one.accepted for one in answers)
     return Outcome(len(examples), 1 - right / len(examples), 1 - accepted / len(examples))

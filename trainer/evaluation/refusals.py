@@ -3,22 +3,23 @@
 generated outliers | folder of images | arrays in an .npz -> Classifier -> share refused
 """
 
+import contextlib
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from service.model.answering import answer_grey, answer_image
 from service.model.classifier import Classifier
 from service.preprocessing import (
     EmptyImageError,
     ImageError,
     UnsupportedFormatError,
-    preprocess,
-    preprocess_grey,
 )
+from trainer.data import Examples
 from trainer.errors import TrainerError
-from trainer.synthetic import KINDS, draw_digits, make_outlier
+from trainer.synthetic import KINDS, draw_digits, outlier_picture
 
 EACH = 300  # generated non-digits of each kind
 GENERATED = 0x6E6F6E65  # separates these non-digits from those of training
@@ -41,10 +42,16 @@ def generated_refusals(classifier: Classifier, each: int | None = None, seed: in
     digits = draw_digits(200, geometry, rng)
     refusals = {}
     for kind in KINDS:
-        pixels = np.stack([make_outlier(kind, geometry, digits, rng) for _ in range(each)])
-        accepted = sum(one.accepted for one in classifier.classify(pixels))
-        refusals[kind] = Refusal(each, 1 - accepted / each)
+        refused = [_one_refused(classifier, kind, digits, rng) for _ in range(each)]
+        refusals[kind] = Refusal(each, float(np.mean(refused)))
     return refusals
+
+
+def _one_refused(classifier: Classifier, kind: str, digits: Examples, rng: np.random.Generator) -> bool:
+    """Return whether a generated non-digit that is not blank is refused."""
+    while True:
+        with contextlib.suppress(ImageError):
+            return not answer_grey(classifier, outlier_picture(kind, digits, rng)).prediction.accepted
 
 
 def picture_refusals(classifier: Classifier, path: Path) -> dict[str, Refusal]:
@@ -81,11 +88,9 @@ def array_refusals(classifier: Classifier, path: Path) -> dict[str, Refusal]:
 def _refused(classifier: Classifier, gray: np.ndarray) -> bool:
     """Return whether a gray picture, (height, width) uint8, is not accepted or cannot be read."""
     try:
-        pixels = preprocess_grey(gray, classifier.artifact.geometry)
+        return not answer_grey(classifier, gray).prediction.accepted
     except ImageError:
         return True
-    (prediction,) = classifier.classify(pixels[None])
-    return not prediction.accepted
 
 
 def folder_refusals(classifier: Classifier, folder: Path) -> dict[str, Refusal]:
@@ -97,8 +102,7 @@ def folder_refusals(classifier: Classifier, folder: Path) -> dict[str, Refusal]:
     counts: dict[str, list[bool]] = {}
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         try:
-            pixels = preprocess(file.read_bytes(), classifier.artifact.geometry)
-            (prediction,) = classifier.classify(pixels[None])
+            prediction = answer_image(classifier, file.read_bytes()).prediction
         except (UnsupportedFormatError, EmptyImageError):
             continue
         except ImageError:

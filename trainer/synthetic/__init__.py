@@ -6,15 +6,19 @@ Start reading in `digits.py`, then `outliers.py`.
 
 from trainer.synthetic.digits import draw_digits
 from trainer.synthetic.numbers import FAMILIES, compose_number
-from trainer.synthetic.outliers import KINDS, make_outlier, make_outliers
+from trainer.synthetic.outliers import KINDS, make_outlier, make_outliers, outlier_picture
 from trainer.synthetic.textures import on_paper
+from trainer.synthetic.unusual import draw_unusual, resample_digits
 
 __all__ = [
     "FAMILIES",
     "KINDS",
     "compose_number",
     "draw_digits",
+    "draw_unusual",
     "make_outlier",
     "make_outliers",
     "on_paper",
+    "outlier_picture",
+    "resample_digits",
 ]

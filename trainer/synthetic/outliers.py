@@ -1,6 +1,6 @@
 """Pictures of non-digits, generated from a seed: the rejector learns from them.
 
-    kind -> drawing (ink only) -> paper, light, noise -> preprocess_grey -> pixels
+    kind -> drawing (ink only) -> paper, light, noise -> one of its readings -> pixels
 
 There are many kinds, each in many forms. Later pictures will be of yet other kinds, so variety matters most
 ("Deep Anomaly Detection with Outlier Exposure", Hendrycks et al. 2019). Nothing here reads as a digit: no
@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from service.preprocessing import Geometry, ImageError, preprocess_grey
+from service.preprocessing import Geometry, ImageError, look_again, read_grey
+from service.preprocessing.normalization import normalize
 from trainer.data import Examples
 from trainer.synthetic.letters import (
     CYRILLIC,
@@ -29,34 +30,48 @@ from trainer.synthetic.shapes import frame, lattice, shape
 from trainer.synthetic.textures import on_paper
 
 SIDES = (28, 28, 40, 56, 80)  # of the drawings, in pixels
+MISREAD_SHARE = 0.04
+SECOND_LOOKS = 0.1  # of the pictures are shown as a second look at them would
 # (side, random numbers, digits to take pieces from) -> about (side, side) uint8, ink 255
 Drawing = Callable[[int, np.random.Generator, Examples], np.ndarray]
 
 
 def make_outliers(count: int, geometry: Geometry, digits: Examples, rng: np.random.Generator) -> np.ndarray:
-    """Return pixels as the network sees them, (count, side * side) float32 in [0, 1], of all KINDS.
+    """Return pixels as the network sees them, (count, side * side) float32 in [0, 1].
 
-    digits: handwriting to take pieces from.
+    They are of all KINDS, and a few are digits misread. digits: handwriting to take pieces from.
     """
     kinds = rng.choice(list(KINDS), count, p=list(KINDS.values()))
     pixels = np.empty((count, geometry.side**2), np.float32)
     for row, kind in zip(pixels, kinds, strict=True):
-        row[:] = make_outlier(kind, geometry, digits, rng)
+        misread = rng.random() < MISREAD_SHARE
+        row[:] = (
+            misread_digit(geometry, digits, rng) if misread else make_outlier(kind, geometry, digits, rng)
+        )
     return pixels
 
 
 def make_outlier(kind: str, geometry: Geometry, digits: Examples, rng: np.random.Generator) -> np.ndarray:
     """Return the pixels of one picture that is not blank, (side * side,) float32 in [0, 1].
 
-    kind: one of KINDS. digits: handwriting to take pieces from.
+    kind: one of KINDS. digits: handwriting to take pieces from. Of several readings any may be taken: all
+    must be refused.
     """
     while True:
-        side = int(rng.choice(SIDES))
-        drawing = DRAWINGS[kind](side, rng, digits)
+        picture = outlier_picture(kind, digits, rng)
         try:
-            return preprocess_grey(photograph(drawing, rng), geometry)
+            readings = read_grey(picture, geometry)
         except ImageError:
             continue  # the service refuses it as too faint or too noisy; draw another
+        if rng.random() < SECOND_LOOKS:
+            readings = look_again(picture, geometry) or readings
+        return readings[int(rng.integers(len(readings)))].pixels
+
+
+def outlier_picture(kind: str, digits: Examples, rng: np.random.Generator) -> np.ndarray:
+    """Return a gray picture, (height, width) float32 in [0, 255], maybe blank; see `make_outlier`."""
+    side = int(rng.choice(SIDES))
+    return photograph(DRAWINGS[kind](side, rng, digits), rng)
 
 
 def photograph(drawing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -121,6 +136,17 @@ def turned_digit(side: int, rng: np.random.Generator, digits: Examples) -> np.nd
         "upside down": lambda one: one[::-1],
     }
     return _enlarged(turns[str(form)](picture), side)
+
+
+def misread_digit(geometry: Geometry, digits: Examples, rng: np.random.Generator) -> np.ndarray:
+    """Return the pixels, (side * side,), of a digit that is cut out and read in the wrong polarity."""
+    picture = _some_digit(digits, rng, (1, 2, 3, 4, 5, 6, 7, 8, 9))  # a 0 leaves a spot that may be a 1
+    rows, columns = (np.flatnonzero(picture.any(axis=axis)) for axis in (1, 0))
+    part = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if rng.random() < 0.5:
+        part = (part > rng.uniform(0.3, 0.6)).astype(np.float32)
+    paper = 1 - np.pad(part, int(rng.integers(0, 2)))
+    return normalize(paper[None], geometry)[0]
 
 
 def _some_digit(digits: Examples, rng: np.random.Generator, labels: tuple[int, ...] = ()) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The rejector: a small network beside the classifier that recognizes what is not a digit.
 
-    training digits, drawn digits       -> 0 -+
+    digits, resampled, drawn, unusual   -> 0 -+
                                               +-> half of them distorted
     letters, shapes, noise ... outliers -> 1 -+
                                                   -> pixels, last hidden layer -> rejector -> log-odds
@@ -21,7 +21,7 @@ from service.model.network import Layer, forward
 from service.preprocessing import Geometry
 from service.preprocessing.normalization import normalize
 from trainer.data import Examples, augment
-from trainer.synthetic import draw_digits, make_outliers
+from trainer.synthetic import draw_digits, draw_unusual, make_outliers, resample_digits
 from trainer.training.batches import made_ahead
 from trainer.training.config import TrainingConfig
 from trainer.training.loop import initial_state, train
@@ -32,7 +32,9 @@ EPOCHS = 20
 # The same for outliers and digits: traces of a distortion must not indicate either.
 DISTORTED_SHARE = 0.5
 DIGITS_PER_OUTLIER = 2  # at most
-OUTLIERS_PER_DRAWN = 4  # drawn digits add pens and styles that the training digits lack
+OUTLIERS_PER_DRAWN = 4  # drawn digits add styles that the training digits lack
+OUTLIERS_PER_UNUSUAL = 4  # and unusual ones forms and pens
+OUTLIERS_PER_RESAMPLED = 4  # training digits as other data sets would keep them
 PART = 1000  # pictures generated or distorted at a time, to bound the memory
 
 
@@ -84,6 +86,9 @@ def _gather(
     """
     chosen = rng.permutation(len(digits))[: DIGITS_PER_OUTLIER * config.outliers]
     drawn = draw_digits(config.outliers // OUTLIERS_PER_DRAWN, geometry, rng)
+    drawn += draw_unusual(config.outliers // OUTLIERS_PER_UNUSUAL, geometry, rng)
+    resampled = digits.take(chosen[: config.outliers // OUTLIERS_PER_RESAMPLED])
+    drawn += resample_digits(resampled, geometry, rng)
     first = len(chosen) + len(drawn)  # index of the first outlier
     pictures = np.empty((first + config.outliers, geometry.side, geometry.side), np.float32)
     pictures[: len(chosen)] = digits.pictures[chosen]

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from service.preprocessing.paper import ascending, median, median_distance, otsu_threshold, paper_light
+from service.preprocessing.levels import ascending, median, median_distance, otsu_threshold
+from service.preprocessing.paper import paper_light
 
 RNG = np.random.default_rng(5)
 

@@ -1,0 +1,84 @@
+"""From decoded pictures to answers: of several readings of a picture, the one that looks most like a digit.
+
+    pictures -> readings of each -> one forward pass for all -> the least novel of each -> Answer
+
+Service, trainer and evaluation answer with these functions.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from service.model.classifier import Classifier, Prediction
+from service.model.network import FEW_ROWS
+from service.preprocessing import Reading, decode, look_again, read_grey
+
+
+class Answer(NamedTuple):
+    """The prediction for a picture and the reading that it is about."""
+
+    prediction: Prediction
+    reading: Reading
+
+
+def choose(classifier: Classifier, pictures: Sequence[Sequence[Reading]]) -> list[Answer]:
+    """Return the answer for each picture, given its readings, of which there is at least one.
+
+    Of several, the one that the rejector finds least novel counts; without a rejector, the surest one. All
+    go through the network together, a few rows at a time, so that no answer depends on other pictures.
+    """
+    rows = [reading for readings in pictures for reading in readings]
+    predictions: list[Prediction] = []
+    for start in range(0, len(rows), FEW_ROWS):
+        pixels = np.stack([reading.pixels for reading in rows[start : start + FEW_ROWS]])
+        predictions += classifier.classify(pixels)
+    answers = []
+    first = 0
+    for readings in pictures:
+        candidates = map(Answer, predictions[first : first + len(readings)], readings)
+        answers.append(min(candidates, key=lambda answer: _doubt(answer.prediction)))
+        first += len(readings)
+    return answers
+
+
+def _doubt(prediction: Prediction) -> tuple[float, float]:
+    return prediction.novelty, -prediction.confidence
+
+
+# What a second look makes of a refused picture must look this much like a digit, as a share of the limit.
+SECOND_LIMIT = 0.5
+SECOND_CONFIDENCE = 0.9
+
+
+class Picture(NamedTuple):
+    """A decoded picture, (height, width) gray in [0, 255], and its readings."""
+
+    grey: np.ndarray
+    readings: Sequence[Reading]
+
+
+def answer(classifier: Classifier, pictures: Sequence[Picture]) -> list[Answer]:
+    """Return the answer for each picture, after a second look at those that are refused."""
+    answers = choose(classifier, [picture.readings for picture in pictures])
+    refused = [index for index, one in enumerate(answers) if not one.prediction.accepted]
+    if not refused:
+        return answers
+    geometry = classifier.artifact.geometry
+    seconds = {index: look_again(pictures[index].grey, geometry) for index in refused}
+    seconds = {index: readings for index, readings in seconds.items() if readings}
+    for index, second in zip(seconds, choose(classifier, list(seconds.values())), strict=True):
+        found = second.prediction
+        if found.novelty <= SECOND_LIMIT and found.confidence >= SECOND_CONFIDENCE and found.accepted:
+            answers[index] = second
+    return answers
+
+
+def answer_grey(classifier: Classifier, grey: np.ndarray) -> Answer:
+    """Return the answer for a decoded picture, (height, width) gray in [0, 255]; raises BlankImageError."""
+    return answer(classifier, [Picture(grey, read_grey(grey, classifier.artifact.geometry))])[0]
+
+
+def answer_image(classifier: Classifier, data: bytes) -> Answer:
+    """Return the answer for the bytes of an image file; raises ImageError."""
+    return answer_grey(classifier, decode(data))

@@ -1,0 +1,61 @@
+"""Of several readings the one that looks most like a digit counts, whatever other pictures are there."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from service.config import PROJECT
+from service.model.answering import Picture, answer, answer_grey, answer_image
+from service.model.artifact import load
+from service.model.classifier import Classifier
+from service.preprocessing import read_grey
+from tests.drawing import draw_digit, encode
+from tests.service.preprocessing.test_readings import cut_out
+
+DIGITS = (0, 2, 3, 4, 5, 7, 8, 9)
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier(load(PROJECT / "models/mnist-28x28.npz"))
+
+
+@pytest.mark.parametrize("margin", [0, 1, 3])
+@pytest.mark.parametrize("digit", DIGITS)
+def test_a_cut_out_digit_is_read_in_either_polarity(classifier, digit, margin):
+    for grey in (cut_out(digit, margin), 255 - cut_out(digit, margin)):
+        prediction, _ = answer_grey(classifier, grey)
+        assert (prediction.digit, prediction.accepted) == (digit, True)
+
+
+def test_an_answer_does_not_depend_on_other_pictures(classifier):
+    greys = [cut_out(digit) for digit in DIGITS] + [np.asarray(draw_digit(6), np.float32)]
+    pictures = [Picture(grey, read_grey(grey, classifier.artifact.geometry)) for grey in greys]
+    for picture, found in zip(pictures, answer(classifier, pictures), strict=True):
+        (single,) = answer(classifier, [picture])
+        assert single.prediction == found.prediction
+        np.testing.assert_array_equal(single.reading.pixels, found.reading.pixels)
+
+
+def test_a_digit_on_a_dark_panel_in_a_light_page_is_read(classifier):
+    page = Image.new("L", (300, 260), 255)
+    page.paste(draw_digit(2, (160, 160), ink=250, paper=25), (60, 40))
+    prediction, reading = answer_image(classifier, encode(page))
+    assert (prediction.digit, prediction.accepted) == (2, True)
+    assert reading.steps[0] == "a panel cut out and read alone"
+
+
+def test_a_line_across_the_digit_is_erased(classifier):
+    grey = np.asarray(draw_digit(3, (60, 60)), np.float32).copy()
+    for column in range(2, 58):
+        row = 25 + round(3 * np.sin(column / 4))
+        grey[row : row + 2, column] = 0
+    prediction, _ = answer_grey(classifier, grey)
+    assert (prediction.digit, prediction.accepted) == (3, True)
+
+
+def test_a_model_without_a_rejector_takes_the_surest_reading(classifier):
+    artifact = load(PROJECT / "models/mnist-28x28.npz")
+    object.__setattr__(artifact, "rejector", ())
+    prediction, _ = answer_grey(Classifier(artifact), 255 - cut_out(7))
+    assert prediction.digit == 7

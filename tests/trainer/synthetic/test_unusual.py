@@ -1,0 +1,44 @@
+"""Unusual digits have the forms and pens that drawn ones lack."""
+
+import numpy as np
+
+from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, normalize
+from trainer.synthetic import draw_digits, draw_unusual
+
+DRAWN = draw_unusual(400, MNIST_GEOMETRY, np.random.default_rng(3))
+
+
+def widths(pictures: np.ndarray) -> np.ndarray:
+    """Return the columns with ink of each picture."""
+    return (pictures > 0.1).any(axis=1).sum(axis=1)
+
+
+def test_every_digit_is_drawn_equally_often() -> None:
+    assert np.bincount(DRAWN.labels).tolist() == [40] * 10
+
+
+def test_unusual_digits_are_a_fixed_point_of_normalization() -> None:
+    again = normalize(DRAWN.pictures, MNIST_GEOMETRY).reshape(DRAWN.pictures.shape)
+    assert np.array_equal(again, DRAWN.pictures)
+
+
+def test_some_zeros_are_wider_than_high() -> None:
+    zeros = DRAWN.pictures[DRAWN.labels == 0]
+    heights = widths(zeros.transpose(0, 2, 1))
+    assert np.mean(widths(zeros) > heights) > 0.15
+
+
+def test_pens_are_finer_and_broader_than_those_of_drawn_digits() -> None:
+    usual = draw_digits(400, MNIST_GEOMETRY, np.random.default_rng(3)).pictures.mean(axis=(1, 2))
+    unusual = DRAWN.pictures.mean(axis=(1, 2))
+    assert unusual.min() < usual.min()
+    assert unusual.max() > usual.max()
+
+
+def test_same_seed_draws_the_same_digits() -> None:
+    again = draw_unusual(400, MNIST_GEOMETRY, np.random.default_rng(3))
+    assert np.array_equal(again.pictures, DRAWN.pictures)
+
+
+def test_unusual_digits_are_drawn_for_8x8() -> None:
+    assert draw_unusual(20, DIGITS_GEOMETRY, np.random.default_rng(0)).pictures.shape == (20, 8, 8)
