@@ -223,7 +223,7 @@ def test_rules_and_dashboard_ask_for_metrics_that_exist(watched: tuple[Server, P
 
 def queries_of_the_runbook() -> list[str]:
     spans = re.findall(r"`([^`]+)`", (DEPLOY / "runbook.md").read_text())
-    return [" ".join(span.split()) for span in spans if "{job=" in span or ":" in span and " - " in span]
+    return [" ".join(span.split()) for span in spans if "{job=" in span or (":" in span and " - " in span)]
 
 
 @pytest.mark.parametrize("query", queries_of_the_runbook())
