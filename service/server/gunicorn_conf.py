@@ -30,7 +30,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
 from service.metrics import set_worker_slot  # noqa: E402 - the environment comes first
-from service.server.balance import forget  # noqa: E402
+from service.server.balance import Balance, forget  # noqa: E402
 
 bind = f"[{_settings.host}]:{_settings.port}"
 workers = _settings.workers
@@ -64,7 +64,8 @@ def post_worker_init(worker: Any) -> None:
     from service.wsgi import start_worker
 
     set_worker_slot(worker.slot)
-    start_worker(worker.serve(worker.wsgi, _settings, worker.slot))
+    worker.serve(worker.wsgi, _settings, worker.slot)
+    start_worker(Balance(worker.slot).is_first)
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)

@@ -6,7 +6,6 @@ gunicorn's master -> Worker -> uvicorn's server -> Protocol -> Bridge -> Flask
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from uvicorn_worker import UvicornWorker
@@ -25,8 +24,8 @@ class Worker(UvicornWorker):
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"http": Protocol, "loop": "uvloop", "ws": "none"}
     CONFIG_KWARGS |= dict.fromkeys(("proxy_headers", "server_header", "access_log"), False)
 
-    def serve(self, app: Application, settings: Settings, slot: int) -> Callable[[], bool]:
-        """Put an application behind ASGI, in place `slot`; return a check for being the first that runs."""
+    def serve(self, app: Application, settings: Settings, slot: int) -> None:
+        """Put an application behind ASGI; slot: the worker's place among all workers."""
 
         def drain_on_sigterm() -> None:
             loop, stop = asyncio.get_running_loop(), cast(Any, signal.getsignal(signal.SIGTERM))
@@ -44,4 +43,3 @@ class Worker(UvicornWorker):
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # not the errors of clients
         Protocol.balance, Protocol.max_connections = Balance(slot, app.connected), self.cfg.worker_connections
         Protocol.balance.count(0)
-        return Protocol.balance.is_first
