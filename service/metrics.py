@@ -9,6 +9,7 @@ worker that dies would leave 48 KiB in a /tmp of 32 MiB and add 5 ms to every sc
 """
 
 import os
+import struct
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from service.process_metrics import ProcessMetrics
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
+READ_AGAIN = 5  # times, if a file of a worker is empty
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 OTHER = "other"  # one label value for all that clients can make up
 # Why requests are refused: present from the start, so that rates have a beginning.
@@ -273,6 +275,11 @@ class Metrics:
             return encode(self.registry), content_type
         registry = CollectorRegistry(support_collectors_without_names=True)
         MultiProcessCollector(registry, path=str(folder))
+        for _ in range(READ_AGAIN):
+            try:
+                return encode(registry), content_type
+            except struct.error:  # a worker that starts has made its file, and not written to it yet
+                time.sleep(0.01)
         return encode(registry), content_type
 
 

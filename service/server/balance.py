@@ -9,8 +9,7 @@ import mmap
 import time
 from collections.abc import Callable
 
-PLACES = 256
-PAUSE_SECONDS = 0.05  # the time that a client needs to reconnect
+PLACES, PAUSE_SECONDS = 256, 0.05  # a client needs that time to reconnect
 # One more than the count, 0 for no worker; made before the fork, so shared.
 _counts = memoryview(mmap.mmap(-1, 4 * PLACES)).cast("i")
 

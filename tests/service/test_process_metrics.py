@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -128,6 +129,15 @@ def test_the_memory_limit_is_the_containers(text: str | None, expected: int, tmp
 
 def test_memory_without_proc_is_nothing(tmp_path: Path) -> None:
     assert memory_bytes(tmp_path) == 0
+
+
+def test_scrape_waits_for_the_file_of_a_worker_that_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    (tmp_path / "counter_7.db").touch()  # as it is between its creation and its first value
+    threading.Timer(0.02, (tmp_path / "counter_7.db").unlink).start()
+    assert Metrics(CollectorRegistry()).render() == b""
 
 
 def test_refusals_begin_at_zero() -> None:

@@ -258,6 +258,15 @@ def test_pod_that_lags_is_restarted(operator: Operator) -> None:
         assert operator.cluster.pod() != before
 
 
+def test_readme_publishes_and_rolls_back(operator: Operator) -> None:
+    text = sections((DEPLOY / "README.md").read_text())["A new model, and back"]
+    found = commands(text.replace("digits-dev", "NS"))
+    assert len(found) == 4
+    for command in found:
+        operator.does(command)
+        assert operator.last_job()[1] == "Complete", operator.last_job()
+
+
 def test_every_command_of_the_runbook_is_followed() -> None:
     """Looks by the first test; the others are named in one."""
     text = Path(__file__).read_text()
