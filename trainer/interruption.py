@@ -1,6 +1,6 @@
 """Ctrl-C and SIGTERM: a command ends within two seconds, with one line and exit code 1.
 
-    signal -> KeyboardInterrupt in the main thread -> guarded() says the line -> exit code 1
+    signal -> Interrupted in the main thread -> guarded() says the line -> exit code 1
            -> the watching thread -> if that takes longer than GRACE_SECONDS: the line, os._exit
 
 The main thread may be inside a long matrix product, or inside code that swallows the exception. The watching
@@ -23,31 +23,46 @@ RESUMABLE = ("train", "distill", "teach")
 _said = threading.Lock()  # acquired by whichever thread says the line
 
 
+class Interrupted(KeyboardInterrupt):
+    """A signal has arrived.
+
+    Its own type, because Python remembers a plain KeyboardInterrupt that has left `exec` of a string, as
+    dataclasses and many imports call it, and ends as if killed by SIGINT even where the interrupt was caught.
+    """
+
+
 def guarded(run: Callable[[], int], argv: list[str]) -> int:
     """Return the exit code of `run`, or 1 after one line if a signal interrupts it.
 
     argv: the command, which decides what the line advises. A signal that the parent process ignores, as
     nohup does with SIGHUP, stays ignored.
     """
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer)
-    for number in SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _interrupt)
-    threading.Thread(target=_watch, args=(reader, argv), daemon=True).start()
-    try:
-        return run()
+    try:  # from before the first handler on: Python ends as if killed where nothing catches an interrupt
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer)
+        for number in SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, _interrupt)
+        threading.Thread(target=_watch, args=(reader, argv), daemon=True).start()
+        code = run()
+        _ignore_signals()
     except KeyboardInterrupt:
         _say(argv)
         return 1
+    return code
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Interrupt the main thread, once: further signals must not disturb it while it ends."""
+    _ignore_signals()
+    raise Interrupted
+
+
+def _ignore_signals() -> None:
+    """Let the interpreter end in its own time; the watching thread still sees what came before."""
     for one in SIGNALS:
         signal.signal(one, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _watch(reader: int, argv: list[str]) -> None:
