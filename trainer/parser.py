@@ -54,7 +54,9 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="whole numbers: pictures of --data named by their number, or composed of the data set's digits",
     )
-    score.add_argument("--digits", type=int, default=0, metavar="N", help="of each composed number; default 2 to 8")
+    score.add_argument(
+        "--digits", type=int, default=0, metavar="N", help="of each composed number; default 2 to 8"
+    )
     score.add_argument("--split", choices=("test", "train", "all"), default="test", help="default: test")
     score.add_argument("--json", action="store_true", help="print JSON instead of tables")
     score.add_argument("--pictures", type=Path, metavar="DIR", help="also write plots and mistakes as PNG")

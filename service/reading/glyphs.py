@@ -1,7 +1,7 @@
 """What is written on a page -> glyphs: what may be one digit each, or several that touch.
 
-    pieces -> no specks, no frames -> how high is writing here? -> broken strokes joined -> glyphs
-           -> no dots, dashes and lines, nothing that the picture's edge cuts
+pieces -> no specks, no frames -> how high is writing here? -> broken strokes joined -> glyphs
+       -> no dots, dashes and lines, nothing that the picture's edge cuts
 """
 
 from typing import NamedTuple

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from playwright.sync_api import Page, Route
 
 from tests.browser.hand import RECORDED, expect_digit, play, settled_state, upload
-from tests.drawing import digit_png
+from tests.drawing import digit_png, encode
+from tests.service.reading.pages import Page as Sheet
 
 
 def strokes(digit: int) -> list[list[list[int]]]:
@@ -91,6 +92,14 @@ def laid(page: Page) -> None:
     expect_digit(page, 6)
 
 
+def number(page: Page) -> None:
+    """Lay a page with several digits on the sheet."""
+    sheet = Sheet(520, 300).rule(60, 130, 200, 270).write("2718", 50, 100).dot(330, 150)
+    upload(page, encode(sheet.image()))
+    page.locator("#boxes .frame").first.wait_for()
+    page.wait_for_timeout(200)
+
+
 def past(page: Page) -> None:
     """Draw three digits one after the other, and look at them."""
     for digit in (2, 5, 4):
@@ -111,6 +120,7 @@ STATES: dict[str, Callable[[Page], object]] = {
     "not a digit": letter,
     "two models": compared,
     "a picture": laid,
+    "a number": number,
     "past drawings": past,
     "nothing to read": refused(422, "blank-image"),
     "too large": refused(413, "too-many-pixels"),

@@ -122,4 +122,8 @@ def test_a_batch_that_is_refused_ends_the_loop_with_the_reason(service: Server, 
 
 
 def test_every_client_is_run() -> None:
-    assert {path.name for path in CLIENTS.iterdir()} - {"__pycache__"} == {*ONE_PICTURE, *PAGES, *FOLDER_LOOPS}
+    assert {path.name for path in CLIENTS.iterdir()} - {"__pycache__"} == {
+        *ONE_PICTURE,
+        *PAGES,
+        *FOLDER_LOOPS,
+    }

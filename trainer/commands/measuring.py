@@ -97,7 +97,9 @@ def _evaluate_numbers(arguments: argparse.Namespace, classifier: Classifier) -> 
         raise UsageError("evaluate --read folder needs --data DIR, a folder of pictures such as 427_13.png")
     readings = folder_readings(classifier, arguments.data)
     figures = {name: one._asdict() for name, one in readings.items()}
-    _print(arguments, classifier, figures, readings_text(readings, f"{arguments.artifact} on {arguments.data}"))
+    _print(
+        arguments, classifier, figures, readings_text(readings, f"{arguments.artifact} on {arguments.data}")
+    )
     return 0
 
 

@@ -1,6 +1,6 @@
 """Answers for image files without a server, in the words of `POST /predict`.
 
-file -> preprocess -> Classifier -> the fields of the service's answer -> one line or one JSON object
+file -> preprocess -> Classifier -> several digits? -> the fields of the service's answer -> a line or JSON
 """
 
 import json
@@ -8,18 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from service.model.classifier import Classifier
-from service.preprocessing import ImageError, preprocess
+from service.preprocessing import ImageError, decode, preprocess_grey
+from service.reading.several import holds_several, may_hold_several, with_several
 
 
 def answer_file(classifier: Classifier, path: Path) -> dict[str, Any]:
     """Return the answer for an image file: that of the service and `file`, or `file` and `error`."""
+    geometry, steps = classifier.artifact.geometry, list[str]()
     try:
-        pixels = preprocess(path.read_bytes(), classifier.artifact.geometry)
+        grey = decode(path.read_bytes())
+        pixels = preprocess_grey(grey, geometry, steps.append)
     except ImageError as error:
         return {"file": str(path), "error": str(error)}
     except OSError as error:
         return {"file": str(path), "error": f"It cannot be read: {error.strerror}."}
     (found,) = classifier.classify(pixels[None])
+    if may_hold_several(steps, pixels, found, geometry):
+        found = with_several(found, holds_several(grey, classifier))
     answer: dict[str, Any] = {
         "file": str(path),
         "digit": found.digit,
