@@ -139,8 +139,13 @@ class Predictor:
         """Start a coroutine and keep it: the event loop alone would not."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self._decoding.add(task)
-        task.add_done_callback(self._decoding.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._decoding.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen, even if nobody waits for it any more
 
     def _submit(self, image: bytes, classifier: Classifier, traced: bool) -> "asyncio.Future[Outcome]":
         """Submit an image; the future gets its outcome, or the error."""

@@ -78,8 +78,8 @@ class OpenedImage:
     def decode(self, trace: Trace = no_trace) -> np.ndarray:
         """Return the picture as grey values, (height, width) float32 in [0, 255], upright.
 
-        Dark and light are as in the file; the longer side is below 256 pixels by default. To be called once, in any
-        thread: it frees the image. trace: gets what was done. Raises BrokenImageError or
+        Dark and light are as in the file; the longer side is below 256 pixels by default. To be called
+        once, in any thread: it frees the image. trace: gets what was done. Raises BrokenImageError or
         TooManyPixelsError.
         """
         try:
@@ -109,8 +109,8 @@ def open_image(
 ) -> OpenedImage:
     """Return an image file with its header read and checked; no pixel is decoded.
 
-    working_side: see `OpenedImage`. Raises EmptyImageError, UnsupportedFormatError, TooManyPixelsError (more than `max_pixels`) or
-    BrokenImageError.
+    working_side: see `OpenedImage`. Raises EmptyImageError, UnsupportedFormatError, TooManyPixelsError (more
+    than `max_pixels`) or BrokenImageError.
     """
     if not data:
         raise EmptyImageError("The image has 0 bytes. Send the bytes of an image file.")

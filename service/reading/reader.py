@@ -26,15 +26,18 @@ READING_SIDE = 512
 _BYTES_PER_PIXEL = 64  # of the page at that size: measured, see tests/service/reading
 
 # A glyph so much wider than high, or read with less than this quality, may be several that touch.
-WIDE = 1.05
-GOOD = 0.9
+WIDE = 1.2
+GOOD = 0.6
+# Digits are on average at least so wide: what is narrower for its parts is rather a letter, such as an m.
+WIDTH_EACH = 0.5  # of the height
+WIDEST_LETTER = 1.6  # of the height
 # What a cut costs, in nats of quality: each, and for each row of ink that it goes through (of ROWS).
 CUT_COST = 1.0
 INK_COST = 0.15
 # Where at least so many glyphs of a row, and this share, are digits, another one is a digit too if it is so
 # many times as likely not to be one as the limit says, or its digit as unsure.
 NEIGHBORS, NEIGHBORS_SHARE = 2, 0.6
-LENIENCE = 25.0
+LENIENCE = 100.0
 LEAST_CONFIDENCE = 0.4
 
 
@@ -131,7 +134,7 @@ def _with_touching_split(rows: list[list[Read]], classifier: Classifier) -> list
     instead = {}
     for one, seams, parts in split:
         path = best_path(seams, [(part, next(read)) for part in parts])
-        if path and path[0] > math.log(one.quality):
+        if path and path[0] > math.log(one.quality) and _is_wide_enough(one.glyph, len(path[1])):
             instead[id(one)] = path[1]
     return [[each for one in row for each in instead.get(id(one), [one])] for row in rows]
 
@@ -139,6 +142,10 @@ def _with_touching_split(rows: list[list[Read]], classifier: Classifier) -> list
 def _may_be_several(one: Read) -> bool:
     wide = one.glyph.width / one.glyph.height
     return wide > WIDE or one.quality < GOOD
+
+
+def _is_wide_enough(glyph: Glyph, count: int) -> bool:
+    return glyph.width >= min(WIDTH_EACH * count, WIDEST_LETTER) * glyph.height
 
 
 def best_path(seams: int, parts: list[tuple[Part, Read]]) -> tuple[float, list[Read]] | None:

@@ -30,7 +30,9 @@ def in_rows(glyphs: list[Glyph]) -> list[list[Glyph]]:
 def _shared_height(glyph: Glyph, row: list[Glyph]) -> float:
     """Return how much of the lower one's height a glyph shares with the last glyphs of a row."""
     last = row[-LAST:]
-    top, bottom = np.mean([each.top for each in last]), np.mean([each.bottom for each in last])
+    top, bottom = (
+        sum(side) / len(last) for side in zip(*((one.top, one.bottom) for one in last), strict=True)
+    )
     shared = min(bottom, glyph.bottom) - max(top, glyph.top)
     return float(shared / min(glyph.height, bottom - top))
 

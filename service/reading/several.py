@@ -21,7 +21,7 @@ READY = "ink taken as it is"  # and of a picture that it need not change
 INKED = 0.1
 WIDE = 0.75  # width over height from which a picture may show two digits that are close
 HIGH = 0.5  # of the picture's ink: pieces so high may be digits of their own
-TOUCHING = 1.0  # width over height from which what is not a digit may be two
+TOUCHING = 0.45  # width over height from which what is not a digit may be two
 NEIGHBOR = 0.6  # of the highest digit's height: what is lower is no second one
 
 
@@ -40,10 +40,10 @@ def may_hold_several(
     inked = picture > INKED
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
     height, width = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
-    if width < WIDE * height:
-        return False
     if not prediction.accepted and width >= TOUCHING * height:
         return True
+    if width < WIDE * height and len(columns) == width:  # and so without a gap from top to bottom
+        return False
     boxes = Components(inked, picture).boxes
     return int(np.count_nonzero(boxes.bottom - boxes.top >= HIGH * height)) > 1
 

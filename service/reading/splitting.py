@@ -21,9 +21,10 @@ ASIDE = 0.04  # ink that a step to the side is worth
 PAPER = 0.01  # ink that a step through paper is worth
 # As shares of the glyph's height:
 LEAST_WIDTH, MOST_WIDTH = 0.1, 1.25  # of a part
-STEP = 0.05  # between the columns near which seams are sought
+LEAST_HEIGHT = 0.55  # of a part
+STEP = 0.075  # between the columns near which seams are sought
 REMNANT = 0.1  # of a part's ink: less than that, apart from the rest, is what a cut has left of its neighbor
-MOST_SEAMS = 28
+MOST_SEAMS = 24
 
 
 class Part(NamedTuple):
@@ -92,15 +93,17 @@ def _cheapest_ways(ink: np.ndarray, sought: np.ndarray) -> tuple[np.ndarray, np.
     band = np.arange(-REACH, REACH + 1)
     places = np.clip(sought[:, None] + band, 0, columns - 1)  # (n, band)
     outside = (sought[:, None] + band != places) * 9.0
-    costs = ink[:, places] + PAPER + outside  # (rows, n, band)
-    total = costs[0]
+    costs = (ink[:, places] + PAPER + outside).astype(np.float32)  # (rows, n, band)
+    total = np.full((len(sought), len(band) + 2), np.inf, np.float32)  # with a column that is never best
+    total[:, 1:-1] = costs[0]
     came = np.zeros(costs.shape, np.int8)
     for row in range(1, rows):
-        padded = np.pad(total, ((0, 0), (1, 1)), constant_values=np.inf)
-        ways = np.stack((padded[:, 1:-1], padded[:, :-2] + ASIDE, padded[:, 2:] + ASIDE))
-        chosen = ways.argmin(axis=0)
-        came[row] = np.array([0, -1, 1], np.int8)[chosen]
-        total = np.take_along_axis(ways, chosen[None], 0)[0] + costs[row]
+        straight = total[:, 1:-1]
+        aside = np.minimum(total[:, :-2], total[:, 2:]) + ASIDE
+        turns = aside < straight
+        came[row] = np.where(turns, np.where(total[:, :-2] <= total[:, 2:], -1, 1), 0)
+        total[:, 1:-1] = np.where(turns, aside, straight) + costs[row]
+    total = total[:, 1:-1]
     count = np.arange(len(sought))
     at = total.argmin(axis=1)
     way = np.empty((len(sought), rows), int)
@@ -111,7 +114,7 @@ def _cheapest_ways(ink: np.ndarray, sought: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _between(glyph: Glyph, start: np.ndarray, end: np.ndarray) -> Glyph | None:
-    """Return the part of a glyph from column start[y] to column end[y] of each row y, None without ink."""
+    """Return the part of a glyph from column start[y] to end[y] of each row y, None if it is too low."""
     left, right = int(start.min()), int(end.max())
     column = np.arange(left, right)
     inside = (column >= start[:, None]) & (column < end[:, None])
@@ -123,7 +126,7 @@ def _between(glyph: Glyph, start: np.ndarray, end: np.ndarray) -> Glyph | None:
     if not large.all():
         ink = ink * np.concatenate(([False], large))[pieces.labels]
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    if not len(rows):
+    if not len(rows) or rows[-1] + 1 - rows[0] < LEAST_HEIGHT * glyph.height:
         return None
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return Glyph(glyph.top + int(rows[0]), glyph.left + left + int(columns[0]), cut)

@@ -8,14 +8,16 @@ The steps are those of `service.preprocessing.ink` up to the choice of pieces: o
 from functools import cached_property
 
 import numpy as np
+from PIL import Image
 
 from service.preprocessing import BlankImageError
-from service.preprocessing.cleaning import erase_lines
 from service.preprocessing.components import Components
 from service.preprocessing.ink import MIN_EVEN_SIGNAL_TO_NOISE, MIN_SIGNAL_TO_NOISE, Levels, ink_levels
-from service.preprocessing.paper import even_darkness, ink_darkness
+from service.preprocessing.paper import LIGHT_GRID, TURNED, even_darkness, ink_darkness, paper_light
+from service.reading.rules import erase_rules
 
 LEVEL_PIXELS = 65_536  # so many suffice to tell how dark ink is
+LONGEST_GRID = 8 * LIGHT_GRID  # tiles along the longer side, at most
 
 
 class Writing:
@@ -40,12 +42,34 @@ class Writing:
 def find_writing(grey: np.ndarray) -> Writing:
     """Return what is written on a page, (height, width) float32 in [0, 255]; raises BlankImageError."""
     try:
-        darkness = ink_darkness(grey)
+        darkness = _darkness(grey)
         levels = ink_levels(_some(darkness), MIN_SIGNAL_TO_NOISE)
     except BlankImageError:  # too little paper to estimate its light
         darkness = even_darkness(grey)
         levels = ink_levels(_some(darkness), MIN_EVEN_SIGNAL_TO_NOISE)
-    return Writing(erase_lines(darkness, levels.faint), levels)
+    return Writing(erase_rules(darkness, levels.faint), levels)
+
+
+def _darkness(grey: np.ndarray) -> np.ndarray:
+    """Return how much darker than its paper each pixel is, (height, width) float32.
+
+    A digit fills its picture, but not its page: shadows may be as narrow as a quarter of the shorter side.
+    """
+    steps: list[str] = []
+    step = int((grey.size / LEVEL_PIXELS) ** 0.5) or 1
+    ink_darkness(np.ascontiguousarray(grey[::step, ::step]), steps.append)
+    if TURNED in steps:
+        grey = 255 - grey
+    height, width = grey.shape
+    tile = max(min(height, width) / LIGHT_GRID, max(height, width) / LONGEST_GRID)
+    size = max(1, round(width / tile)), max(1, round(height / tile))
+    tiles = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX)).astype(np.uint8)
+    coarse = Image.fromarray(paper_light(tiles, tiles.shape).clip(1, 255))
+    light = np.array(coarse.resize((width, height), Image.Resampling.BILINEAR))
+    darkness = np.divide(grey, light, out=light)
+    np.subtract(1, darkness, out=darkness)
+    darkness *= 255
+    return darkness
 
 
 def _some(darkness: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from playwright.sync_api import Page, Route
 
 from tests.browser.hand import RECORDED, expect_digit, play, settled_state, upload
-from tests.drawing import digit_png
+from tests.drawing import digit_png, encode
+from tests.service.reading.pages import Page as Sheet
 
 
 def strokes(digit: int) -> list[list[list[int]]]:
@@ -105,6 +106,14 @@ def taught(page: Page) -> None:
     page.locator("#extras").evaluate("node => node.scrollIntoView({ block: 'center' })")
 
 
+def number(page: Page) -> None:
+    """Lay a page with several digits on the sheet."""
+    sheet = Sheet(520, 300).rule(60, 130, 200, 270).write("2718", 50, 100).dot(330, 150)
+    upload(page, encode(sheet.image()))
+    page.locator("#boxes .frame").first.wait_for()
+    page.wait_for_timeout(200)
+
+
 def past(page: Page) -> None:
     """Draw three digits one after the other, and look at them."""
     for digit in (2, 5, 4):
@@ -126,6 +135,7 @@ STATES: dict[str, Callable[[Page], object]] = {
     "two models": compared,
     "a picture": laid,
     "why not a 9": why_not,
+    "a number": number,
     "past drawings": past,
     "a correction": taught,
     "nothing to read": refused(422, "blank-image"),

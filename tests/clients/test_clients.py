@@ -122,8 +122,5 @@ def test_a_batch_that_is_refused_ends_the_loop_with_the_reason(service: Server, 
 
 
 def test_every_client_is_run() -> None:
-    assert {path.name for path in CLIENTS.iterdir()} - {"__pycache__"} == {
-        *ONE_PICTURE,
-        *PAGES,
-        *FOLDER_LOOPS,
-    }
+    clients = {path.name for path in CLIENTS.iterdir() if not path.name.startswith(("_", "test_"))}
+    assert clients == {*ONE_PICTURE, *PAGES, *FOLDER_LOOPS}

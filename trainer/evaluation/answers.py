@@ -1,26 +1,31 @@
 """Answers for image files without a server, in the words of `POST /predict`.
 
-file -> readings -> Classifier -> the fields of the service's answer -> one line or one JSON object
+file -> readings -> Classifier -> several digits? -> the fields of the service's answer -> a line or JSON
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-from service.model.answering import answer_image
+from service.model.answering import Picture, answer
 from service.model.classifier import Classifier
-from service.preprocessing import ImageError
+from service.preprocessing import ImageError, decode, read_grey
+from service.reading.several import holds_several, may_hold_several, with_several
 
 
 def answer_file(classifier: Classifier, path: Path) -> dict[str, Any]:
     """Return the answer for an image file: that of the service and `file`, or `file` and `error`."""
+    geometry = classifier.artifact.geometry
     try:
-        found = answer_image(classifier, path.read_bytes()).prediction
+        grey = decode(path.read_bytes())
+        ((found, reading),) = answer(classifier, [Picture(grey, read_grey(grey, geometry))])
     except ImageError as error:
         return {"file": str(path), "error": str(error)}
     except OSError as error:
         return {"file": str(path), "error": f"It cannot be read: {error.strerror}."}
-    answer: dict[str, Any] = {
+    if may_hold_several(reading.steps, reading.pixels, found, geometry):
+        found = with_several(found, holds_several(grey, classifier))
+    fields: dict[str, Any] = {
         "file": str(path),
         "digit": found.digit,
         "confidence": found.confidence,
@@ -29,8 +34,8 @@ def answer_file(classifier: Classifier, path: Path) -> dict[str, Any]:
         "model": {"name": classifier.name, "version": classifier.artifact.version},
     }
     if found.reason:
-        answer["reason"] = found.reason
-    return answer
+        fields["reason"] = found.reason
+    return fields
 
 
 def answer_text(answer: dict[str, Any]) -> str:
