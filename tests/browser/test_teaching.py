@@ -68,7 +68,7 @@ def test_the_trainer_reads_what_corrections_saved(page: Page, tmp_path: Path) ->
         archive.extractall(tmp_path / "mine")
     dataset = load_dataset("folder", tmp_path / "mine", MNIST_GEOMETRY)
     assert sorted([*dataset.train.labels, *dataset.test.labels]) == list(range(10))
-    quick = ["--recipe", "own-digits", "--epochs", "1", "--no-publish", "--quiet"]
+    quick = ["--recipe", "own-digits", "--epochs", "1", "--outliers", "200", "--no-publish", "--quiet"]
     runs = ["--runs", str(tmp_path / "runs")]
     assert main(["train", "folder", "--data", str(tmp_path / "mine"), *quick, *runs]) == 0
 
