@@ -3,7 +3,7 @@
 //   POST read -> {text, digits with boxes} -> a frame around each digit, the rest of the sheet faded
 //                                          -> the number, to copy
 
-import { show } from "./answer.js";
+import { show, showBars } from "./answer.js";
 import { ask } from "./key.js";
 import { chosenModel } from "./models.js";
 import { SENT_SIDE } from "./sheet.js";
@@ -43,6 +43,7 @@ export async function readAll(sheet, name) {
   showNumber(reading.text);
   showFrames(reading, sheet.picture);
   show(words(reading));
+  showBars(null, null); // those of one digit
 }
 
 export function forgetReading() {
