@@ -4,6 +4,7 @@
 
 recorded strokes -> a page with lines, shadow, grain and a speck -> JPEG -> each step of preprocessing -> PNG
                  -> the same digit sent in eight ways -> what the network sees of each -> one PNG
+                 -> cut out, on a panel, crossed out -> its readings (docs/readings.py) -> two PNGs
 """
 
 import io
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageDraw, ImageFilter, ImageOps
 
+from docs.readings import cut_outs, second_looks
 from service.preprocessing.cleaning import erase_lines
 from service.preprocessing.decoding import decode
 from service.preprocessing.ink import MIN_SIGNAL_TO_NOISE, extract_ink, ink_levels
@@ -51,6 +53,9 @@ def pictures() -> Iterator[tuple[str, Image.Image]]:
     yield "5-ink", _shown(_image(extract_ink(grey)))
     yield "6-pixels", _shown(seen(data))
     yield "eight-ways", eight_ways()
+    digit = written(SIDE, 255, 0, "L", pen=0.09, box=(0.3, 0.28, 0.42))
+    yield "cut-outs", cut_outs(digit)
+    yield "second-looks", second_looks(digit)
 
 
 def photograph(strokes: Strokes | None = None) -> bytes:

@@ -68,10 +68,21 @@ def answer(classifier: Classifier, pictures: Sequence[Picture]) -> list[Answer]:
     seconds = {index: look_again(pictures[index].grey, geometry) for index in refused}
     seconds = {index: readings for index, readings in seconds.items() if readings}
     for index, second in zip(seconds, choose(classifier, list(seconds.values())), strict=True):
-        found = second.prediction
-        if found.novelty <= SECOND_LIMIT and found.confidence >= SECOND_CONFIDENCE and found.accepted:
-            answers[index] = second
+        answers[index] = _reconsidered(answers[index], second)
     return answers
+
+
+def _reconsidered(first: Answer, second: Answer) -> Answer:
+    """Return the answer for a refused picture after a second look at it."""
+    found = second.prediction
+    if found.novelty >= first.prediction.novelty:
+        return first
+    is_sure = found.novelty <= SECOND_LIMIT and found.confidence >= SECOND_CONFIDENCE
+    if is_sure and not second.reading.is_guess:
+        return second
+    reason = first.prediction.reason
+    guess = found._replace(accepted=False, reason=reason, novelty=first.prediction.novelty)
+    return Answer(guess, second.reading)
 
 
 def answer_grey(classifier: Classifier, grey: np.ndarray) -> Answer:

@@ -31,11 +31,12 @@ class Reading(NamedTuple):
     """What a network would see of a picture under one assumption.
 
     pixels: (side * side,) float32 in [0, 1], ink near 1 and background exactly 0. steps: what was done to the
-    picture, in words, if that is wanted.
+    picture, in words. is_guess: whether so much was assumed that the picture cannot be accepted as a digit.
     """
 
     pixels: np.ndarray
     steps: tuple[str, ...] = ()
+    is_guess: bool = False
 
 
 def read_grey(grey: np.ndarray, geometry: Geometry) -> list[Reading]:

@@ -11,6 +11,8 @@ import numpy as np
 STEEPEST = 2
 # A line is inked along at least this share of its way.
 LINE_INKED = 0.85
+# A line is at most as thick as this share of the ink's length.
+LINE_THICKNESS = 0.16
 # Where the ink is this many times as thick as the line, a stroke crosses it.
 CROSSED = 1.5
 
@@ -60,6 +62,9 @@ def line_across(ink: np.ndarray) -> np.ndarray | None:
         bottoms[column] = row + (below[0] if len(below) else height - row)
         row += int(moves[row, column]) - STEEPEST if column else 0
     thickness = bottoms - tops
-    thin = thickness <= CROSSED * np.median(thickness)
+    usual = float(np.median(thickness))
+    if usual > LINE_THICKNESS * max(height, width):
+        return None
+    thin = thickness <= CROSSED * usual
     y = np.arange(height)[:, None]
     return (y >= tops) & (y < bottoms) & thin

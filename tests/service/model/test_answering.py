@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from service.config import PROJECT
 from service.model.answering import Picture, answer, answer_grey, answer_image
@@ -45,13 +45,15 @@ def test_a_digit_on_a_dark_panel_in_a_light_page_is_read(classifier):
     assert reading.steps[0] == "a panel cut out and read alone"
 
 
-def test_a_line_across_the_digit_is_erased(classifier):
-    grey = np.asarray(draw_digit(3, (60, 60)), np.float32).copy()
-    for column in range(2, 58):
-        row = 25 + round(3 * np.sin(column / 4))
-        grey[row : row + 2, column] = 0
-    prediction, _ = answer_grey(classifier, grey)
-    assert (prediction.digit, prediction.accepted) == (3, True)
+@pytest.mark.parametrize("digit", [0, 1, 6])
+def test_a_digit_with_a_line_across_is_guessed_and_refused(classifier, digit):
+    picture = draw_digit(digit, (84, 84))
+    zigzag = [(x, 39 + 10 * (x // 8 % 2)) for x in range(4, 84, 8)]
+    ImageDraw.Draw(picture).line(zigzag, fill=0, width=4)
+    prediction, reading = answer_grey(classifier, np.asarray(picture, np.float32))
+    assert (prediction.digit, prediction.accepted, prediction.reason) == (digit, False, "not_a_digit")
+    assert reading.steps[0] == "a line across the digit erased"
+    assert prediction.novelty > 1
 
 
 def test_a_model_without_a_rejector_takes_the_surest_reading(classifier):

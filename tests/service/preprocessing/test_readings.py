@@ -15,6 +15,8 @@ from service.preprocessing import (
 )
 from service.preprocessing.readings import Reading
 from service.preprocessing.readings.cut_outs import striped_paper
+from service.preprocessing.readings.lines import line_across
+from service.preprocessing.readings.outlines import FINE, between_lines
 from tests.drawing import draw_digit, encode
 
 WHOLE = {digit: np.asarray(draw_digit(digit), np.float32) for digit in range(10)}
@@ -110,3 +112,31 @@ def test_values_of_a_data_set_are_spread(shades, side):
     np.testing.assert_array_equal(decode(encode(Image.fromarray(saved))), spread)
     inverted = ImageOps.invert(Image.fromarray(saved))  # all but white: values from 239, as in any picture
     np.testing.assert_array_equal(decode(encode(inverted)), 255 - saved)
+
+
+def test_what_lines_surround_is_filled_and_its_holes_are_not():
+    lines = np.zeros((20, 20), bool)
+    for first, last in ((2, 17), (7, 12)):  # a square ring, drawn as two outlines
+        lines[first, first : last + 1] = lines[last, first : last + 1] = True
+        lines[first : last + 1, first] = lines[first : last + 1, last] = True
+    filled = between_lines(lines)
+    assert filled is not None
+    middle = filled[1::FINE, 1::FINE]
+    assert middle[4, 4:16].all()
+    assert not middle[9:11, 9:11].any()
+    assert not middle[0].any()
+    lines[2, 9] = False  # it leaks
+    assert between_lines(lines) is None or not between_lines(lines)[1::FINE, 1::FINE][4, 4:16].any()
+
+
+def test_a_line_across_is_thin_and_goes_from_side_to_side():
+    ink = np.zeros((40, 40), np.float32)
+    ink[5:35, 18:23] = 1
+    assert line_across(ink) is None
+    for column in range(40):
+        ink[20 + column // 4 : 22 + column // 4, column] = 1
+    line = line_across(ink)
+    assert line is not None
+    assert line[:, :15].sum() == 30
+    assert not line[:18].any()
+    assert line_across(np.ones((40, 40), np.float32)) is None
