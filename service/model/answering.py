@@ -80,8 +80,7 @@ def _reconsidered(first: Answer, second: Answer) -> Answer:
     is_sure = found.novelty <= SECOND_LIMIT and found.confidence >= SECOND_CONFIDENCE
     if is_sure and not second.reading.is_guess:
         return second
-    reason = first.prediction.reason
-    guess = found._replace(accepted=False, reason=reason, novelty=first.prediction.novelty)
+    guess = found._replace(accepted=False, novelty=first.prediction.novelty)
     return Answer(guess, second.reading)
 
 
