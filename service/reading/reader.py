@@ -23,7 +23,7 @@ from service.reading.writing import find_writing
 MOST_DIGITS = 256
 # Pages are worked on with their longer side in [512, 1024) pixels: a hundred digits have 40 or more each.
 READING_SIDE = 512
-_BYTES_PER_PIXEL = 64  # of the page at that size: measured, see tests/service/reading
+_BYTES_PER_PIXEL = 24  # of the page at that size; tests/service/reading/test_memory.py measures it
 
 # A glyph so much wider than high, or read with less than this quality, may be several that touch.
 WIDE = 1.2

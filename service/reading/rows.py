@@ -30,9 +30,8 @@ def in_rows(glyphs: list[Glyph]) -> list[list[Glyph]]:
 def _shared_height(glyph: Glyph, row: list[Glyph]) -> float:
     """Return how much of the lower one's height a glyph shares with the last glyphs of a row."""
     last = row[-LAST:]
-    top, bottom = (
-        sum(side) / len(last) for side in zip(*((one.top, one.bottom) for one in last), strict=True)
-    )
+    top = sum(each.top for each in last) / len(last)
+    bottom = sum(each.bottom for each in last) / len(last)
     shared = min(bottom, glyph.bottom) - max(top, glyph.top)
     return float(shared / min(glyph.height, bottom - top))
 

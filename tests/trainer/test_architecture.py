@@ -120,7 +120,8 @@ def test_modules_have_30_to_300_lines() -> None:
     assert {path.name for path, lines in lengths.items() if not SHORTEST <= lines <= LONGEST} == set()
 
 
-def test_trainer_uses_two_packages_of_the_service() -> None:
+def test_trainer_uses_three_packages_of_the_service() -> None:
+    shared = (["preprocessing"], ["model"], ["reading"])
     for path in MODULES:
         used = {module for module, _ in imported(path.read_text()) if module.split(".")[0] == "service"}
-        assert all(module.split(".")[1:2] in (["preprocessing"], ["model"]) for module in used), path
+        assert all(module.split(".")[1:2] in shared for module in used), path
