@@ -18,6 +18,7 @@ from service.preprocessing.components import Components
 from service.preprocessing.errors import BlankImageError
 from service.preprocessing.ink import Levels, digit_ink, extract_ink
 from service.preprocessing.normalization import Geometry
+from service.preprocessing.pipeline import already_normal
 from service.preprocessing.readings.first import Reading, framed, read_grey
 from service.preprocessing.readings.lines import without_lines
 from service.preprocessing.readings.outlines import filled
@@ -32,8 +33,13 @@ PANEL_INSET = 0.04
 
 
 def look_again(grey: np.ndarray, geometry: Geometry) -> list[Reading]:
-    """Return further readings of a decoded picture, (height, width) in [0, 255], possibly none."""
+    """Return further readings of a decoded picture, (height, width) in [0, 255], possibly none.
+
+    A picture that is ready-made gets none: it has been cleaned before.
+    """
     grey = np.asarray(grey, np.float32)
+    if already_normal(grey, geometry) is not None:
+        return []
     steps: list[str] = []
     try:
         ink = extract_ink(grey, steps.append)
