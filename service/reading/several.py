@@ -17,6 +17,7 @@ from service.reading.glyphs import Glyph
 from service.reading.reader import read_glyphs
 
 DROPPED = ("other piece dropped", "other pieces dropped")  # what preprocessing says of a digit's neighbors
+ERASED = "a line across"  # of a refused picture, and the line may be a digit
 READY = "ink taken as it is"  # and of a picture that it need not change
 INKED = 0.1
 WIDE = 0.75  # width over height from which a picture may show two digits that are close
@@ -32,7 +33,7 @@ def may_hold_several(
 
     steps: what preprocessing did. pixels: (side * side,), what it made. prediction: the answer to them.
     """
-    if any(step.endswith(DROPPED) for step in steps):
+    if any(step.endswith(DROPPED) or step.startswith(ERASED) for step in steps):
         return True
     if not geometry.margin or any(step.startswith(READY) for step in steps):
         return False
