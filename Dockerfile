@@ -4,18 +4,25 @@
 #   docker build -t digits-trainer --target trainer .   the batch job that makes models
 #   docker build -t digits-models --target models .     models/ alone, to be mounted as a volume
 #
-# For a base that is pinned to the byte: --build-arg PYTHON_IMAGE=docker.io/library/python:3.11-slim@sha256:...
+# For a base that is pinned to the byte, as a release has it (.github/workflows/release.yaml):
+# --build-arg PYTHON_IMAGE=docker.io/library/python:3.11-slim@sha256:...
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim
 
 # ---- what both are built with; nothing of it is in an image but what is copied out ---------------
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /app
-COPY service/requirements.txt service/requirements.txt
-# The environment gets no pip of its own: a service has nothing to install.
-RUN python -m venv --without-pip /opt/venv \
-    && python -m pip --python /opt/venv/bin/python install --no-cache-dir --only-binary :all: \
-        --disable-pip-version-check -r service/requirements.txt \
-    && find /opt/venv -type d -name tests -prune -exec rm -r {} +
+# More than serving needs: --build-arg EXTRAS="requirements-tracing requirements-phones".
+ARG EXTRAS=""
+COPY service/*.lock service/
+# The environment gets no pip of its own: a service has nothing to install. What the index sends has the hash that the
+# lock says. Bytecode has no time in it: two builds hold the same files.
+RUN set -e; python -m venv --without-pip /opt/venv; \
+    for name in requirements $EXTRAS; do \
+        python -m pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --only-binary :all: \
+            --disable-pip-version-check --require-hashes -r "service/$name.lock"; \
+    done; \
+    find /opt/venv -type d -name tests -prune -exec rm -r {} +; \
+    python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
 COPY service/ service/
 # A root file system that is read-only keeps no bytecode, so it is made here. The modes do not depend
 # on the umask of whoever cloned the repository: another user reads the files.
@@ -26,9 +33,10 @@ COPY models/ models/
 RUN chmod -R a+rX,go-w models
 
 FROM build AS build-trainer
-COPY trainer/requirements.txt trainer/requirements.txt
-RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir --only-binary :all: \
-        --disable-pip-version-check -r trainer/requirements.txt
+COPY trainer/requirements.lock trainer/
+RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --only-binary :all: \
+        --disable-pip-version-check --require-hashes -r trainer/requirements.lock \
+    && python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
 COPY trainer/ trainer/
 RUN python -m compileall -q --invalidation-mode unchecked-hash trainer && chmod -R a+rX,go-w trainer
 
@@ -36,11 +44,17 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash trainer && chmod 
 FROM ${PYTHON_IMAGE} AS trainer
 ARG VERSION=1.0.0
 ARG REVISION=unknown
+ARG CREATED=""
+ARG SOURCE=""
+ARG PYTHON_IMAGE
 LABEL org.opencontainers.image.title="digits-trainer" \
       org.opencontainers.image.description="Trains the models of the handwritten digit service and publishes them through a gate" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.base.name="${PYTHON_IMAGE}"
 # Runs go to /tmp/runs: /tmp is the one writable folder of a read-only container. The code is found by PYTHONPATH, and
 # nothing is imported from /tmp.
 ENV PATH=/opt/venv/bin:$PATH \
@@ -67,11 +81,17 @@ USER 10001:10001
 FROM ${PYTHON_IMAGE} AS service
 ARG VERSION=1.0.0
 ARG REVISION=unknown
+ARG CREATED=""
+ARG SOURCE=""
+ARG PYTHON_IMAGE
 LABEL org.opencontainers.image.title="digits" \
       org.opencontainers.image.description="Recognises handwritten digits over HTTP" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.base.name="${PYTHON_IMAGE}"
 # The base image's own pip, in the places where the official image and Debian keep it.
 RUN rm -rf /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip /usr/local/bin/pip* \
         /usr/lib/python3/dist-packages/pip* /usr/bin/pip*

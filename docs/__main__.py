@@ -1,6 +1,7 @@
 """Write what the documents take from the code, the models and the measurements: python -m docs.
 
     OpenAPI, settings, metrics, problems, guarantees.toml -> reference.md
+    metadata of the pinned packages                       -> licenses.md
     benchmarks.json, model files                          -> benchmarks.md, trainer/README.md's tables
     model files and cards, benchmarks.json, the service   -> README.md's figures and its example
     tests/clients, the service                            -> static/clients.json
@@ -11,7 +12,7 @@ tests/docs/test_docs.py fails when a document differs from what this would write
 import json
 from pathlib import Path
 
-from docs import benchmarks, clients, headlines, reference
+from docs import benchmarks, clients, headlines, licenses, reference
 from docs.markdown import fill
 from service.config import PROJECT
 
@@ -25,6 +26,7 @@ def documents() -> dict[Path, str]:
     readme = fill(README.read_text(), "example", headlines.example())
     return {
         PROJECT / "docs/reference.md": reference.page(),
+        PROJECT / "docs/licenses.md": licenses.page(),
         PROJECT / "docs/benchmarks.md": benchmarks.page(measured),
         README: fill(readme, "figures", headlines.figures(measured)),
         TRAINER: benchmarks.training(TRAINER.read_text(), measured),
