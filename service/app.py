@@ -31,8 +31,7 @@ from service.config import Settings
 from service.coroutines import run
 from service.metrics import Metrics
 from service.openapi.document import create_openapi
-from service.predictor import Predictor
-from service.reader import PageReader
+from service.prediction import PageReader, Predictor, Threads
 from service.registry import ModelRegistry
 from service.tracing import Tracing
 
@@ -116,7 +115,8 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> A
     app = Application()
     app.connected = metrics.process.connections.set
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
-    predictor = Predictor(settings, metrics)
+    threads = Threads(settings, metrics)
+    predictor = Predictor(settings, metrics, threads)
     observer = Observer(app.wsgi_app, metrics, app.tracing)
     app.wsgi_app = below_prefix(observer, settings)  # type: ignore[method-assign,assignment]
     allow_origins(app, settings)
@@ -124,7 +124,7 @@ def create_app(settings: Settings, models: ModelRegistry, metrics: Metrics) -> A
     register_problems(app)
     app.register_blueprint(create_predict(settings, models, predictor))
     app.register_blueprint(create_v1(settings, models, predictor))
-    app.register_blueprint(create_read(models, PageReader(settings, metrics, predictor)))
+    app.register_blueprint(create_read(models, PageReader(settings, metrics, threads)))
     app.register_blueprint(create_v2(settings, models, predictor))
     app.register_blueprint(create_status(models, metrics))
     app.register_blueprint(create_openapi(settings))

@@ -14,7 +14,7 @@ from service.api.uploads import against, explanation, many_images, parameter, si
 from service.config import Settings
 from service.model.classifier import Classifier, Prediction
 from service.model.explanation import explain, hidden_layers
-from service.predictor import Outcome, Predictor
+from service.prediction import Outcome, Predictor
 from service.preprocessing import ImageError
 from service.registry import ModelRegistry
 

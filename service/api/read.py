@@ -10,7 +10,7 @@ from flask import Blueprint, request
 from service.api.observability import record_of
 from service.api.uploads import parameter, single_image
 from service.model.classifier import Classifier
-from service.reader import PageReader
+from service.prediction import PageReader
 from service.reading import Digit, text_of
 from service.registry import ModelRegistry
 

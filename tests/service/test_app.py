@@ -247,7 +247,7 @@ class TestEveryPath:
         def fail(*arguments):
             raise RuntimeError("secret detail")
 
-        monkeypatch.setattr("service.predictor.read_grey", fail)
+        monkeypatch.setattr("service.prediction.outcome.read_grey", fail)
         problem = assert_problem(client.post("/predict", data=form(digit_png(1))), 500)
         assert "secret" not in json.dumps(problem)
         assert "secret detail" in caplog.text

@@ -66,7 +66,7 @@ LAYERS = (
     {"reading"},
     {
         *("config", "process_metrics", "metrics", "registry", "budget"),
-        *("predictor", "reader", "coroutines", "logs", "tracing"),
+        *("prediction", "coroutines", "logs", "tracing"),
     },
     {"api"},
     {"openapi"},

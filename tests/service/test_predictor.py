@@ -17,7 +17,7 @@ from service.config import Settings
 from service.metrics import Metrics
 from service.model.artifact import load
 from service.model.classifier import Classifier
-from service.predictor import BATCH_SIZE, Outcome, Predictor
+from service.prediction import BATCH_SIZE, Outcome, Predictor, Threads
 from service.preprocessing import BrokenImageError, ImageError, TooManyPixelsError, preprocess
 from service.preprocessing.decoding import OpenedImage
 from tests.drawing import digit_png, draw_digit, encode
@@ -27,6 +27,11 @@ DIGITS = [digit_png(digit) for digit in range(8)]
 BROKEN = DIGITS[0][:60]
 LARGE = encode(draw_digit(3, (2300, 2300)), compress_level=1)  # above a megapixel
 HELD_SECONDS = 0.02  # the longest for which the event loop may do one thing
+
+
+def predictor_of(settings: Settings, metrics: Metrics) -> Predictor:
+    """Return a predictor with threads of its own."""
+    return Predictor(settings, metrics, Threads(settings, metrics))
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +46,13 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def predictor(metrics: Metrics) -> Predictor:
-    return Predictor(Settings(), metrics)
+    return predictor_of(Settings(), metrics)
 
 
 @pytest.fixture
 def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is, a turn ends with a full batch, not with its time."""
-    monkeypatch.setattr("service.predictor.TURN_SECONDS", 60)
+    monkeypatch.setattr("service.prediction.predictor.TURN_SECONDS", 60)
 
 
 def value(metrics: Metrics, name: str) -> float:
@@ -308,7 +313,7 @@ def test_a_batch_leaves_single_images_their_turn(predictor, classifiers):
 
 
 def test_time_in_the_queue_is_counted_once(predictor, classifiers, monkeypatch):
-    monkeypatch.setattr("service.predictor.TURN_SECONDS", 0.002)  # many turns for one batch
+    monkeypatch.setattr("service.prediction.predictor.TURN_SECONDS", 0.002)  # many turns for one batch
 
     async def scenario() -> None:
         started = time.perf_counter()
@@ -365,7 +370,7 @@ def test_the_waiting_gauge_tells_what_has_no_turn_yet(predictor, metrics, classi
 
 
 def test_a_picture_dearer_than_all_memory_is_refused(metrics, classifiers):
-    predictor = Predictor(Settings(max_decoding_bytes=8 * 1024 * 1024, workers=2), metrics)
+    predictor = predictor_of(Settings(max_decoding_bytes=8 * 1024 * 1024, workers=2), metrics)
 
     async def scenario() -> None:
         large, small = await predictor.predict_many([LARGE, DIGITS[4]], classifiers[0])
@@ -392,7 +397,7 @@ def test_workers_share_the_memory_for_decoding(metrics, classifiers, monkeypatch
 
     monkeypatch.setattr(OpenedImage, "decode", decode)
     capacity = 20 * 1024 * 1024
-    predictor = Predictor(Settings(max_decoding_bytes=2 * capacity, workers=2, threads=8), metrics)
+    predictor = predictor_of(Settings(max_decoding_bytes=2 * capacity, workers=2, threads=8), metrics)
     outcomes = run_alone(predictor.predict_many([LARGE] * 8, classifiers[0]))
     assert [outcome.prediction.digit for outcome in outcomes] == [3] * 8
     assert capacity / 3 < most <= capacity

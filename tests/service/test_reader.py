@@ -13,9 +13,8 @@ from service.config import Settings
 from service.metrics import Metrics
 from service.model.artifact import load
 from service.model.classifier import Classifier
-from service.predictor import Predictor
+from service.prediction import PageReader, Threads
 from service.preprocessing import BlankImageError, TooManyPixelsError
-from service.reader import PageReader
 from service.reading import text_of
 from tests.drawing import draw_digit, encode
 from tests.service.reading.pages import Page
@@ -48,7 +47,7 @@ def metrics() -> Metrics:
 
 
 def made(metrics: Metrics, **settings: int) -> PageReader:
-    return PageReader(Settings(**settings), metrics, Predictor(Settings(**settings), metrics))
+    return PageReader(Settings(**settings), metrics, Threads(Settings(**settings), metrics))
 
 
 def test_pages_at_once_each_get_their_own_digits(metrics, classifier):

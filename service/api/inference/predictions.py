@@ -16,7 +16,7 @@ from service.api.observability import record_of
 from service.api.problems import BrokenBodyError, TooManyImagesError
 from service.api.uploads import decode_base64
 from service.model.classifier import Classifier, Prediction
-from service.predictor import Outcome, Predictor
+from service.prediction import Outcome, Predictor
 from service.preprocessing import ImageError
 from service.tracing import Stage
 

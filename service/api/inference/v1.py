@@ -18,7 +18,7 @@ from service.api.observability import record_of
 from service.api.predict import members
 from service.api.uploads import inflated_body, parsed
 from service.config import Settings
-from service.predictor import Predictor
+from service.prediction import Predictor
 from service.registry import ModelRegistry
 
 # What an instance may be wrapped in; TensorFlow asks names of binary tensors to end with _bytes.

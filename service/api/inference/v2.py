@@ -31,7 +31,7 @@ from service.api.status import check_ready
 from service.api.uploads import inflated_body, parsed
 from service.config import Settings
 from service.model.classifier import Classifier, Prediction
-from service.predictor import Predictor
+from service.prediction import Predictor
 from service.registry import ModelRegistry, UnknownModelError
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository(index)"]

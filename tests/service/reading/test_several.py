@@ -7,7 +7,7 @@ from service.config import Settings
 from service.metrics import Metrics
 from service.model.artifact import load
 from service.model.classifier import Classifier, Prediction
-from service.predictor import Predictor
+from service.prediction import Predictor, Threads
 from tests.drawing import digit_png, draw_digit, encode
 from tests.service.reading.pages import Page
 from tests.serving import MODELS, run_alone
@@ -25,7 +25,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture(scope="module")
 def predictor(metrics) -> Predictor:
-    return Predictor(Settings(), metrics)
+    return Predictor(Settings(), metrics, Threads(Settings(), metrics))
 
 
 def predictions(predictor: Predictor, classifier: Classifier, *images: bytes) -> list[Prediction]:

@@ -11,24 +11,21 @@ takes long to decode goes to a thread, and after a few milliseconds of the rest 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from service.budget import MemoryBudget
 from service.config import Settings
 from service.metrics import Metrics
-from service.model.answering import Picture, answer
+from service.model.answering import answer
 from service.model.classifier import Classifier, Prediction
 from service.model.network import FEW_ROWS
-from service.preprocessing import ImageError, OpenedImage, error_name, no_trace, open_image, read_grey
+from service.prediction.outcome import Outcome
+from service.prediction.threads import Threads
+from service.preprocessing import ImageError, OpenedImage, error_name, open_image
 from service.reading.several import holds_several, may_hold_several, with_several
 from service.tracing import Stage
 
-Result = TypeVar("Result")
 # The most in one forward pass, so that an answer does not depend on the other images in it.
 BATCH_SIZE = FEW_ROWS
 TURN_SECONDS = 0.008
@@ -37,44 +34,15 @@ LARGE_BYTES = 512 * 1024
 LARGE_DECODING_BYTES = 6_000_000  # 999 x 999 as RGBA or WebP takes as long as four megapixels of gray
 
 
-@dataclass(eq=False, slots=True)
-class Outcome:
-    """What became of an image; the predictor fills it in step by step.
-
-    prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw of it. steps: what
-    preprocessing did, in words, None where that is not wanted. queue_seconds: how long the image waited.
-    stages: what was done with it, and when.
-    """
-
-    image: bytes
-    classifier: Classifier
-    steps: list[str] | None
-    future: "asyncio.Future[Outcome]"
-    waiting_since: float = field(default_factory=time.perf_counter)
-    queue_seconds: float = 0.0
-    preprocessing_seconds: float = 0.0
-    stages: list[Stage] = field(default_factory=list)
-    opened: OpenedImage | None = None
-    is_decoded: bool = False
-    grey: np.ndarray = field(init=False)
-    picture: Picture = field(init=False)
-    pixels: np.ndarray = field(init=False)
-    prediction: Prediction = field(init=False)
-
-
 class Predictor:
     """Predicts for the views, without knowing requests. It serves one event loop at a time."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, threads: Threads) -> None:
         self._max_pixels = settings.max_image_pixels
         self._metrics = metrics
-        self._threads = ThreadPoolExecutor(settings.threads, "decoding")
-        self._memory = MemoryBudget(
-            settings.max_decoding_bytes // settings.workers, metrics.process.decoding.set
-        )
+        self._threads = threads
         self._queue: deque[Outcome] = deque()
         self._is_scheduled = False
-        self._decoding: set[asyncio.Task] = set()
 
     async def predict(self, image: bytes, classifier: Classifier, traced: bool = False) -> Outcome:
         """Return the outcome for an image file; raises ImageError.
@@ -110,43 +78,6 @@ class Predictor:
             await asyncio.sleep(0)
         return predictions
 
-    async def in_thread(self, price: int, work: Callable[[], Result]) -> Result:
-        """Return what `work` returns, called by a thread while it holds `price` bytes of the memory.
-
-        If the caller is cancelled, the thread keeps its memory until it ends. Raises TooManyPixelsError,
-        NoMemoryError, or what `work` raises.
-        """
-        is_waiting = True
-
-        def begin() -> Result:
-            nonlocal is_waiting
-            is_waiting = False
-            self._metrics.requests_waiting.dec()
-            return work()
-
-        async def hold_and_begin() -> Result:
-            try:
-                async with self._memory.hold(price):
-                    return await asyncio.get_running_loop().run_in_executor(self._threads, begin)
-            finally:
-                if is_waiting:  # it never had its turn
-                    self._metrics.requests_waiting.dec()
-
-        self._metrics.requests_waiting.inc()
-        return await asyncio.shield(self._kept(hold_and_begin()))
-
-    def _kept(self, coroutine: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
-        """Start a coroutine and keep it: the event loop alone would not."""
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._decoding.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: "asyncio.Task[Any]") -> None:
-        self._decoding.discard(task)
-        if not task.cancelled():
-            task.exception()  # seen, even if nobody waits for it any more
-
     def _submit(self, image: bytes, classifier: Classifier, traced: bool) -> "asyncio.Future[Outcome]":
         """Submit an image; the future gets its outcome, or the error."""
         future = asyncio.get_running_loop().create_future()
@@ -156,10 +87,7 @@ class Predictor:
 
     async def _decode_in_thread(self, outcome: Outcome, opened: OpenedImage) -> None:
         try:
-            async with self._memory.hold(opened.decoding_bytes):
-                await asyncio.get_running_loop().run_in_executor(
-                    self._threads, self._decode_opened, outcome, opened
-                )
+            await self._threads.run(lambda: self._decode_opened(outcome, opened), opened.decoding_bytes)
         except Exception as error:
             self._fail(outcome, error)
         else:
@@ -187,7 +115,7 @@ class Predictor:
         ready: dict[Classifier, list[Outcome]] = {}
         while decoded:
             outcome = decoded.popleft()
-            if self._takes(self._preprocess, outcome):
+            if self._takes(Outcome.prepare, outcome):
                 ready.setdefault(outcome.classifier, []).append(outcome)
             if time.perf_counter() >= end:  # a grainy picture takes longer to preprocess than to decode
                 break
@@ -210,43 +138,19 @@ class Predictor:
     def _decode(self, outcome: Outcome) -> None:
         """Open an image and decode it, or let a thread do so if it takes long; raises ImageError."""
         if outcome.is_decoded:  # by a thread, or in the turn before
-            now = time.perf_counter()
-            outcome.queue_seconds += now - outcome.waiting_since
-            outcome.stages.append(Stage("queue", outcome.waiting_since, now))
-            outcome.waiting_since = now
+            outcome.wait_no_longer()
             return
         opened = outcome.opened = open_image(outcome.image, self._max_pixels)
         is_large = opened.pixels > LARGE_PIXELS or opened.decoding_bytes > LARGE_DECODING_BYTES
         if is_large or len(outcome.image) > LARGE_BYTES:
-            self._kept(self._decode_in_thread(outcome, opened))
+            self._threads.keep(self._decode_in_thread(outcome, opened))
         else:
             self._decode_opened(outcome, opened)
 
     def _decode_opened(self, outcome: Outcome, opened: OpenedImage) -> None:
-        """Decode an image, in any thread; raises ImageError."""
-        started = time.perf_counter()
-        outcome.queue_seconds = started - outcome.waiting_since
-        outcome.stages.append(Stage("queue", outcome.waiting_since, started))
-        outcome.is_decoded, outcome.opened = True, None
+        outcome.wait_no_longer()
         self._metrics.requests_waiting.dec()
-        try:
-            outcome.grey = opened.decode(no_trace if outcome.steps is None else outcome.steps.append)
-        finally:
-            outcome.waiting_since = time.perf_counter()
-            outcome.preprocessing_seconds = outcome.waiting_since - started
-            outcome.stages.append(Stage("decode", started, outcome.waiting_since))
-
-    def _preprocess(self, outcome: Outcome) -> None:
-        """Prepare the readings of a decoded image; raises ImageError."""
-        started = time.perf_counter()
-        grey = outcome.grey
-        del outcome.grey
-        try:
-            outcome.picture = Picture(grey, read_grey(grey, outcome.classifier.artifact.geometry))
-        finally:
-            ended = time.perf_counter()
-            outcome.preprocessing_seconds += ended - started
-            outcome.stages.append(Stage("preprocess", started, ended))
+        outcome.decode(opened)
 
     def _finish(self, outcomes: list[Outcome], classifier: Classifier) -> None:
         """Classify preprocessed images together; an error is the outcome of all of them."""
@@ -268,17 +172,14 @@ class Predictor:
             if may_hold_several(
                 reading.steps, outcome.pixels, outcome.prediction, classifier.artifact.geometry
             ):
-                self._kept(self._look_for_several(outcome))
+                self._threads.keep(self._look_for_several(outcome))
             else:
                 self._deliver(outcome)
 
     async def _look_for_several(self, outcome: Outcome) -> None:
         """Deliver an outcome, not accepted if a thread finds several digits in its picture."""
-        loop = asyncio.get_running_loop()
         try:
-            several = await loop.run_in_executor(
-                self._threads, holds_several, outcome.picture.grey, outcome.classifier
-            )
+            several = await self._threads.run(lambda: holds_several(outcome.picture.grey, outcome.classifier))
         except Exception as error:
             self._fail(outcome, error)
             return

@@ -13,7 +13,7 @@ import numpy as np
 from service.config import Settings
 from service.metrics import Metrics
 from service.model.classifier import Classifier, Prediction
-from service.predictor import Predictor
+from service.prediction.threads import Threads
 from service.preprocessing import ImageError, OpenedImage, error_name, open_image
 from service.reading import READING_SIDE, Digit, read_file, reading_bytes
 
@@ -29,18 +29,18 @@ class PageOutcome:
 class PageReader:
     """Reads for the views, without knowing requests."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, predictor: Predictor) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, threads: Threads) -> None:
         self._max_pixels = settings.max_image_pixels
         self._metrics = metrics
-        self._predictor = predictor
+        self._threads = threads
 
     async def read(self, image: bytes, classifier: Classifier) -> PageOutcome:
         """Return what is on the page in an image file; raises ImageError."""
         submitted = time.perf_counter()
         try:
             opened = open_image(image, self._max_pixels, READING_SIDE)
-            started, rows = await self._predictor.in_thread(
-                reading_bytes(opened), lambda: self._read(opened, classifier)
+            started, rows = await self._threads.run_counted(
+                lambda: self._read(opened, classifier), reading_bytes(opened)
             )
         except ImageError as error:
             self._metrics.image_rejected(error_name(type(error)))
