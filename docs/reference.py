@@ -13,12 +13,13 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from docs.markdown import table
-from service import asgi, budget, heads, predictor
+from service import asgi, budget, heads
 from service.api import uploads
 from service.api.problems import STATUSES, problem_type
 from service.config import MEBIBYTE, PROJECT, Settings
 from service.metrics import Metrics
 from service.openapi.document import describe_api
+from service.prediction import predictor
 from service.server.protocol import Protocol
 
 GUARANTEES = PROJECT / "docs/guarantees.toml"
