@@ -145,7 +145,8 @@ def misread_digit(geometry: Geometry, digits: Examples, rng: np.random.Generator
     part = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     if rng.random() < 0.5:
         part = (part > rng.uniform(0.3, 0.6)).astype(np.float32)
-    paper = 1 - np.pad(part, int(rng.integers(0, 2)))
+    margin = int(rng.integers(0, 2)) or int(part.min() > 0)  # an upright bar leaves no paper within its box
+    paper = 1 - np.pad(part, margin)
     return normalize(paper[None], geometry)[0]
 
 

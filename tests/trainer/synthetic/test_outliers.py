@@ -8,10 +8,11 @@ from service.model.classifier import Classifier
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, Geometry
 from tests.serving import MODELS
 from tests.trainer.quick import drawn_examples
+from trainer.data import Examples
 from trainer.synthetic import KINDS, make_outlier, make_outliers
 from trainer.synthetic.curves import smooth_line
 from trainer.synthetic.letters import FONTS, LATIN, STROKES, print_letter, write_letter
-from trainer.synthetic.outliers import DRAWINGS
+from trainer.synthetic.outliers import DRAWINGS, misread_digit
 
 DIGITS = drawn_examples(40)
 
@@ -74,3 +75,12 @@ def test_shipped_model_refuses_new_non_digits(kind: str) -> None:
     pixels = np.stack([make_outlier(kind, MNIST_GEOMETRY, DIGITS, rng) for _ in range(60)])
     refused = np.mean([not one.accepted for one in classifier.classify(pixels)])
     assert refused >= 0.9
+
+
+def test_a_bar_that_fills_its_box_is_misread_with_paper_around() -> None:
+    bar = np.zeros((1, 28, 28), np.float32)
+    bar[0, 4:24, 13:15] = 1
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        pixels = misread_digit(MNIST_GEOMETRY, Examples(bar, np.array([1])), rng)
+        assert pixels.max() == 1
