@@ -29,7 +29,7 @@ $(VENV)/.training: service/requirements.txt trainer/requirements.txt
 	$(INSTALL) -r trainer/requirements.txt
 	@touch $@
 
-$(VENV)/.all: requirements.txt service/requirements.txt service/requirements-tracing.txt trainer/requirements.txt tests/requirements.txt
+$(VENV)/.all: requirements.txt service/requirements.txt service/requirements-tracing.txt service/requirements-phones.txt trainer/requirements.txt tests/requirements.txt
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) -r requirements.txt
 	@touch $@

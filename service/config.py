@@ -168,7 +168,7 @@ class Settings:
         "DIGITS_MAX_UPLOAD_BYTES", 10 * MEBIBYTE, _whole(1024, 1024 * MEBIBYTE), "largest request body"
     )
     max_image_pixels: int = _setting(
-        "DIGITS_MAX_IMAGE_PIXELS", 25_000_000, _whole(64, 1_000_000_000), "largest width x height of an image"
+        "DIGITS_MAX_IMAGE_PIXELS", 52_000_000, _whole(64, 1_000_000_000), "largest width x height of an image"
     )
     max_decoding_bytes: int = _setting(
         "DIGITS_MAX_DECODING_BYTES",

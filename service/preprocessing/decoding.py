@@ -24,7 +24,7 @@ from service.preprocessing.grey import WORKING_SIDE, reduce, to_grey
 from service.preprocessing.opening import open_header
 from service.preprocessing.trace import Trace, no_trace
 
-DEFAULT_MAX_PIXELS = 25_000_000  # above the 24 megapixels that phones send at most by default
+DEFAULT_MAX_PIXELS = 52_000_000  # the 50 megapixels of phones (8192 x 6144), whose JPEGs are decoded reduced
 
 # What undoes each orientation that a camera may have been held in (EXIF 2.32, tag 274).
 TURNS = {

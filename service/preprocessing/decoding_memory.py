@@ -29,6 +29,10 @@ _FEW_BYTES = 3 * 1024 * 1024  # finding out whether a small picture needs them t
 _WEBP_BYTES = 12.5  # per pixel: two canvases of the animation decoder, and the frame as bytes
 _RUN_LENGTH_BMP_BYTES = 2.25  # per pixel: Pillow decodes to a bytearray and copies it to bytes
 
+# Per pixel and channel: planes of the video frame, converted, copied. AVIF does not say whether it has more
+# than 8 bits; HEIF does, and takes twice as much then.
+_VIDEO_BYTES = {"HEIF": 3, "AVIF": 5}
+
 _JPEG_IN_TIFF = ("jpeg", "tiff_jpeg")
 # Other decoders may keep a dictionary or a window as long as the strip.
 _WITHOUT_DICTIONARY = (
@@ -53,6 +57,9 @@ def decoding_bytes(image: Image.Image, size: tuple[int, int], data: bytes) -> in
         return total + _tiff_bytes(image, pixels * mode_bytes, data)
     if image.format == "WEBP":
         return total + math.ceil(pixels * _WEBP_BYTES) + 3 * len(data)
+    if image.format in _VIDEO_BYTES:
+        deep = image.info.get("bit_depth", 8) > 8
+        return total + pixels * len(image.getbands()) * _VIDEO_BYTES[image.format] * (1 + deep)
     if image.format == "BMP" and image.info.get("compression") in (1, 2):
         return total + math.ceil(pixels * _RUN_LENGTH_BMP_BYTES)
     return total

@@ -1,6 +1,6 @@
 """Bytes of an image file -> Pillow's image, of which only the header has been read.
 
-    bytes -> one of six formats? -> header of a reasonable number of parts? -> opened image
+    bytes -> one of the formats? -> header of a reasonable number of parts? -> opened image
 
 Pillow parses headers in Python: a few megabytes of tiny parts (segments, chunks, offsets) would keep it busy
 for minutes, or fill gigabytes, before anything is known about the picture. Larger files are therefore passed
@@ -14,13 +14,31 @@ import struct
 import sys
 import warnings
 
-from PIL import Image, PngImagePlugin
+from PIL import AvifImagePlugin, Image, PngImagePlugin, features
 
 from service.preprocessing.errors import BrokenImageError, UnsupportedFormatError
 
 # Anything else (PSD, EPS, FITS, PDF, ...) never reaches its parser: most of Pillow's security fixes of
 # recent years were in formats that cameras and drawing programs do not use.
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+_ALWAYS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+
+
+def _of_phones() -> tuple[str, ...]:
+    """Return the formats that phones write, if the package that reads one of them is installed.
+
+    It says that they are wanted: their decoders parse videos' pictures, and are large and young.
+    """
+    try:
+        import pillow_heif
+    except ImportError:
+        return ()
+    # Only the picture itself, in the thread that asked.
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    return ("HEIF", "AVIF") if features.check("avif") else ("HEIF",)
+
+
+FORMATS = (*_ALWAYS, *_of_phones())
 
 # Pillow warns about and logs metadata, with values from the file; errors are raised anyway. Set once:
 # changing the filters for each picture takes as long as reading a small header, and threads would undo each

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.drawing import digit_png, draw_digit, encode
-from tests.serving import Server
+from tests.serving import PROJECT, Server
 
 CLIENTS = Path(__file__).parent
 PACKAGES = {"curl": "curl", "jq": "jq", "node": "nodejs"}
@@ -19,6 +19,8 @@ SMALL = [encode(draw_digit(digit, (56, 56))) for digit in range(10)]
 ONE_PICTURE = {
     "predict.sh": ["sh"],
     "predict.mjs": ["node"],
+    "predict_aiohttp.py": [sys.executable],
+    "predict_httpx.py": [sys.executable],
     "predict_requests.py": [sys.executable],
     "predict_standard_library.py": [sys.executable],
 }
@@ -63,6 +65,19 @@ def test_a_client_fails_with_the_reason(service: Server, tmp_path: Path, client:
     assert "The image has no ink to classify." in result.stdout + result.stderr
 
 
+@pytest.mark.parametrize("protocol", ["v1", "v2"])
+def test_the_sdk_of_kserve_gets_the_digit(service: Server, picture: Path, protocol: str) -> None:
+    """The SDK is 450 MB and its pins collide with ours, so its environment is for who makes it."""
+    python = PROJECT / ".venv-kserve/bin/python"
+    if not python.exists():
+        pytest.skip(
+            "needs KServe's SDK: python3 -m venv .venv-kserve; .venv-kserve/bin/pip install kserve==0.21.0"
+        )
+    command = [python, CLIENTS / "predict_kserve.py", protocol, service.url, picture]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.stdout.strip() == "7", result.stderr
+
+
 FOLDER_LOOPS = {"folder_to_csv.sh": [], "folder_in_batches.sh": ["3"]}
 
 
@@ -101,4 +116,5 @@ def test_a_batch_that_is_refused_ends_the_loop_with_the_reason(service: Server, 
 
 
 def test_every_client_is_run() -> None:
-    assert {path.name for path in CLIENTS.iterdir()} - {"__pycache__"} == {*ONE_PICTURE, *FOLDER_LOOPS}
+    clients = {path.name for path in CLIENTS.iterdir() if path.name.startswith(("predict", "folder"))}
+    assert clients == {*ONE_PICTURE, *FOLDER_LOOPS, "predict_kserve.py"}

@@ -11,6 +11,7 @@ import schemathesis
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+import service.preprocessing
 from service.openapi.v2 import v2_schemas
 from tests.drawing import draw_digit, encode
 
@@ -22,7 +23,7 @@ INFER_REQUEST = Draft202012Validator(v2_schemas()["V2Request"])
 FILES = st.sampled_from(PICTURES) | st.sampled_from(SPOILT) | st.binary(max_size=64)
 
 schemathesis.openapi.format("binary", FILES)
-for name in FORMATS:
+for name in service.preprocessing.FORMATS:
     schemathesis.openapi.media_type(f"image/{name.lower()}", FILES)
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from service.preprocessing.opening import FORMATS
+
 Writer = Callable[[int, int], bytes]
 
 
@@ -243,3 +245,8 @@ KINDS: dict[str, Writer] = {
     "TIFF, RGBA of 16 bits, lying": tiff_of(4, np.uint16, compression=8, more={274: (3, [6])}),
     "TIFF, YCbCr, deflated": tiff_of(3, compression=8, photometric=6, more={530: (3, [1, 1])}),
 }
+if "HEIF" in FORMATS:  # two kinds: encoding them takes seconds
+    KINDS |= {
+        "HEIC, 4:2:0": written("RGB", "HEIF"),
+        "AVIF, with alpha": written("RGBA", "AVIF", speed=10),
+    }
