@@ -2,6 +2,7 @@
 
     OpenAPI, settings, metrics, problems, guarantees.toml -> reference.md
     benchmarks.json, model files                          -> benchmarks.md, trainer/README.md's tables
+    articles.json, cross-validation.json                  -> trainer/README.md's tables
     model files and cards, benchmarks.json, the service   -> README.md's figures and its example
 
 tests/docs/test_docs.py fails when a document differs from what this would write.
@@ -9,8 +10,9 @@ tests/docs/test_docs.py fails when a document differs from what this would write
 
 import json
 from pathlib import Path
+from typing import Any
 
-from docs import benchmarks, headlines, reference
+from docs import articles, benchmarks, headlines, reference
 from docs.markdown import fill
 from service.config import PROJECT
 
@@ -26,8 +28,14 @@ def documents() -> dict[Path, str]:
         PROJECT / "docs/reference.md": reference.page(),
         PROJECT / "docs/benchmarks.md": benchmarks.page(measured),
         README: fill(readme, "figures", headlines.figures(measured)),
-        TRAINER: benchmarks.training(TRAINER.read_text(), measured),
+        TRAINER: _trainer(measured),
     }
+
+
+def _trainer(measured: dict[str, Any]) -> str:
+    """Return the trainer's README."""
+    text = fill(TRAINER.read_text(), "articles", articles.articles())
+    return benchmarks.training(fill(text, "cross-validation", articles.cross_validation()), measured)
 
 
 if __name__ == "__main__":

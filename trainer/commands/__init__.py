@@ -7,17 +7,20 @@ Start reading in `training.py`.
 from trainer.commands.measuring import cross_validate_recipe, evaluate_model, predict
 from trainer.commands.publishing import judge, print_versions, publish_file, roll_back
 from trainer.commands.reading import fetch
+from trainer.commands.searching import export, search_settings
 from trainer.commands.training import teach, train
 
 __all__ = [
     "cross_validate_recipe",
     "evaluate_model",
+    "export",
     "fetch",
     "judge",
     "predict",
     "print_versions",
     "publish_file",
     "roll_back",
+    "search_settings",
     "teach",
     "train",
 ]
