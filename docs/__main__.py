@@ -3,6 +3,7 @@
     OpenAPI, settings, metrics, problems, guarantees.toml -> reference.md
     metadata of the pinned packages                       -> licenses.md
     benchmarks.json, model files                          -> benchmarks.md, trainer/README.md's tables
+    articles.json, cross-validation.json                  -> trainer/README.md's tables
     model files and cards, benchmarks.json, the service   -> README.md's figures and its example
     tests/clients, the service                            -> static/clients.json
 
@@ -11,8 +12,9 @@ tests/docs/test_docs.py fails when a document differs from what this would write
 
 import json
 from pathlib import Path
+from typing import Any
 
-from docs import benchmarks, clients, headlines, licenses, reference
+from docs import articles, benchmarks, clients, headlines, licenses, reference
 from docs.markdown import fill
 from service.config import PROJECT
 
@@ -29,9 +31,15 @@ def documents() -> dict[Path, str]:
         PROJECT / "docs/licenses.md": licenses.page(),
         PROJECT / "docs/benchmarks.md": benchmarks.page(measured),
         README: fill(readme, "figures", headlines.figures(measured)),
-        TRAINER: benchmarks.training(TRAINER.read_text(), measured),
+        TRAINER: _trainer(measured),
         PROJECT / "service/static/clients.json": clients.page(),
     }
+
+
+def _trainer(measured: dict[str, Any]) -> str:
+    """Return the trainer's README."""
+    text = fill(TRAINER.read_text(), "articles", articles.articles())
+    return benchmarks.training(fill(text, "cross-validation", articles.cross_validation()), measured)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ The service never imports this package, which uses only `service.preprocessing` 
 Start reading in `commands/training.py`, then `pipeline.py`. Folders import only from those before them:
 
     errors <- data <- synthetic <- nn <- training <- distillation <- evaluation <- publishing <- recipes
-           <- pipeline <- estimator <- runs <- parser <- commands <- cli
+           <- pipeline <- estimator <- search <- runs <- parser <- commands <- cli
 
 tests/trainer/test_architecture.py holds the order.
 """
@@ -14,7 +14,18 @@ from typing import Any
 # The order in which parts of the trainer may import each other: each one only those before it.
 LAYERS = (
     *("errors", "data", "synthetic", "nn", "training", "distillation", "evaluation", "publishing"),
-    *("recipes", "pipeline", "estimator", "runs", "parser", "commands", "cli", "interruption", "__main__"),
+    *(
+        "recipes",
+        "pipeline",
+        "estimator",
+        "search",
+        "runs",
+        "parser",
+        "commands",
+        "cli",
+        "interruption",
+        "__main__",
+    ),
 )
 
 

@@ -24,6 +24,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "evaluate": commands.evaluate_model,
     "cross-validate": commands.cross_validate_recipe,
     "judge": commands.judge,
+    "export": commands.export,
+    "search": commands.search_settings,
     "fetch": commands.fetch,
     "publish": commands.publish_file,
     "rollback": commands.roll_back,

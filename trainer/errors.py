@@ -3,6 +3,8 @@
 exception -> failure -> exit code, one line that says what went wrong and what to do
 """
 
+from pydantic import ValidationError
+
 from service.model.errors import ArtifactError
 
 
@@ -16,6 +18,16 @@ class UsageError(TrainerError):
 
 class RefusedError(TrainerError):
     """The gate does not publish a model. Exit code 2: trying again does not help."""
+
+
+def settings_error(error: ValidationError) -> str:
+    """Return the first thing that is wrong with settings, in one line without a full stop."""
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "value_error":  # raised by a validator of our own
+        return str(first["ctx"]["error"])
+    name = first["loc"][0] if first["loc"] else "a setting"
+    message = first["msg"]
+    return f"{name} is {first['input']!r}; {message[0].lower()}{message[1:]}"
 
 
 # What `failure` translates; every other exception is a bug and keeps its traceback.

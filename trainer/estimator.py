@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -30,6 +31,7 @@ from trainer.recipes import load_config
 from trainer.training import Session, TrainingConfig
 
 RECIPE = "own-digits"
+LEAST_PICTURES = 4  # so that some are left after those held out
 TEST_SHARE = 0.1  # held out for the figures in the model file
 SETTINGS = tuple(
     field.name
@@ -43,8 +45,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
     """A multilayer perceptron for pictures of digits, with the preprocessing and rejector of the service.
 
     recipe: a name in trainer/recipes or a TOML file. progress: show the progress of the training. settings:
-    any of SETTINGS, as the flags of `python -m trainer train`. Settings are checked by `fit`, as scikit-learn
-    asks; a wrong one raises UsageError.
+    any of SETTINGS, as the flags of `python -m trainer train`. A wrong or contradicting one raises
+    UsageError, here or, after `set_params`, in `fit`.
     """
 
     recipe: str
@@ -58,6 +60,19 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         self.progress = progress
         for name in SETTINGS:
             setattr(self, name, settings.get(name))
+        self._config()
+
+    def _config(self) -> TrainingConfig:
+        """Return the checked settings: those given, else the recipe's."""
+        return load_config(
+            self.recipe, argparse.Namespace(**{name: getattr(self, name) for name in SETTINGS})
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return what scikit-learn may know: ink has no negative values."""
+        tags: Tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        return tags
 
     # scikit-learn reads the names of the parameters from here.
     __init__.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -82,12 +97,16 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"Unknown label type: labels are {np.unique(labels)[:3]} ...; 0 to 9 are expected"
             )
+        if len(np.unique(labels)) < 2 or len(labels) < LEAST_PICTURES:
+            raise ValueError(
+                f"n_samples={len(labels)} of {len(np.unique(labels))} class: at least {LEAST_PICTURES} "
+                "pictures of two digits are needed"
+            )
         raw = self._pictures(rows, fitting=True)
         geometry = DIGITS_GEOMETRY if raw.shape[1] == DIGITS_GEOMETRY.side else MNIST_GEOMETRY
         pictures, kept = prepare(raw, geometry)
         examples = Examples(pictures, labels[kept].astype(np.int64))
-        given = argparse.Namespace(**{name: getattr(self, name) for name in SETTINGS})
-        config = load_config(self.recipe, given)
+        config = self._config()
         train, test = hold_out(examples, TEST_SHARE, config.split_seed)
         digest = hashlib.sha256(raw.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
         dataset = Dataset("folder", geometry, train, test, {"X, y": digest})
@@ -100,11 +119,13 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
 
     def _pictures(self, rows: np.ndarray, fitting: bool = False) -> np.ndarray:
         """Return pictures, (n, side, side) uint8, of rows of pixels."""
+        lowest, highest = float(rows.min()), float(rows.max())
+        if lowest < 0:
+            raise ValueError(f"Negative values in data: pixels are from {lowest:g} to {highest:g}")
         side = round(rows.shape[1] ** 0.5)
         if side * side != rows.shape[1] or side < DIGITS_GEOMETRY.side:
-            raise ValueError(f"{rows.shape[1]} columns are no square picture of at least 8 x 8 pixels")
-        lowest, highest = float(rows.min()), float(rows.max())
-        if not (lowest >= 0 and highest <= 255):
+            raise ValueError(f"n_features={rows.shape[1]} are no square picture of at least 8 x 8 pixels")
+        if not highest <= 255:
             raise ValueError(f"pixels are from {lowest:g} to {highest:g}; 0 to 255, 1 or 16 are expected")
         if fitting:
             self.highest_ = 1 if highest <= 1 else 16 if highest <= 16 else 255

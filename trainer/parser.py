@@ -4,17 +4,12 @@ argv -> build_parser -> Namespace with the command's name and its options
 """
 
 import argparse
-import dataclasses
 import re
-import types
-import typing
-from collections.abc import Container
 from pathlib import Path
-from typing import Any
 
-from trainer.data import DATASETS, MNIST_MIRRORS, TABLES, Augmentation
-from trainer.recipes import recipe_names
-from trainer.training import REJECTOR_SETTINGS, TEACHER_CHANNELS, TEACHER_SETTINGS, TrainingConfig
+from trainer.data import COLUMNS, DATASETS, MNIST_MIRRORS, ROWS, TABLES
+from trainer.recipes import add_flags, recipe_names
+from trainer.training import REJECTOR_SETTINGS, TEACHER_CHANNELS, TEACHER_SETTINGS
 
 NON_DIGITS = "non-digits"
 DEFAULT_MINIMUM_ACCURACY = 0.95
@@ -28,6 +23,8 @@ def build_parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train a model into runs/NAME/")
     _add_dataset(train, (*DATASETS, *TABLES))
     _add_training(train)
+    train.add_argument("--rows", type=int, default=ROWS, help=f"of a table of numbers; default {ROWS}")
+    train.add_argument("--columns", type=int, default=COLUMNS, help=f"of sqrt-mean; default {COLUMNS}")
 
     distill = commands.add_parser("distill", help="train one small model on the answers of several")
     _add_dataset(distill)
@@ -45,48 +42,35 @@ def build_parser() -> argparse.ArgumentParser:
     )
     ask.add_argument("--json", action="store_true", help="print a JSON object a line")
 
-    score = commands.add_parser("evaluate", help="measure a model on a data set")
-    _add_artifact(score)
-    _add_dataset(score, (*DATASETS, NON_DIGITS))
-    score.add_argument("--distorted", action="store_true", help="under other light, pens, sizes ...")
-    score.add_argument(
-        "--read",
-        action="store_true",
-        help="whole numbers: pictures of --data named by their number, or composed of the data set's digits",
-    )
-    score.add_argument(
-        "--digits", type=int, default=0, metavar="N", help="of each composed number; default 2 to 8"
-    )
-    score.add_argument("--split", choices=("test", "train", "all"), default="test", help="default: test")
-    score.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    score.add_argument("--pictures", type=Path, metavar="DIR", help="also write plots and mistakes as PNG")
+    _add_evaluate(commands.add_parser("evaluate", help="measure a model on a data set"))
 
-    again = commands.add_parser("cross-validate", help="train on several random splits of digits")
+    again = commands.add_parser("cross-validate", help="measure a recipe on digits that it has not learned")
     again.add_argument("dataset", choices=("digits",), metavar="DATASET", help="digits")
-    again.add_argument("--recipe", default="digits-8x8", help="default: digits-8x8")
-    again.add_argument("--splits", type=int, default=10, help="number of splits; default 10")
+    again.add_argument("--recipe", default="writers-8x8", help="default: writers-8x8")
+    again.add_argument(
+        "--by", choices=("random", "writer"), default="random", help="what is held out; default: random"
+    )
+    again.add_argument("--splits", type=int, default=5, help="number of random folds; default 5")
+    _add_mnist(again)
     again.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_flags(again)
 
     rejector = commands.add_parser("judge", help="fit a new rejector of non-digits to a trained model")
     _add_artifact(rejector)
     _add_dataset(rejector)
+    _add_mnist(rejector)
     _add_rejector_settings(rejector)
     _add_gate(rejector, required=True)
 
+    onnx = commands.add_parser("export", help="write the network of a model as an ONNX file")
+    _add_artifact(onnx)
+    onnx.add_argument("--to", type=Path, required=True, metavar="FILE", help="FILE.onnx")
+
+    _add_search(commands.add_parser("search", help="search for hyper-parameters with Optuna"))
+
     _add_fetch(commands.add_parser("fetch", help="download a data set"))
 
-    gate = commands.add_parser("publish", help="check a model file and move it into place")
-    _add_artifact(gate)
-    gate.add_argument(
-        "--data", type=Path, metavar="DIR", help="the data set, to measure on its validation images"
-    )
-    _add_gate(gate, required=True)
-    gate.add_argument(
-        "--without-notes",
-        action="store_true",
-        help="leave out NAME.notes.md from the card if it is about another version, instead of refusing",
-    )
+    _add_publish(commands.add_parser("publish", help="check a model file and move it into place"))
 
     back = commands.add_parser("rollback", help="serve an older version again")
     _add_versions(back)
@@ -102,40 +86,21 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_flags(parser: argparse.ArgumentParser, names: Container[str] | None = None) -> None:
-    """Add a flag for each hyper-parameter, None by default so that the recipe's value applies.
-
-    names: the wanted ones of TrainingConfig, None for all; the flags of Augmentation are always added.
-    """
-    for cls, title in ((TrainingConfig, "training"), (Augmentation, "augmentation")):
-        group = parser.add_argument_group(f"{title} (defaults come from the recipe)")
-        for item in dataclasses.fields(cls):
-            if item.name == "augmentation" or (cls is TrainingConfig and names and item.name not in names):
-                continue
-            flag = f"--{item.name.replace('_', '-')}"
-            if isinstance(item.default, bool):
-                group.add_argument(
-                    flag, action=argparse.BooleanOptionalAction, default=None, help=item.metadata["help"]
-                )
-                continue
-            group.add_argument(
-                flag,
-                type=_type(cls, item),
-                choices=item.metadata.get("choices"),
-                metavar=None if item.metadata.get("choices") else item.name.rpartition("_")[2].upper(),
-                help=item.metadata["help"],
-            )
-
-
-def _type(cls: type, item: dataclasses.Field) -> Any:
-    """Return the function that converts a flag's text to the type of a setting."""
-    kind = typing.get_type_hints(cls)[item.name]
-    return _integers if isinstance(kind, types.GenericAlias) else kind
-
-
-def _integers(text: str) -> tuple[int, ...]:
-    values = tuple(int(part) for part in text.split(","))
-    return () if values == (0,) else values
+def _add_evaluate(score: argparse.ArgumentParser) -> None:
+    _add_artifact(score)
+    _add_dataset(score, (*DATASETS, NON_DIGITS))
+    score.add_argument("--distorted", action="store_true", help="under other light, pens, sizes ...")
+    score.add_argument(
+        "--read",
+        action="store_true",
+        help="whole numbers: pictures of --data named by their number, or composed of the data set's digits",
+    )
+    score.add_argument(
+        "--digits", type=int, default=0, metavar="N", help="of each composed number; default 2 to 8"
+    )
+    score.add_argument("--split", choices=("test", "train", "all"), default="test", help="default: test")
+    score.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    score.add_argument("--pictures", type=Path, metavar="DIR", help="also write plots and mistakes as PNG")
 
 
 def _add_artifact(parser: argparse.ArgumentParser) -> None:
@@ -152,6 +117,15 @@ def _add_dataset(parser: argparse.ArgumentParser, names: tuple[str, ...] = DATAS
     )
 
 
+def _add_mnist(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--with-mnist",
+        type=Path,
+        metavar="DIR",
+        help="with digits or folder: MNIST's training pictures as half of each batch; DIR has its files",
+    )
+
+
 def _add_rejector_settings(parser: argparse.ArgumentParser) -> None:
     for name in REJECTOR_SETTINGS:
         flag = f"--{name.replace('_', '-')}"
@@ -159,6 +133,7 @@ def _add_rejector_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
+    _add_mnist(parser)
     parser.add_argument("--recipe", help=f"hyper-parameters: {', '.join(recipe_names())}, or a .toml file")
     parser.add_argument("--name", type=_name, help="name of the model; default: that of the recipe")
     _add_gate(parser)
@@ -186,6 +161,34 @@ def _add_teacher(parser: argparse.ArgumentParser) -> None:
     )
     _add_session(parser)
     add_flags(parser, TEACHER_SETTINGS)
+
+
+def _add_publish(parser: argparse.ArgumentParser) -> None:
+    _add_artifact(parser)
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="the data set, to measure on its validation images"
+    )
+    _add_gate(parser, required=True)
+    parser.add_argument(
+        "--without-notes",
+        action="store_true",
+        help="leave out NAME.notes.md from the card if it is about another version, instead of refusing",
+    )
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    _add_dataset(parser)
+    _add_mnist(parser)
+    parser.add_argument("--recipe", help="what trials have in common; default: that of the data set")
+    parser.add_argument(
+        "--trials", type=int, default=20, metavar="N", help="of the study, all processes together; default 20"
+    )
+    parser.add_argument(
+        "--storage", metavar="URL", help="for several processes or machines; default: SQLite in runs/search"
+    )
+    parser.add_argument("--study", type=_name, metavar="NAME", help="its name; default: that of the data set")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="default runs")
+    add_flags(parser)
 
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:

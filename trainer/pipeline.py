@@ -12,9 +12,10 @@ import numpy as np
 from service.model.artifact import Artifact, parse
 from trainer.data import Dataset, hold_out
 from trainer.distillation import Committee
-from trainer.errors import TrainerError, UsageError
+from trainer.errors import TrainerError
 from trainer.publishing import export_model, refit_plan, rejector_plan, trained_plan
 from trainer.training import (
+    TEACHER_PREFIX,
     Session,
     TrainingConfig,
     TrainingState,
@@ -42,12 +43,10 @@ def train_model(
 ) -> Trained:
     """Train on a data set, and again on all of it if the configuration says so.
 
-    A checkpoint is written before the first and after every epoch of either training. Raises UsageError
-    for settings that exclude each other, and TrainerError if there is nothing to train on, if the loss
-    becomes infinite or NaN, or if the checkpoint or the log cannot be used.
+    A checkpoint is written before the first and after every epoch of either training. Raises
+    TrainerError if there is nothing to train on, if the loss becomes infinite or NaN, or if the checkpoint or
+    the log cannot be used.
     """
-    if config.refit and config.patience:
-        raise UsageError("refit leaves no held-out examples for patience: set --patience 0")
     examples, validation = hold_out(dataset.train, config.validation, config.split_seed)
     if not len(examples):
         raise TrainerError(f"{dataset.name} has no training image left after the validation split")
@@ -77,7 +76,8 @@ def refit_rejector(model: Artifact, config: TrainingConfig, dataset: Dataset) ->
     changed.
     """
     sources = model.metadata["training"].get("sources", {})
-    if not dataset.sources.items() <= sources.items():
+    learned = {name: digest for name, digest in sources.items() if not name.startswith(TEACHER_PREFIX)}
+    if dataset.sources != learned:
         raise TrainerError(
             f"the model was not trained on this {dataset.name}. Give the data it was trained on"
         )

@@ -1,28 +1,31 @@
-"""The commands of trainer/README.md, run as they stand; the table with what they give.
+"""The commands of the articles, docs/articles.json: run as they stand, with what they give.
 
-python -m tests.trainer.articles [PART]   print the table with fresh results; only of commands with PART
+python -m tests.trainer.articles [PART]   write fresh results; PART: only of commands that contain it
+python -m tests.trainer.articles --missing   only of commands that have none yet
 """
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import sys
 import tempfile
-from pathlib import Path
+from typing import Any
 
-from tests.serving import PROJECT
+from docs.articles import ARTICLES
 from trainer.cli import main
 
-README = PROJECT / "trainer" / "README.md"
-ROW = re.compile(
-    r"^\| (?P<what>.*?) \| `(?P<command>python -m trainer .*?)` \| (?P<result>.*?) \|$", re.MULTILINE
-)
+MISSING = "--missing"
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Return (what, command, result) of each row of the table."""
-    return [match.group("what", "command", "result") for match in ROW.finditer(README.read_text())]
+    """Return (what, command, result) of each row."""
+    return [
+        (row["what"], row["command"], row["result"])
+        for article in json.loads(ARTICLES.read_text())
+        for row in article["rows"]
+    ]
 
 
 def run(command: str, *more: str) -> str:
@@ -36,35 +39,38 @@ def run(command: str, *more: str) -> str:
 
 
 def result(output: str) -> str:
-    """Return the figure that the table shows: test error, accuracy or error of quantities."""
+    """Return the figures that the table shows: test error, those of yes-or-no answers or of quantities."""
     for pattern, text in (
         (r"test error +([\d.]+) %", r"\1 % error"),
-        (r"mean ([\d.]+) %, standard deviation ([\d.]+)", r"\1 ± \2 % error"),
+        (r"(\d+) of 1797 wrong, ([\d.]+) %$", r"\1 of 1797 wrong, \2 % error"),
         (
-            r"accuracy +([\d.]+)\n +precision +([\d.]+)\n +recall +([\d.]+)",
-            r"\1 right, precision \2, recall \3",
+            r"accuracy +(\S+)\n +precision +(\S+)\n +recall +(\S+)\n +F1 +(\S+)",
+            r"accuracy \1, precision \2, recall \3, F1 \4",
         ),
-        (r"root mean squared error +([\d.]+)", r"root mean squared error \1"),
+        (
+            r"root mean squared error +(\S+)\n +mean absolute error +(\S+)",
+            r"root mean squared error \1, mean absolute error \2",
+        ),
     ):
-        found = re.search(pattern, output)
+        found = re.search(pattern, output, re.MULTILINE)
         if found:
             return found.expand(text)
     raise AssertionError(f"no figure in {output!r}")
 
 
-def print_table(part: str = "") -> None:
-    """Print the table of the README with fresh results where the command has `part` in it."""
+def measure(part: str = "") -> None:
+    """Write fresh results of the commands that contain `part`, or of those without one, one by one."""
+    articles: list[dict[str, Any]] = json.loads(ARTICLES.read_text())
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for line in README.read_text().splitlines():
-            found = ROW.match(line)
-            if found and part in found["command"]:
-                quiet = () if "cross-validate" in line else ("--quiet", "--report-test")
-                print(f"| {found['what']} | `{found['command']}` | {result(run(found['command'], *quiet))} |")
-            elif line.startswith("|"):
-                print(line)
-            sys.stdout.flush()
+        for row in (row for article in articles for row in article["rows"]):
+            if (not row["result"]) if part == MISSING else part in row["command"]:
+                quiet = (
+                    () if "cross-validate" in row["command"] else ("--quiet", "--report-test", "--no-report")
+                )
+                row["result"] = result(run(row["command"], *quiet))
+                print(row["command"], row["result"], sep="\n  ", flush=True)
+                ARTICLES.write_text(json.dumps(articles, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
-    assert Path(README).exists()
-    print_table(*sys.argv[1:2])
+    measure(*sys.argv[1:2])

@@ -1,6 +1,7 @@
 """Every command in the table of the articles runs with small settings."""
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ def small(command: str) -> list[str]:
     words = ["--epochs", "1"]
     if "cross-validate" in command:
         return [*words, "--splits", "2", "--hidden", "8"]
+    if "trainer train digits" not in command:
+        words += ["--rows", "100"]
     if "digits-8x8" in command:
         words += ["--outliers", "100"]
     if "512,512" in command:
@@ -37,7 +40,5 @@ def test_command_runs(command: str, stated: str, tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("trainer.commands.reading.load_dataset", load_once)
     found = result(run(command, *small(command)))
-    assert [word for word in found.split() if word.isalpha()] == [
-        word for word in stated.split() if word.isalpha()
-    ]
+    assert re.findall(r"[A-Za-z]+", found) == re.findall(r"[A-Za-z]+", stated)
     assert not (tmp_path / "models").exists()

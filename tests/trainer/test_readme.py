@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from tests.serving import PROJECT
-from tests.trainer.articles import README
 from tests.trainer.articles import rows as article_rows
 from tests.trainer.quick import drawn_pictures, write_mnist
 from trainer.cli import main
 from trainer.parser import build_parser
 from trainer.recipes import recipe_names
 
+README = PROJECT / "trainer" / "README.md"
 TEXT = README.read_text()
 PYTORCH = find_spec("torch") is not None
 GATE = ["--minimum-accuracy", "0", "--maximum-drop", "1"]

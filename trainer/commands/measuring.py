@@ -9,6 +9,7 @@ from typing import Any
 
 from service.model.classifier import Classifier
 from trainer.commands.reading import read_dataset, read_model
+from trainer.data import load_dataset, with_mnist
 from trainer.errors import TrainerError, UsageError
 from trainer.evaluation import (
     answer_file,
@@ -17,19 +18,23 @@ from trainer.evaluation import (
     composed_readings,
     conditions_text,
     cross_validate,
+    cross_validation_text,
     evaluate,
     evaluation_text,
     folder_readings,
     generated_refusals,
     picture_refusals,
+    random_folds,
     readings_text,
     refusals_text,
-    spread_text,
     try_conditions,
+    writer_folds,
 )
 from trainer.parser import NON_DIGITS
 from trainer.recipes import load_config
 from trainer.training import figures_of_twin
+
+BY = {"writer": "folds of whole writers", "random": "random folds"}
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -110,10 +115,17 @@ def _print(arguments: argparse.Namespace, classifier: Classifier, figures: dict[
 
 
 def cross_validate_recipe(arguments: argparse.Namespace) -> int:
-    """Print the error of a recipe on several random splits."""
-    if arguments.splits < 2:
-        raise UsageError(f"--splits is {arguments.splits}; at least 2 are needed for a spread")
+    """Print how many digits networks get wrong that have not learned them, of random or of writers' folds."""
+    digits = load_dataset("digits", None)
+    count = len(digits.everything)
+    if not 2 <= arguments.splits <= count:
+        raise UsageError(f"--splits is {arguments.splits}; 2 to {count} are possible")
     config = load_config(arguments.recipe, arguments)
-    errors = cross_validate(config, arguments.splits)
-    print(json.dumps(errors) if arguments.json else spread_text(errors))
+    if arguments.by == "writer":
+        folds = writer_folds(count)
+    else:
+        folds = random_folds(count, arguments.splits, config.split_seed)
+    extra = with_mnist(digits, arguments.with_mnist).extra if arguments.with_mnist else None
+    found = cross_validate(config, BY[arguments.by], folds, extra)
+    print(json.dumps(found.as_json()) if arguments.json else cross_validation_text(found))
     return 0

@@ -11,8 +11,16 @@ from service.model.artifact import Artifact, load
 from service.model.classifier import Classifier
 from service.model.errors import ArtifactError
 from service.preprocessing import Geometry
-from trainer.data import MNIST_MIRRORS, Dataset, checked_classes, fetch_mnist, load_dataset
-from trainer.errors import TrainerError
+from trainer.data import (
+    MNIST_MIRRORS,
+    SPLIT_OFF,
+    Dataset,
+    checked_classes,
+    fetch_mnist,
+    load_dataset,
+    with_mnist,
+)
+from trainer.errors import TrainerError, UsageError
 
 
 def read_dataset(
@@ -24,9 +32,15 @@ def read_dataset(
     """Return the data set, and print on stderr what was skipped or turned while it was read.
 
     geometry: replaces the data set's own. classifier: chooses among several readings of a picture. Raises
-    what `load_dataset` raises.
+    what `load_dataset` raises, and UsageError for MNIST beside a data set that is MNIST or has no such
+    pictures.
     """
     dataset = load_dataset(arguments.dataset, arguments.data, geometry, split_seed, classifier)
+    extra = getattr(arguments, "with_mnist", None)
+    if extra:
+        if dataset.name not in SPLIT_OFF:
+            raise UsageError(f"--with-mnist goes with {' or '.join(SPLIT_OFF)}, not with {dataset.name}")
+        dataset = with_mnist(dataset, extra)
     for note in dataset.notes:
         say(note)
     return dataset

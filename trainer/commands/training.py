@@ -6,22 +6,40 @@ arguments -> recipe, data set -> pipeline -> runs/NAME/ -> (--to DIR) the gate
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from service.model.artifact import save
 from trainer.commands.publishing import publish_bytes
-from trainer.commands.reading import read_training_data
-from trainer.data import TABLES
+from trainer.commands.reading import read_training_data, say
+from trainer.data import CLASSES, TABLES, Dataset
 from trainer.distillation import load_committee, train_teacher
 from trainer.errors import TrainerError
-from trainer.evaluation import table_text
+from trainer.evaluation import (
+    HEALTH_EXAMPLES,
+    LayerHealth,
+    health_warning,
+    layer_health,
+    table_text,
+)
+from trainer.nn import one_hot
 from trainer.pipeline import train_model
 from trainer.publishing import Notes, held_out_images
 from trainer.recipes import default_name, default_recipe, load_config
 from trainer.runs import Run
-from trainer.training import CONVOLUTION_SUFFIX, Session, TrainingConfig, train_table
+from trainer.training import (
+    CONVOLUTION_SUFFIX,
+    Session,
+    TrainingConfig,
+    TrainingState,
+    initial_state,
+    read_table,
+    table_figures,
+    train_table,
+)
 
 # Flags that name this machine or do not change the weights, with and without a value.
 LOCAL_OPTIONS = {
-    *("--data", "--to", "--runs", "--checkpoint", "--report", "--log-json", "--teachers"),
+    *("--data", "--with-mnist", "--to", "--runs", "--checkpoint", "--report", "--log-json", "--teachers"),
     *("--minimum-accuracy", "--maximum-drop", "--keep"),
 }
 LOCAL_SWITCHES = {
@@ -41,19 +59,36 @@ def train(arguments: argparse.Namespace) -> int:
     folder = getattr(arguments, "teachers", None)
     teachers = load_committee(folder, dataset.geometry) if folder else None
     trained = train_model(dataset, config, _session(arguments, run), teachers)
+    health = _health(trained.state, dataset, config)
     tested = arguments.report_test
     artifact = run.write(trained.content, tested)
     if not arguments.no_report:
         from trainer.evaluation.report import write_report  # matplotlib.figure is slow to import
 
         report = arguments.report or run.report
-        write_report(report, trained.measured, dataset, config, trained.state.history, tested)
+        write_report(report, trained.measured, dataset, config, trained.state.history, health, tested)
     if arguments.to and not arguments.no_publish:
         images = held_out_images(dataset.name, arguments.data, config, dataset)
         publish_bytes(trained.content, run.name, arguments, images, Notes(optional=True))
     else:
         print(run.summary(artifact, tested))
     return 0
+
+
+def _health(state: TrainingState, dataset: Dataset, config: TrainingConfig) -> list[LayerHealth]:
+    """Return the health of each layer on the training pictures, and warn on stderr if learning has died."""
+    shown = dataset.train.take(np.arange(len(dataset.train))[:HEALTH_EXAMPLES])
+    pixels, targets = shown.pixels - np.float32(config.input_offset), one_hot(shown.labels, CLASSES)
+    first = initial_state(config, pixels.shape[1], CLASSES).parameters
+    health = layer_health(first, state.best, pixels, targets, config)
+    _warn(health, state.history[-1].get("accuracy") if state.history else None)
+    return health
+
+
+def _warn(health: list[LayerHealth], accuracy: float | None) -> None:
+    warning = health_warning(health, accuracy)
+    if warning:
+        say(f"warning: {warning}")
 
 
 def command_line(arguments: argparse.Namespace, argv: list[str]) -> str:
@@ -67,8 +102,8 @@ def command_line(arguments: argparse.Namespace, argv: list[str]) -> str:
                 next(given, None)
         elif word not in LOCAL_SWITCHES:
             words.append(word)
-    for flag in ("data", "teachers"):
-        if getattr(arguments, flag, None):
+    for flag in ("data", "with-mnist", "teachers"):
+        if getattr(arguments, flag.replace("-", "_"), None):
             words += [f"--{flag}", "DIR"]
     return f"python -m trainer {' '.join(words)}"
 
@@ -104,11 +139,19 @@ def teach(arguments: argparse.Namespace) -> int:
 
 def _train_table(arguments: argparse.Namespace, config: TrainingConfig, run: Run) -> int:
     """Train on rows of numbers; there is nothing to publish, because the service answers only digits."""
-    figures, parameters, state = train_table(arguments.dataset, config, _session(arguments, run))
+    parts = read_table(arguments.dataset, config, arguments.rows, arguments.columns)
+    state = train_table(arguments.dataset, parts, config, _session(arguments, run))
+    parameters, train = state.best, parts.train
+    first = initial_state(config, train.inputs.shape[1], 1).parameters
+    health = layer_health(first, parameters, train.inputs, train.targets, config)
+    figures = table_figures(parameters, parts, config)
+    _warn(health, figures.get("accuracy"))
     if not arguments.no_report:
         from trainer.evaluation.report import write_table_report  # matplotlib.figure is slow to import
 
         report = arguments.report or run.report
-        write_table_report(report, arguments.dataset, parameters, config, state.history)
+        write_table_report(
+            report, arguments.dataset, parts.test, parameters, config, state.history, health, parts.quantities
+        )
     print(table_text(arguments.dataset, figures, len(state.history)))
     return 0

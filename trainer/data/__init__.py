@@ -4,17 +4,23 @@ No network, no training, and nothing drawn from scratch, which is `trainer.synth
 Start reading in `examples.py`, then `datasets.py`.
 """
 
-from trainer.data.augmentation import Augmentation, augment
+from trainer.data.augmentation import augment
 from trainer.data.classes import checked_classes
-from trainer.data.datasets import DATASETS, load_dataset
+from trainer.data.datasets import DATASETS, EXTRA_PREFIX, load_dataset, load_digits, with_mnist
 from trainer.data.examples import CLASSES, SPLIT_OFF, Dataset, Examples, hold_out
 from trainer.data.fetch import MNIST_MIRRORS, fetch_mnist
-from trainer.data.tables import TABLES, Table, load_table
+from trainer.data.settings import CHECKED, Augmentation
+from trainer.data.tables import CLASS_TABLES, COLUMNS, ROWS, TABLES, Table, load_table
 
 __all__ = [
+    "CHECKED",
     "CLASSES",
+    "CLASS_TABLES",
+    "COLUMNS",
     "DATASETS",
+    "EXTRA_PREFIX",
     "MNIST_MIRRORS",
+    "ROWS",
     "SPLIT_OFF",
     "TABLES",
     "Augmentation",
@@ -26,5 +32,7 @@ __all__ = [
     "fetch_mnist",
     "hold_out",
     "load_dataset",
+    "load_digits",
     "load_table",
+    "with_mnist",
 ]

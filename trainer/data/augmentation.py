@@ -3,58 +3,26 @@
     pictures -> affine + elastic warp -> stroke width -> blur -> fading -> contrast -> noise -> JPEG
              -> pictures
 
+Small pictures are enlarged before and reduced after (`trainer.data.detail`): a stroke of one pixel cannot
+move by a third of one otherwise.
+
 Every step works on a whole batch of ink (background 0) in NumPy. Like any picture, the result still has to
 be normalized as in serving (`service.preprocessing.normalization.normalize`).
 """
 
 import math
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
+
+from trainer.data.detail import enlarge, reduce
+from trainer.data.settings import Augmentation, in_parts
 
 # A rotated 1 or 7 soon looks like another digit: they rotate half as far (Ciresan et al. 2010, section 2).
 HALF_ROTATION_LABELS = (1, 7)
 STRIDE = 2  # pixels between the random numbers of the elastic field, which is smooth over five pixels
 BLOCK = 8  # side in pixels of the squares that JPEG compresses one by one
 FAINT = 0.15  # share of full ink below which serving sees paper (service/preprocessing/ink.py)
-
-
-def _range(default: float, help: str, highest: float = float("inf")) -> float:
-    return field(default=default, metadata={"help": help, "lowest": 0, "highest": highest})
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far pictures are distorted; each picture draws uniformly from each range.
-
-    Affine ranges as in Ciresan et al. 2010, "Deep, Big, Simple Neural Nets"; the elastic field is
-    that of Simard et al. 2003, "Best Practices for Convolutional Neural Networks".
-    """
-
-    share: float = _range(0.9, "share of the pictures that are distorted", 1)
-    rotation: float = _range(15.0, "degrees either way", 180)
-    scale: float = _range(0.15, "relative change of width and of height, independently", 0.9)
-    shear: float = _range(0.12, "horizontal displacement per row, in pixels per pixel", 1)
-    shift: float = _range(1.0, "pixels either way on each axis")
-    elastic_alpha: float = _range(37.0, "strength of the random displacement field, in pixels")
-    elastic_sigma: float = _range(5.25, "smoothness of the displacement field, in pixels")
-    stroke_share: float = _range(0.3, "share of the pictures whose strokes become thicker or thinner", 1)
-    thicken: float = _range(1.0, "largest share of a one-pixel dilation mixed in", 1)
-    thin: float = _range(0.8, "largest share of a one-pixel erosion mixed in", 1)
-    blur_share: float = _range(0.1, "share of the pictures that are blurred", 1)
-    blur: float = _range(0.8, "largest standard deviation of the blur, in pixels")
-    fading_share: float = _range(0.1, "share of the pictures that lose ink in patches", 1)
-    fading: float = _range(0.5, "largest share of the ink lost", 1)
-    contrast_share: float = _range(0.0, "share of the pictures that become paler as a whole", 1)
-    contrast: float = _range(0.5, "largest share of the ink taken from every pixel equally", 1)
-    noise_share: float = _range(0.0, "share of the pictures whose ink becomes grainy", 1)
-    noise: float = _range(0.15, "largest standard deviation of the grain; the background stays clean", 1)
-    jpeg_share: float = _range(0.0, "share of the pictures with JPEG artifacts", 1)
-    jpeg: float = _range(60.0, "largest quantization step of the JPEG coefficients, of 255", 255)
-    normalized_share: float = _range(
-        0.5, "share of the pictures that are cut out and centered again after distortion, like uploads", 1
-    )
 
 
 def augment(
@@ -70,13 +38,16 @@ def augment(
     distorted = pictures.copy()
     if not chosen.any():
         return distorted
-    warped = warp(pictures[chosen], labels[chosen], settings, rng)
-    warped = _change_strokes(warped, settings, rng)
-    warped = _blur(warped, settings, rng)
-    warped = _fade(warped, settings, rng)
-    warped = _pale(warped, settings, rng)
-    warped = _grain(warped, settings, rng)
-    warped = _compress(warped, settings, rng)
+    warped = enlarge(pictures[chosen], settings.detail)
+    fine = in_parts(settings)
+    warped = warp(warped, labels[chosen], fine, rng)
+    warped = _change_strokes(warped, fine, rng)
+    warped = _blur(warped, fine, rng)
+    warped = _fade(warped, fine, rng)
+    warped = _pale(warped, fine, rng)
+    warped = _grain(warped, fine, rng)
+    warped = _compress(warped, fine, rng)
+    warped = reduce(warped, settings.detail)
     kept = warped.max(axis=(1, 2)) > 0.3
     distorted[np.flatnonzero(chosen)[kept]] = warped[kept]
     return distorted

@@ -7,6 +7,7 @@ pictures. Every reader checks what it reads. A wrong file ends the command with 
 """
 
 import csv
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from trainer.errors import TrainerError, UsageError
 
 DATASETS = ("digits", "mnist", "fashion", "folder")
 DIGITS_TEST_SHARE = 0.2
+DIGITS_SOURCE = "sklearn.datasets.load_digits"
+EXTRA_PREFIX = "extra "  # of the names of sources of pictures beside the data set's own
 TABLE_NAMES = ("labels.csv", "label.csv", "annotations.csv")
 
 
@@ -49,7 +52,9 @@ def load_dataset(
     TrainerError for files that are missing or wrong.
     """
     if name == "digits":
-        return _load_digits(geometry or DIGITS_GEOMETRY, split_seed)
+        examples, digest = load_digits(geometry or DIGITS_GEOMETRY)
+        train, test = hold_out(examples, DIGITS_TEST_SHARE, split_seed)
+        return Dataset(name, geometry or DIGITS_GEOMETRY, train, test, {DIGITS_SOURCE: digest})
     if data is None:
         raise UsageError(f"the data set {name} needs --data DIR, the folder with its files")
     if not data.exists():
@@ -73,15 +78,27 @@ def load_dataset(
     return load_folder(files, data, geometry or MNIST_GEOMETRY, split_seed, skipped, classifier)
 
 
-def _load_digits(geometry: Geometry, split_seed: int) -> Dataset:
-    from sklearn.datasets import load_digits  # slow to import, and only needed here
+def load_digits(geometry: Geometry = DIGITS_GEOMETRY) -> tuple[Examples, str]:
+    """Return the 1,797 digits that come with scikit-learn, ordered by writer, and their SHA-256."""
+    from sklearn import datasets  # slow to import, and only needed here
 
-    bunch = load_digits()
+    bunch = datasets.load_digits()
     raw = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
     examples = Examples(prepare(raw, geometry)[0], bunch.target.astype(np.int64))
-    train, test = hold_out(examples, DIGITS_TEST_SHARE, split_seed)
     digest = hashlib.sha256(raw.tobytes() + examples.labels.astype(np.uint8).tobytes()).hexdigest()
-    return Dataset("digits", geometry, train, test, {"sklearn.datasets.load_digits": digest})
+    return examples, digest
+
+
+def with_mnist(dataset: Dataset, data: Path) -> Dataset:
+    """Return a data set with MNIST's training pictures beside its own, made as small as these.
+
+    data: the folder with MNIST's files; its test pictures are left out. Raises what `load_dataset` raises.
+    """
+    mnist = load_dataset("mnist", data, dataset.geometry)
+    names = {f"{EXTRA_PREFIX}{name}": digest for name, digest in mnist.sources.items() if "t10k" not in name}
+    return dataclasses.replace(
+        dataset, extra=mnist.train, sources=dataset.sources | names, notes=(*dataset.notes, *mnist.notes)
+    )
 
 
 def _table_of_files(data: Path) -> Path | None:

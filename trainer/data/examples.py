@@ -47,7 +47,8 @@ class Dataset:
 
     sources: file name -> SHA-256 of the uncompressed content, for the artifact's metadata. notes: what was
     skipped or turned while reading. missing: digits without a picture. warnings: what a user of the model
-    should know; see `trainer.data.classes`.
+    should know; see `trainer.data.classes`. extra: pictures from elsewhere to learn from as well, shown as
+    they are, as many in each batch as its own.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     missing: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
+    extra: Examples | None = None
 
     @property
     def everything(self) -> Examples:

@@ -13,9 +13,10 @@ import numpy as np
 
 from service.model.artifact import Artifact, parse, save
 from service.model.classifier import Classifier
-from trainer.data import Dataset, hold_out, load_table
+from trainer.data import Dataset, Table, hold_out
 from trainer.errors import TrainerError
 from trainer.evaluation import answer_plots, training_plots
+from trainer.evaluation.health import LayerHealth, health_text
 from trainer.evaluation.metrics import Evaluation, summarize
 from trainer.evaluation.plotting import save_figures
 from trainer.evaluation.text import evaluation_text
@@ -53,6 +54,10 @@ DATA = [
         "You should still recognize the digit in each copy. If not, the ranges are too wide.",
     ),
 ]
+HEALTH = (
+    "A dead unit passes no slope for any example and learns nothing more. A gradient that is far smaller in "
+    "the first layer than in the last has vanished on its way; after a good training, all are small."
+)
 CURVES = Section(
     "curves",
     "How training went",
@@ -85,13 +90,14 @@ def write_report(
     dataset: Dataset,
     config: TrainingConfig,
     history: Sequence[Mapping[str, Any]],
+    health: Sequence[LayerHealth],
     tested: bool = False,
 ) -> Path:
     """Write the report of a trained model and return the path of the page.
 
-    content: the bytes of the model file. history: one entry per epoch. tested: show the answers to the
-    test pictures; else those to the validation pictures, if there are any. Raises TrainerError if the
-    folder cannot be written.
+    content: the bytes of the model file. history: one entry per epoch. health: of each layer. tested: show
+    the answers to the test pictures; else those to the validation pictures, if there are any. Raises
+    TrainerError if the folder cannot be written.
     """
     artifact = parse(content)
     part, shown = "validation", hold_out(dataset.train, config.validation, config.split_seed)[1]
@@ -107,7 +113,7 @@ def write_report(
     command = str(artifact.metadata["training"]["command"])
     if not len(shown):
         save_figures(folder, figures)
-        return _write_page(folder, command, _headline(artifact), [*DATA, CURVES, ANSWERS[-1]], "")
+        return _write_page(folder, command, _headline(artifact), [*DATA, CURVES, ANSWERS[-1]], health)
     predictions = Classifier(artifact).classify(shown.pixels)
     probabilities = np.array([one.probabilities for one in predictions])
     accepted = float(np.mean([one.accepted for one in predictions]))
@@ -115,26 +121,29 @@ def write_report(
     save_figures(folder, figures | answer_plots.evaluation_figures(shown, probabilities, evaluation))
     details = evaluation_text(evaluation, f"{part} pictures")
     headline = _error_headline(evaluation, part) | _headline(artifact)
-    return _write_page(folder, command, headline, [*DATA, CURVES, *ANSWERS], details)
+    return _write_page(folder, command, headline, [*DATA, CURVES, *ANSWERS], health, details)
 
 
 def write_table_report(
     folder: Path,
     name: str,
+    test: Table,
     parameters: Parameters,
     config: TrainingConfig,
     history: Sequence[Mapping[str, Any]],
+    health: Sequence[LayerHealth],
+    quantities: bool,
 ) -> Path:
     """Write the report of a training on the table called `name` and return the path of the page.
 
-    history: one entry per epoch. Raises TrainerError if the folder cannot be written.
+    test: held-out rows. history: one entry per epoch. quantities: whether targets are numbers rather than
+    classes. Raises TrainerError if the folder cannot be written.
     """
-    _, _, test = load_table(name, config.validation, config.split_seed)
 
     def outputs(inputs: np.ndarray) -> np.ndarray:
         return activate(config.output, logits(parameters, inputs.astype(np.float32)))
 
-    if test.inputs.shape[1] == 2:
+    if not quantities:
         low, high = test.inputs.min(axis=0) - 0.3, test.inputs.max(axis=0) + 0.3
         places = np.stack(np.meshgrid(*np.linspace(low, high, 80).T), axis=-1)  # (80, 80, 2)
         field = outputs(places.reshape(-1, 2)).reshape(80, 80)
@@ -144,7 +153,7 @@ def write_table_report(
     save_figures(folder, {"curves": training_plots.curves_figure(history), "answers": figure})
     sections = [CURVES, Section("answers", "What it answers", "Test rows, held out from training.")]
     latest = {key: f"{value:.4g}" for key, value in history[-1].items()}
-    return _write_page(folder, f"python -m trainer train {name}", latest, sections, "")
+    return _write_page(folder, f"python -m trainer train {name}", latest, sections, health)
 
 
 def _error_headline(evaluation: Evaluation, part: str) -> dict[str, str]:
@@ -163,12 +172,21 @@ def _headline(artifact: Artifact) -> dict[str, str]:
 
 
 def _write_page(
-    folder: Path, command: str, headline: Mapping[str, str], sections: Sequence[Section], details: str
+    folder: Path,
+    command: str,
+    headline: Mapping[str, str],
+    sections: Sequence[Section],
+    health: Sequence[LayerHealth],
+    details: str = "",
 ) -> Path:
     """Write report.html with the plots of `folder` embedded."""
     figures = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in headline.items())
     pairs = figures.replace("<dt>", "<div><dt>").replace("</dd>", "</dd></div>")
     body = "".join(_section_html(folder, section) for section in sections)
+    body += (
+        f"<section><h2>Layer by layer</h2><p>{html.escape(HEALTH)}</p>"
+        f"<pre>{html.escape(health_text(health))}</pre></section>"
+    )
     if details:
         body += f"<section><h2>All figures</h2><pre>{html.escape(details)}</pre></section>"
     page = f"""<!doctype html>

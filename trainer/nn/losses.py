@@ -20,14 +20,17 @@ OUTPUTS_OF: dict[str, tuple[str, ...]] = {
     "binary_cross_entropy": ("sigmoid", "softmax"),
     "mean_squared_error": ANY_OUTPUT,
     "cosine_distance": ANY_OUTPUT,
+    "perceptron": ("step",),
 }
 
 
 def activate(output: str, logits: np.ndarray) -> np.ndarray:
     """Return the outputs, (n, k), of logits, (n, k).
 
-    output: one of ANY_OUTPUT, the activations of hidden layers and softmax.
+    output: one of ANY_OUTPUT, the activations of hidden layers and softmax; or step, which is 1 from 0 on.
     """
+    if output == "step":
+        return (logits >= 0).astype(logits.dtype)
     return softmax(logits) if output == "softmax" else ACTIVATIONS[output](logits)
 
 
@@ -46,6 +49,8 @@ def loss_and_gradient(
     if output == "sigmoid" and loss == "binary_cross_entropy":
         return _sigmoid_cross_entropy(logits, targets)
     outputs = activate(output, logits)
+    if loss == "perceptron":
+        return _perceptron(logits, outputs, targets)
     rows, gradient = LOSSES[loss](outputs, targets)
     if output == "softmax":
         gradient = outputs * (gradient - np.sum(gradient * outputs, axis=1, keepdims=True))
@@ -80,6 +85,18 @@ def _sigmoid_cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.
     values = np.maximum(logits, 0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
     gradient = (ACTIVATIONS["sigmoid"](logits) - targets) / logits.dtype.type(logits.shape[1])
     return values.mean(axis=1), gradient
+
+
+def _perceptron(
+    logits: np.ndarray, outputs: np.ndarray, targets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sum of |z| over the wrong units of each row, and its gradient y - t.
+
+    A step unit has no slope. Rosenblatt's rule (1958) takes the error itself for one, which is the gradient
+    of this sum (Bishop 2006, eq. 4.54).
+    """
+    error = outputs - targets
+    return np.sum(error * logits, axis=1), error
 
 
 def _mean_squared_error(outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

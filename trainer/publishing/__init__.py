@@ -8,6 +8,7 @@ from trainer.publishing.card import model_card
 from trainer.publishing.export import export_model, refit_plan, rejector_plan, trained_plan
 from trainer.publishing.figures import HeldOut, held_out_images
 from trainer.publishing.gate import Gate, Notes, compare, publish, serving
+from trainer.publishing.onnx_file import onnx_bytes
 from trainer.publishing.text import artifact_text, versions_text
 from trainer.publishing.versions import list_versions, remove, rollback
 
@@ -21,6 +22,7 @@ __all__ = [
     "held_out_images",
     "list_versions",
     "model_card",
+    "onnx_bytes",
     "publish",
     "refit_plan",
     "rejector_plan",

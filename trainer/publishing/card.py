@@ -86,7 +86,9 @@ def _fitted(training: dict[str, Any]) -> str:
     images = training["examples"].get("refit", training["examples"]["train"])
     text = f"{images:,} images of `{training['dataset']}`"
     drawn = training["examples"].get("drawn", 0)
-    return f"{text} and {drawn:,} digits drawn by `trainer/synthetic`" if drawn else text
+    text = f"{text} and {drawn:,} digits drawn by `trainer/synthetic`" if drawn else text
+    extra = training["examples"].get("extra", 0)
+    return f"{text}; half of each batch from {extra:,} of MNIST's training images" if extra else text
 
 
 def _taught(training: dict[str, Any]) -> str:

@@ -126,7 +126,7 @@ def export_model(plan: Plan) -> bytes:
     if not twin and not len(held_out):
         shown, held_out = hold_out(plan.train, SPARE_SHARE, plan.config.split_seed)
     layers, geometry = plan.layers, plan.dataset.geometry
-    rejector = fit_rejector(layers, shown, geometry, plan.config)
+    rejector = fit_rejector(layers, _with_extra(shown, plan), geometry, plan.config)
     probes = twin.probe_images if twin else draw_probes(held_out)
     probe_pixels = np.stack([preprocess_grey(probe, geometry) for probe in probes])
     probe_logits = forward(layers, probe_pixels)[-1]
@@ -141,6 +141,19 @@ def export_model(plan: Plan) -> bytes:
         metadata = _draft_metadata(plan, rejector, held_out)
         metadata |= fit_thresholds(parse(pack(metadata)), held_out, geometry, plan.config)
     return pack(metadata | {"metrics": _metrics(plan, Classifier(parse(pack(metadata))))})
+
+
+def _with_extra(shown: Examples, plan: Plan) -> Examples:
+    """Return the digits for the rejector: those shown, repeated, and as many of the extra ones.
+
+    Together they are as many as it learns from at once.
+    """
+    extra = plan.dataset.extra
+    if not extra or not plan.config.outliers:
+        return shown
+    half = max(plan.config.outliers // 2, len(shown))
+    order = np.random.default_rng(plan.config.seed).permutation(len(extra))
+    return shown.take(np.resize(np.arange(len(shown)), half)) + extra.take(order[:half])
 
 
 def _draft_metadata(plan: Plan, rejector: Sequence[Layer], held_out: Examples) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from service.model.artifact import Artifact
 from service.model.classifier import Classifier
 from service.preprocessing import Geometry
-from trainer.data import Dataset, Examples, hold_out, load_dataset
+from trainer.data import EXTRA_PREFIX, Dataset, Examples, hold_out, load_dataset
 from trainer.evaluation import evaluate
 from trainer.training import TEACHER_PREFIX, TrainingConfig, figures_of_twin
 
@@ -88,7 +88,11 @@ def held_out_images(
 def validated_on(training: Mapping[str, Any]) -> tuple[object, ...]:
     """Return what identifies the validation images of a model; training: its metadata["training"]."""
     sources = training.get("sources", {})
-    data = {file: digest for file, digest in sources.items() if not file.startswith(TEACHER_PREFIX)}
+    data = {
+        file: digest
+        for file, digest in sources.items()
+        if not file.startswith((TEACHER_PREFIX, EXTRA_PREFIX))
+    }
     config = training.get("config", {})
     return training.get("dataset"), data, config.get("split_seed", 0), config.get("validation")
 

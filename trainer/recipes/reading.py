@@ -1,23 +1,27 @@
 """Recipes and flags become one validated configuration.
 
-NAME.toml or a file -> values <- flags -> checked against each setting's type and limits -> TrainingConfig
+NAME.toml or a file -> values <- flags -> TrainingConfig, which checks itself
 """
 
 import argparse
 import dataclasses
 import tomllib
-import types
-import typing
 from pathlib import Path
 from typing import Any
 
-from trainer.data import Augmentation
-from trainer.errors import UsageError
-from trainer.nn import OUTPUTS_OF
+from pydantic import ValidationError
+
+from trainer.data import CLASS_TABLES, Augmentation
+from trainer.errors import UsageError, settings_error
 from trainer.training import TrainingConfig
 
 RECIPES = Path(__file__).parent
-RECIPE_OF = {"digits": "digits-8x8", "sqrt-mean": "sqrt-mean", "two-classes": "two-classes"}
+RECIPE_OF = {
+    "digits": "digits-8x8",
+    "sqrt-mean": "sqrt-mean",
+    **dict.fromkeys(CLASS_TABLES, "two-classes"),
+    "spiral": "spiral",
+}
 
 
 def recipe_names() -> list[str]:
@@ -31,7 +35,12 @@ def default_recipe(dataset: str) -> str:
 
 
 def default_name(dataset: str, recipe: str) -> str:
-    """Return the model's name: the recipe's, with the name of another data set in place of mnist."""
+    """Return the model's name: the recipe's, with the name of another data set in place of mnist.
+
+    Tables that share a recipe keep their own names.
+    """
+    if dataset in CLASS_TABLES and recipe == default_recipe(dataset):
+        return dataset
     stem = Path(recipe).stem
     return stem.replace("mnist", dataset) if dataset in ("fashion", "folder") else stem
 
@@ -57,45 +66,19 @@ def load_config(recipe: str, flags: argparse.Namespace) -> TrainingConfig:
         raise UsageError(f"{path}: unknown table {sorted(unknown)[0]!r}; use [training] and [augmentation]")
     training = _merge(TrainingConfig, tables.get("training", {}), flags, path)
     augmentation = _merge(Augmentation, tables.get("augmentation", {}), flags, path)
-    config = TrainingConfig(**training, augmentation=Augmentation(**augmentation))
-    if config.output not in OUTPUTS_OF[config.loss]:
-        fitting = ", ".join(OUTPUTS_OF[config.loss])
-        raise UsageError(f"the loss {config.loss} needs probabilities: output {fitting}, not {config.output}")
-    return config
+    try:
+        return TrainingConfig(**training, augmentation=Augmentation(**augmentation))
+    except ValidationError as error:
+        raise UsageError(settings_error(error)) from error
 
 
 def _merge(cls: type, table: dict[str, Any], flags: argparse.Namespace, path: Path) -> dict[str, Any]:
-    """Return checked values for a configuration class, from a recipe's table and the flags."""
-    known = {item.name: item for item in dataclasses.fields(cls) if item.name != "augmentation"}
+    """Return values for a configuration class, from a recipe's table and the flags."""
+    known = [item.name for item in dataclasses.fields(cls) if item.name != "augmentation"]
     values: dict[str, Any] = {}
     for name, value in table.items():
         if name not in known:
             raise UsageError(f"{path}: unknown setting {name!r}; known are {', '.join(known)}")
         values[name] = tuple(value) if isinstance(value, list) else value
-    for name in known:
-        if getattr(flags, name, None) is not None:
-            values[name] = getattr(flags, name)
-    kinds = typing.get_type_hints(cls)
-    for name, value in values.items():
-        values[name] = _checked(known[name], kinds[name], value)
-    return values
-
-
-def _checked(item: dataclasses.Field, kind: Any, value: Any) -> Any:
-    """Return a value if it has the type and limits of a setting; raise UsageError if not."""
-    name, limits = item.name, item.metadata
-    if isinstance(kind, types.GenericAlias):
-        if not isinstance(value, tuple) or not all(isinstance(one, int) and one > 0 for one in value):
-            raise UsageError(f"{name} is {value!r}; whole numbers above 0 are expected, or just 0 for none")
-        return value
-    if kind is float and isinstance(value, int):
-        value = float(value)
-    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
-        raise UsageError(f"{name} is {value!r}; a value of type {kind.__name__} is expected")
-    choices = limits.get("choices")
-    if choices and value not in choices:
-        raise UsageError(f"{name} is {value!r}; one of {', '.join(choices)} is expected")
-    lowest, highest = limits.get("lowest", float("-inf")), limits.get("highest", float("inf"))
-    if kind is not str and not lowest <= value <= highest:
-        raise UsageError(f"{name} is {value!r}; a number from {lowest:g} to {highest:g} is expected")
-    return value
+    given = {name: getattr(flags, name, None) for name in known}
+    return values | {name: value for name, value in given.items() if value is not None}

@@ -27,7 +27,7 @@ from trainer.training.progress import Progress
 from trainer.training.rejector import distorted, fit_rejector
 from trainer.training.schedules import learning_rate
 from trainer.training.session import Session, continued_command, run_task
-from trainer.training.tables import train_table
+from trainer.training.tables import TableParts, read_table, table_figures, train_table
 from trainer.training.task import Task, batch_rows
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "TEACHER_SETTINGS",
     "Progress",
     "Session",
+    "TableParts",
     "Task",
     "Teachers",
     "TrainingConfig",
@@ -57,8 +58,10 @@ __all__ = [
     "logits",
     "make_batch",
     "provenance",
+    "read_table",
     "run_task",
     "save_checkpoint",
+    "table_figures",
     "teacher_files",
     "train",
     "train_table",

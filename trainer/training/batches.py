@@ -1,6 +1,7 @@
 """Batches of distorted pictures, made in another thread while the network trains.
 
-    examples, epoch -> shuffled -> augment -> (some) normalize -> (pixels, targets)
+    examples, epoch -> shuffled -> augment -> (some) normalize -+-> (pixels, targets)
+    extra -> shuffled ------------------------------------------+
 
 Each batch has its own generator, seeded with (seed, epoch, index): the batches are the same whenever they are
 made, even after a resume.
@@ -24,6 +25,8 @@ from trainer.training.task import Batch, Task, batch_rows
 
 AHEAD = 4  # batches made in advance: enough to keep the matrix products busy, a few MB of memory
 DRAWN = 0x64726177  # separates the random stream of drawn digits from those of epochs and thresholds
+KEPT_BYTES = 1 << 30  # of distorted pictures: 21 of MNIST's views, or any number of those of the 8x8 digits
+EXTRA = 0x6578747261  # the same for the order of extra pictures
 
 # targets, (n, 10), and pixels, (n, side * side): mixes the teachers' answers into the targets, in place.
 Soften = Callable[[np.ndarray, np.ndarray], None]
@@ -60,12 +63,16 @@ def digits_task(
 ) -> Task:
     """Return the task of classifying digits; teachers soften the targets."""
     offset = np.float32(config.input_offset)
+    kept = Kept() if config.views else None
     return Task(
         inputs=dataset.geometry.side**2,
         outputs=CLASSES,
         examples=len(examples),
-        batches=lambda epoch: epoch_batches(examples, dataset.geometry, config, epoch, teachers),
+        batches=lambda epoch: epoch_batches(
+            examples, dataset.geometry, config, epoch, teachers, dataset.extra, kept
+        ),
         held_out=(validation.pixels - offset, one_hot(validation.labels, CLASSES)),
+        rows_each=2 if dataset.extra else 1,
     )
 
 
@@ -75,11 +82,22 @@ def epoch_batches(
     config: TrainingConfig,
     epoch: int,
     teachers: Teachers | None = None,
+    extra: Examples | None = None,
+    kept: "Kept | None" = None,
 ) -> Iterator[Batch]:
-    """Yield (pixels, targets) of one epoch: (n, side * side) float32 and (n, 10) float32."""
+    """Yield (pixels, targets) of one epoch: (n, side * side) float32 and (n, 10) float32.
+
+    extra: each batch has as many of these as of the examples, undistorted, chosen anew in each epoch. kept:
+    the pictures of earlier epochs, where `views` repeats them.
+    """
     view = epoch % config.views if config.views else epoch
     order = np.random.default_rng((config.seed, view)).permutation(len(examples))
+    rows = batch_rows(len(examples), config)
     real = len(examples) - config.drawn  # drawn digits come last
+    added = np.arange(0)
+    if extra:
+        chance = np.random.default_rng((config.seed, epoch, EXTRA))
+        added = np.resize(chance.permutation(len(extra)), len(examples))
 
     def make(index: int, chosen: np.ndarray) -> Batch:
         rng = np.random.default_rng((config.seed, view, index))
@@ -89,9 +107,14 @@ def epoch_batches(
             soften = functools.partial(
                 teachers.soften, config=config, taught=chosen < real, key=(view, index)
             )
-        return make_batch(examples.take(chosen), geometry, config, rng, soften)
+        batch = make_batch(examples.take(chosen), geometry, config, rng, soften, kept, (view, index))
+        if not extra:
+            return batch
+        others = extra.take(added[index * rows : index * rows + len(chosen)])
+        more = others.pixels - np.float32(config.input_offset), one_hot(others.labels, CLASSES)
+        return np.concatenate((batch[0], more[0])), np.concatenate((batch[1], more[1]))
 
-    return made_ahead(make, order, batch_rows(len(examples), config))
+    return made_ahead(make, order, rows)
 
 
 def made_ahead(make: Callable[[int, np.ndarray], Batch], order: np.ndarray, rows: int) -> Iterator[Batch]:
@@ -106,23 +129,46 @@ def made_ahead(make: Callable[[int, np.ndarray], Batch], order: np.ndarray, rows
             yield pending.popleft().result()
 
 
+class Kept:
+    """Distorted pictures as bytes, for the epochs that see the same ones again (`views`).
+
+    Once `limit_bytes` are full, what does not fit is distorted again on each visit. All are rounded to bytes,
+    kept or not, so that memory does not change the weights.
+    """
+
+    def __init__(self, limit_bytes: int = KEPT_BYTES) -> None:
+        self.free = limit_bytes
+        self.batches: dict[tuple[int, int], np.ndarray] = {}
+
+    def pixels(self, key: tuple[int, int], make: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return the pixels under a key, (n, side * side) float32 in [0, 1], made if they are not kept."""
+        found = self.batches.get(key)
+        if found is None:
+            found = np.rint(make() * 255).astype(np.uint8)
+            if found.nbytes <= self.free:
+                self.free -= found.nbytes
+                self.batches[key] = found
+        return found * np.float32(1 / 255)
+
+
 def make_batch(
     examples: Examples,
     geometry: Geometry,
     config: TrainingConfig,
     rng: np.random.Generator,
     soften: Soften | None = None,
+    kept: "Kept | None" = None,
+    key: tuple[int, int] = (0, 0),
 ) -> Batch:
     """Return (pixels, targets) of distorted examples: (n, side * side) float32 and (n, 10) float32.
 
-    Teachers see the same distorted pictures as the student, before the input offset.
+    Teachers see the same distorted pictures as the student, before the input offset. kept: where the
+    pictures of an earlier visit are, under `key`.
     """
-    settings = config.augmentation
-    pictures = augment(examples.pictures, examples.labels, settings, rng)
-    pixels = pictures.reshape(len(pictures), -1)
-    again = rng.random(len(pixels)) < settings.normalized_share
-    if again.any():
-        pixels[again] = normalize(pictures[again], geometry)
+    if kept is None:
+        pixels = _distort(examples, geometry, config, rng)
+    else:
+        pixels = kept.pixels(key, lambda: _distort(examples, geometry, config, rng))
     targets = one_hot(examples.labels, CLASSES)
     if soften:
         soften(targets, pixels)
@@ -133,3 +179,15 @@ def make_batch(
     if config.input_offset:
         pixels = pixels - np.float32(config.input_offset)
     return pixels, targets
+
+
+def _distort(
+    examples: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the pixels of distorted copies, (n, side * side) float32 in [0, 1]."""
+    pictures = augment(examples.pictures, examples.labels, config.augmentation, rng)
+    pixels = pictures.reshape(len(pictures), -1)
+    again = rng.random(len(pixels)) < config.augmentation.normalized_share
+    if again.any():
+        pixels[again] = normalize(pictures[again], geometry)
+    return pixels

@@ -1,17 +1,21 @@
-"""Hyper-parameters: one frozen dataclass that the artifact keeps whole.
+"""Hyper-parameters: one frozen model that checks itself, from which the command line is made.
 
-recipe (TOML), flags -> TrainingConfig -> training, and as a dictionary into the artifact's metadata
+recipe (TOML), flags, Python -> TrainingConfig -> training, and as a dictionary into the artifact's metadata
+
+Pydantic checks each setting where a configuration is constructed, and raises its ValidationError, a
+ValueError.
 """
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, Self
 
-from service.model.network import ACTIVATIONS
-from trainer.data import Augmentation
+from pydantic import Field, PositiveInt, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+from trainer.data import CHECKED, Augmentation
+from trainer.errors import TrainerError, settings_error
 from trainer.nn import OUTPUTS_OF
-from trainer.nn.losses import ANY_OUTPUT
 
 # The settings of a convolutional teacher; its optimizer is AdamW and its loss is cross-entropy.
 TEACHER_SETTINGS = (
@@ -22,101 +26,153 @@ TEACHER_CHANNELS = (16, 32, 64)  # default width of each pair of convolutions
 # The settings of the rejector, under the names that artifacts keep: "judge" is the rejector.
 REJECTOR_SETTINGS = ("outliers", "judge_units")
 
+Activation = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu"]
+Output = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "softmax", "step"]
+Loss = Literal[
+    "cross_entropy",
+    "kullback_leibler",
+    "binary_cross_entropy",
+    "mean_squared_error",
+    "cosine_distance",
+    "perceptron",
+]
 
-def _setting(default: Any, help: str, **extra: Any) -> Any:
-    return field(default=default, metadata={"help": help, **extra})
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class TrainingConfig:
     """Everything that determines the weights, together with the data.
 
-    Each field's metadata holds its help and its limits: `choices`, or `lowest` and `highest`.
+    Each field states its help and its limits. Raises pydantic.ValidationError for values outside them, and
+    for settings that contradict each other.
     """
 
-    hidden: tuple[int, ...] = _setting(
-        (128,), "units of each hidden layer, such as 1000,500; 0 for no hidden layer"
+    hidden: tuple[PositiveInt, ...] = Field(
+        default=(128,), description="units of each hidden layer, such as 1000,500; 0 for no hidden layer"
     )
-    activation: str = _setting("relu", "activation of the hidden layers", choices=tuple(ACTIVATIONS))
-    output: str = _setting("softmax", "activation of the outputs", choices=ANY_OUTPUT)
-    loss: str = _setting("cross_entropy", "loss to minimize", choices=tuple(OUTPUTS_OF))
-    initialization: str = _setting(
-        "auto", "size of the initial weights; auto: by activation", choices=("auto", "he", "glorot", "plain")
+    activation: Activation = Field(default="relu", description="activation of the hidden layers")
+    output: Output = Field(default="softmax", description="activation of the outputs")
+    loss: Loss = Field(default="cross_entropy", description="loss to minimize")
+    initialization: Literal["auto", "he", "glorot", "plain"] = Field(
+        default="auto", description="size of the initial weights; auto: by activation"
     )
-    epochs: int = _setting(20, "passes over the training images", lowest=1)
-    batch_size: int = _setting(128, "images per gradient step; 0 for all", lowest=0)
-    optimizer: str = _setting(
-        "adam", "how gradients change weights", choices=("adam", "adamw", "nesterov", "rmsprop", "sgd")
+    epochs: int = Field(default=20, ge=1, description="passes over the training images")
+    batch_size: int = Field(default=128, ge=0, description="images per gradient step; 0 for all")
+    optimizer: Literal["adam", "adamw", "nesterov", "rmsprop", "sgd"] = Field(
+        default="adam", description="how gradients change weights"
     )
-    learning_rate: float = _setting(0.001, "highest learning rate", lowest=0)
-    schedule: str = _setting(
-        "cosine", "how the learning rate falls", choices=("constant", "step", "exponential", "cosine")
+    learning_rate: float = Field(default=0.001, gt=0, description="highest learning rate")
+    schedule: Literal["constant", "step", "exponential", "cosine"] = Field(
+        default="cosine", description="how the learning rate falls"
     )
-    warm_up: float = _setting(0.0, "epochs over which the learning rate rises from 0", lowest=0)
-    decay: float = _setting(0.5, "factor of schedules step and exponential", lowest=0, highest=1)
-    decay_epochs: float = _setting(10.0, "epochs after which that factor applies", lowest=1e-3)
-    momentum: float = _setting(0.9, "momentum of sgd and nesterov", lowest=0, highest=1)
-    weight_decay: float = _setting(
-        0.0, "share of each weight lost per step at rate 1, outside the gradient (AdamW)", lowest=0
+    warm_up: float = Field(default=0.0, ge=0, description="epochs over which the learning rate rises from 0")
+    decay: float = Field(default=0.5, ge=0, le=1, description="factor of schedules step and exponential")
+    decay_epochs: float = Field(default=10.0, ge=1e-3, description="epochs after which that factor applies")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="momentum of sgd and nesterov")
+    weight_decay: float = Field(
+        default=0.0,
+        ge=0,
+        description="share of each weight lost per step at rate 1, outside the gradient (AdamW)",
     )
-    l1: float = _setting(0.0, "factor of the sum of absolute weights in the loss", lowest=0)
-    l2: float = _setting(0.0, "factor of half the sum of squared weights in the loss", lowest=0)
-    dropout: float = _setting(0.0, "share of the hidden units silenced in each step", lowest=0, highest=0.95)
-    patience: int = _setting(
-        0, "stop after this many epochs without a lower validation loss and keep the best; 0: never", lowest=0
+    l1: float = Field(default=0.0, ge=0, description="factor of the sum of absolute weights in the loss")
+    l2: float = Field(default=0.0, ge=0, description="factor of half the sum of squared weights in the loss")
+    dropout: float = Field(
+        default=0.0, ge=0, le=0.95, description="share of the hidden units silenced in each step"
     )
-    threshold: float = _setting(0.5, "output from which a yes-or-no output means yes", lowest=0, highest=1)
-    soft_share: float = _setting(
-        0.9,
-        "distill: share of the teachers' answer in the target; the label has the rest",
-        highest=1,
-        lowest=0,
+    patience: int = Field(
+        default=0,
+        ge=0,
+        description="stop after this many epochs without a lower validation loss and keep the best; 0: never",
     )
-    soft_temperature: float = _setting(
-        1.0, "distill: divides the logits of teachers and student in the loss", lowest=0.1, highest=100
+    threshold: float = Field(
+        default=0.5, ge=0, le=1, description="output from which a yes-or-no output means yes"
     )
-    averaging: float = _setting(0.999, "decay of the average of the weights; 0 for none", lowest=0, highest=1)
-    label_smoothing: float = _setting(0.0, "share of the target spread over all digits", lowest=0, highest=1)
-    validation: float = _setting(
-        0.1, "share of the training images held out for validation", lowest=0, highest=0.9
+    soft_share: float = Field(
+        default=0.9,
+        ge=0,
+        le=1,
+        description="distill: share of the teachers' answer in the target; the label has the rest",
     )
-    drawn: int = _setting(
-        0, "digits drawn stroke by stroke, in styles that MNIST lacks, added to the training images", lowest=0
+    soft_temperature: float = Field(
+        default=1.0,
+        ge=0.1,
+        le=100,
+        description="distill: divides the logits of teachers and student in the loss",
     )
-    views: int = _setting(
-        0,
-        "epochs after which the same distortions repeat (teachers answer each once); 0: never",
-        lowest=0,
+    averaging: float = Field(
+        default=0.999, ge=0, lt=1, description="decay of the average of the weights; 0 for none"
     )
-    input_offset: float = _setting(0.0, "subtracted from the pixels, folded into the biases when published")
-    outliers: int = _setting(
-        16000, "pictures of non-digits that the rejector learns from; 0 for no rejector", lowest=0
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the target spread over all digits"
     )
-    judge_units: int = _setting(192, "units of the rejector's hidden layer", lowest=1)
-    refused_share: float = _setting(
-        0.02,
-        "share of held-out digits, half of them distorted, that the rejector may refuse",
-        lowest=0,
-        highest=1,
+    validation: float = Field(
+        default=0.1, ge=0, le=0.9, description="share of the training images held out for validation"
     )
-    refit: bool = _setting(
-        False, "publish a second network, trained on all images, with the figures of the first"
+    drawn: int = Field(
+        default=0,
+        ge=0,
+        description="digits drawn stroke by stroke, in styles that MNIST lacks, added to the training images",
     )
-    seed: int = _setting(0, "decides initial weights, order and distortion", lowest=0)
-    split_seed: int = _setting(
-        0,
-        "decides which images are held out for validation and, in digits and folder, for the test",
-        lowest=0,
+    views: int = Field(
+        default=0,
+        ge=0,
+        description="epochs after which the same distortions repeat (teachers answer each once); 0: never",
     )
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    input_offset: float = Field(
+        default=0.0, description="subtracted from the pixels, folded into the biases when published"
+    )
+    outliers: int = Field(
+        default=16000,
+        ge=0,
+        description="pictures of non-digits that the rejector learns from; 0 for no rejector",
+    )
+    judge_units: int = Field(default=192, ge=1, description="units of the rejector's hidden layer")
+    refused_share: float = Field(
+        default=0.02,
+        ge=0,
+        le=1,
+        description="share of held-out digits, half of them distorted, that the rejector may refuse",
+    )
+    refit: bool = Field(
+        default=False,
+        description="publish a second network, trained on all images, with the figures of the first",
+    )
+    seed: int = Field(default=0, ge=0, description="decides initial weights, order and distortion")
+    split_seed: int = Field(
+        default=0,
+        ge=0,
+        description="decides which images are held out for validation, and for the test in digits and folder",
+    )
+    augmentation: Augmentation = Augmentation()
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        """Raise ValueError for settings that contradict each other."""
+        fitting = OUTPUTS_OF[self.loss]
+        if self.output not in fitting:
+            raise ValueError(
+                f"the loss {self.loss} needs the output {' or '.join(fitting)}, not {self.output}"
+            )
+        if self.warm_up > self.epochs:
+            raise ValueError(f"a warm-up of {self.warm_up:g} epochs never ends in {self.epochs}")
+        if self.refit and self.patience:
+            raise ValueError("refit leaves no held-out examples for patience: set --patience 0")
+        if self.dropout and not self.hidden:
+            raise ValueError("dropout silences hidden units, and there are none: set --dropout 0")
+        return self
 
 
 def config_from(values: Mapping[str, Any]) -> TrainingConfig:
-    """Return the hyper-parameters in an artifact's metadata, with defaults for those it lacks."""
+    """Return the hyper-parameters in an artifact's metadata, with defaults for those it lacks.
+
+    Raises TrainerError for values that no training could have had.
+    """
     kept: dict[type, dict[str, Any]] = {}
     for cls, given in ((TrainingConfig, values), (Augmentation, values.get("augmentation", {}))):
         names = {item.name for item in dataclasses.fields(cls)} - {"augmentation"}
         kept[cls] = {
             name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if name in names
         }
-    return TrainingConfig(**kept[TrainingConfig], augmentation=Augmentation(**kept[Augmentation]))
+    try:
+        return TrainingConfig(**kept[TrainingConfig], augmentation=Augmentation(**kept[Augmentation]))
+    except ValidationError as error:
+        raise TrainerError(f"the settings in the file are wrong: {settings_error(error)}") from error

@@ -91,7 +91,7 @@ def train(
     on_batch is called with the number of rows after each batch, on_epoch after each epoch. Raises
     TrainerError if the loss becomes infinite or NaN.
     """
-    rows = batch_rows(task.examples, config)
+    rows = batch_rows(task.examples, config) * task.rows_each
     keep_freed_memory()
     with (
         threadpoolctl.threadpool_limits(1, "blas"),
@@ -130,8 +130,9 @@ def train_epoch(
             )
         loss, right = loss + score.loss, right + score.right
         on_batch(len(inputs))
-    figures = {"loss": loss / task.examples, "learning_rate": rate}
-    return figures | ({"accuracy": right / task.examples} if task.outputs > 1 else {})
+    scored = task.examples * task.rows_each
+    figures = {"loss": loss / scored, "learning_rate": rate}
+    return figures | ({"accuracy": right / scored} if task.outputs > 1 else {})
 
 
 def finished(state: TrainingState, config: TrainingConfig) -> bool:
@@ -154,8 +155,10 @@ def validate(parameters: Parameters, task: Task, config: TrainingConfig) -> dict
     found = logits(parameters, inputs)
     losses, _ = loss_and_gradient(config.loss, config.output, found, targets)
     figures = {"validation_loss": float(losses.mean(dtype=np.float64))}
+    if task.quantities:
+        return figures
     right = correct(activate(config.output, found), targets, config)
-    return figures if right is None else figures | {"validation_accuracy": float(right.mean())}
+    return figures | {"validation_accuracy": float(right.mean())}
 
 
 def logits(parameters: Parameters, inputs: np.ndarray) -> np.ndarray:

@@ -41,6 +41,7 @@ def provenance(
             "drawn": config.drawn,
             "validation": len(validation),
             "test": len(dataset.test),
+            **({"extra": len(dataset.extra)} if dataset.extra else {}),
         },
         "trained_on": trained_on(),
         "libraries": libraries(),

@@ -81,7 +81,12 @@ def run_task(task: Task, config: TrainingConfig, session: Session, sources: dict
             session.set_aside()
         write_checkpoint(session.checkpoint, state, config, sources)
     with Progress(
-        session.name, task.examples, config.epochs, state.epoch, quiet=session.quiet, log=session.log
+        session.name,
+        task.examples * task.rows_each,
+        config.epochs,
+        state.epoch,
+        quiet=session.quiet,
+        log=session.log,
     ) as progress:
 
         def on_epoch(state: TrainingState) -> None:

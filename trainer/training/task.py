@@ -18,7 +18,9 @@ class Task:
     """What is to be learned.
 
     inputs, outputs: columns of a batch. examples: how many make an epoch. batches: epoch, from 0, -> its
-    batches. held_out: inputs and targets to validate on, possibly without rows.
+    batches. held_out: inputs and targets to validate on, possibly without rows. rows_each: rows of a batch
+    for each of its examples, 2 where every batch has as many extra ones. quantities: whether targets are
+    numbers rather than classes.
     """
 
     inputs: int
@@ -26,6 +28,8 @@ class Task:
     examples: int
     batches: Callable[[int], Iterator[Batch]]
     held_out: Batch
+    rows_each: int = 1
+    quantities: bool = False
 
 
 def batch_rows(examples: int, config: TrainingConfig) -> int:
@@ -33,14 +37,12 @@ def batch_rows(examples: int, config: TrainingConfig) -> int:
     return min(config.batch_size or examples, examples)
 
 
-def correct(outputs: np.ndarray, targets: np.ndarray, config: TrainingConfig) -> np.ndarray | None:
-    """Return which rows are answered correctly, (n,) bool; None where targets are quantities.
+def correct(outputs: np.ndarray, targets: np.ndarray, config: TrainingConfig) -> np.ndarray:
+    """Return which rows name the right class, (n,) bool.
 
     outputs, targets: (n, k). With several outputs the largest is the answer; a single one means yes from
     `threshold` on.
     """
     if targets.shape[1] > 1:
         return outputs.argmax(axis=1) == targets.argmax(axis=1)
-    if config.loss == "binary_cross_entropy":
-        return (outputs[:, 0] >= config.threshold) == (targets[:, 0] >= 0.5)
-    return None
+    return (outputs[:, 0] >= config.threshold) == (targets[:, 0] >= 0.5)

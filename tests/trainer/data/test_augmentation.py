@@ -9,12 +9,13 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from tests.trainer.quick import drawn_examples
-from trainer.data import Augmentation, augment
+from trainer.data import Augmentation, augment, load_digits
 from trainer.data.augmentation import _elastic_field, warp
+from trainer.data.detail import enlarge, reduce
 
 EXAMPLES = drawn_examples(60)
 NOTHING = Augmentation(
-    **{field.name: 0.0 for field in dataclasses.fields(Augmentation)}  # every range at its lowest
+    **{field.name: 0.0 for field in dataclasses.fields(Augmentation) if field.name != "detail"}
 )
 ALL = Augmentation(
     share=1, stroke_share=1, blur_share=1, fading_share=1, contrast_share=1, noise_share=1, jpeg_share=1
@@ -44,6 +45,43 @@ def test_originals_are_unchanged() -> None:
 def test_seed_determines_the_pictures() -> None:
     assert np.array_equal(distorted(ALL, 1), distorted(ALL, 1))
     assert not np.array_equal(distorted(ALL, 1), distorted(ALL, 2))
+
+
+def test_enlarged_pictures_keep_the_mean_of_each_pixel() -> None:
+    digits = load_digits()[0].pictures[:50]
+    large = enlarge(digits, 4)
+    assert large.shape == (50, 32, 32)
+    assert large.dtype == np.float32
+    assert reduce(large, 4) == pytest.approx(digits, abs=0.05)  # where ink would be below 0 or above 1
+    assert np.abs(reduce(large, 4) - digits).mean() < 0.01
+    pale = np.full((1, 8, 8), 0.5, np.float32)  # nothing is cut off
+    assert reduce(enlarge(pale, 4), 4) == pytest.approx(pale, abs=1e-5)
+    assert enlarge(digits, 1) is digits
+
+
+def test_lengths_mean_the_same_in_parts_of_a_pixel() -> None:
+    digits, labels = load_digits()[0].pictures[:400], np.zeros(400, int)
+    moved = Augmentation(
+        **{**dataclasses.asdict(NOTHING), "share": 1.0, "elastic_alpha": 2.3, "elastic_sigma": 1.0}
+    )
+    changes = []
+    for detail in (2, 4):
+        settings = dataclasses.replace(moved, detail=detail)
+        copies = augment(digits, labels, settings, np.random.default_rng(0))
+        changes.append(float(np.abs(copies - digits).mean()))
+    assert changes[0] == pytest.approx(changes[1], rel=0.15)
+    assert changes[1] > 0.02
+
+
+def test_shift_in_parts_moves_by_pixels() -> None:
+    dots = np.zeros((400, 8, 8), np.float32)
+    dots[:, 3:5, 3:5] = 1
+    settings = Augmentation(**{**dataclasses.asdict(NOTHING), "share": 1.0, "shift": 1.0, "detail": 4})
+    copies = augment(dots, np.zeros(400, int), settings, np.random.default_rng(0))
+    rows = copies.sum(axis=2) @ np.arange(8) / copies.sum(axis=(1, 2))
+    moves = np.abs(rows - 3.5)
+    assert 0.9 < moves.max() < 1.05
+    assert moves.mean() == pytest.approx(0.5, abs=0.05)
 
 
 def test_share_of_pictures_is_distorted() -> None:

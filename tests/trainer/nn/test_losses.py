@@ -6,7 +6,8 @@ import pytest
 from tests.trainer.nn.differences import assert_gradient, central_differences
 from trainer.nn import OUTPUTS_OF, activate, loss_and_gradient, one_hot
 
-PAIRS = [(loss, output) for loss, outputs in OUTPUTS_OF.items() for output in outputs]
+# A step has no slope: the perceptron's rule has tests of its own.
+PAIRS = [(loss, output) for loss, outputs in OUTPUTS_OF.items() for output in outputs if output != "step"]
 
 
 def batch(output: str, rows: int = 5, columns: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -102,6 +103,24 @@ def test_float32_stays_float32(loss: str, output: str) -> None:
     logits, targets = (array.astype(np.float32) for array in batch(output))
     rows, gradient = loss_and_gradient(loss, output, logits, targets)
     assert rows.dtype == gradient.dtype == np.float32
+
+
+def test_perceptron_rule_moves_only_wrong_units() -> None:
+    logits, targets = np.array([[2.0, -3.0, 0.5, -0.25]]), np.array([[1.0, 0.0, 0.0, 1.0]])
+    rows, gradient = loss_and_gradient("perceptron", "step", logits, targets)
+    assert activate("step", logits).tolist() == [[1, 0, 1, 0]]
+    assert gradient.tolist() == [[0, 0, 1, -1]]  # y - t: Rosenblatt's w += x (t - y) is a step against it
+    assert rows.tolist() == [0.75]  # |0.5| + |-0.25|
+
+
+def test_perceptron_loss_has_its_rule_as_gradient() -> None:
+    logits, targets = batch("sigmoid")
+    targets = np.rint(targets)
+    _, gradient = loss_and_gradient("perceptron", "step", logits, targets)
+    numeric = central_differences(
+        lambda: float(loss_and_gradient("perceptron", "step", logits, targets)[0].sum()), logits
+    )
+    assert_gradient(gradient, numeric)
 
 
 def test_one_hot_is_one_at_the_label() -> None:

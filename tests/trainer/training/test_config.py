@@ -3,16 +3,21 @@
 import argparse
 import dataclasses
 import re
+import typing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from service.model.network import ACTIVATIONS
 from trainer.data import Augmentation
-from trainer.errors import UsageError
-from trainer.parser import add_flags
-from trainer.recipes import load_config, recipe_names
+from trainer.errors import TrainerError, UsageError, settings_error
+from trainer.nn import OUTPUTS_OF
+from trainer.recipes import add_flags, fields_of, load_config, recipe_names
 from trainer.recipes.reading import RECIPES
-from trainer.training import TrainingConfig
+from trainer.training import TrainingConfig, config_from
+from trainer.training.config import Activation, Loss, Output
 
 
 def flags(*words: str) -> argparse.Namespace:
@@ -32,10 +37,54 @@ def test_every_setting_has_a_flag_with_help() -> None:
     add_flags(parser)
     text = parser.format_help()
     for cls in (TrainingConfig, Augmentation):
-        for field in dataclasses.fields(cls):
-            if field.name != "augmentation":
-                assert f"--{field.name.replace('_', '-')}" in text
-                assert field.metadata["help"]
+        for name, setting in fields_of(cls).items():
+            if name != "augmentation":
+                assert f"--{name.replace('_', '-')}" in text
+                assert setting.description, name
+
+
+def test_named_choices_are_those_that_exist() -> None:
+    assert typing.get_args(Activation) == tuple(ACTIVATIONS)
+    assert typing.get_args(Loss) == tuple(OUTPUTS_OF)
+    assert set(typing.get_args(Output)) == {output for outputs in OUTPUTS_OF.values() for output in outputs}
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"epochs": 0}, "epochs is 0; input should be greater than or equal to 1"),
+        ({"epochs": "3"}, "epochs is '3'; input should be a valid integer"),
+        ({"momentum": 1.0}, "momentum is 1.0; input should be less than 1"),
+        ({"averaging": 1.0}, "averaging is 1.0; input should be less than 1"),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0; input should be less than 1"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0; input should be greater than 0"),
+        ({"l2": float("inf")}, "l2 is inf; input should be a finite number"),
+        ({"hidden": [8]}, "hidden is [8]; input should be a valid tuple"),
+        ({"output": "sigmoid"}, "the loss cross_entropy needs the output softmax, not sigmoid"),
+        ({"loss": "perceptron"}, "the loss perceptron needs the output step, not softmax"),
+        ({"epochs": 3, "warm_up": 4.0}, "a warm-up of 4 epochs never ends in 3"),
+        ({"refit": True, "patience": 2}, "refit leaves no held-out examples for patience"),
+        ({"hidden": (), "dropout": 0.5}, "dropout silences hidden units, and there are none"),
+    ],
+)
+def test_wrong_settings_are_refused_at_construction(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        TrainingConfig(**settings)
+    assert settings_error(caught.value).startswith(complaint)
+    with pytest.raises(ValidationError):
+        dataclasses.replace(TrainingConfig(), **settings)
+
+
+def test_wrong_augmentation_is_refused_at_construction() -> None:
+    for settings in ({"share": 1.5}, {"rotation": -1.0}, {"detail": 0}, {"turn": 3}):
+        with pytest.raises(ValidationError):
+            Augmentation(**settings)
+
+
+def test_settings_of_a_damaged_file_are_one_error() -> None:
+    with pytest.raises(TrainerError, match="the settings in the file are wrong: epochs is -1"):
+        config_from({"epochs": -1})
+    assert config_from({"epochs": 7, "of_later_versions": 1}).epochs == 7
 
 
 def test_flags_override_the_recipe_and_it_the_defaults(tmp_path: Path) -> None:
@@ -66,17 +115,20 @@ def test_shipped_recipes_are_valid_and_state_a_result(name: str) -> None:
         ("[augmentation]\nturn = 3", "unknown setting 'turn'"),
         ("[trainings]\n", "unknown table 'trainings'"),
         ("[training\n", "is not TOML"),
-        ("[training]\nepochs = 0", "epochs is 0; a number from 1"),
-        ("[training]\nepochs = 1.5", "a value of type int"),
-        ("[training]\nepochs = true", "a value of type int"),
+        ("[training]\nepochs = 0", "epochs is 0; input should be greater"),
+        ("[training]\nepochs = 1.5", "epochs is 1.5; input should be a valid integer"),
+        ("[training]\nepochs = true", "epochs is True; input should be a valid integer"),
         ("[training]\nlearning_rate = nan", "learning_rate is nan"),
         ("[training]\nlearning_rate = -1", "learning_rate is -1"),
-        ('[training]\nactivation = "gelu"', "one of linear, sigmoid, tanh, relu, leaky_relu is expected"),
-        ("[training]\nhidden = [10, 0]", "whole numbers above 0"),
-        ("[training]\nhidden = 10", "whole numbers above 0"),
+        (
+            '[training]\nactivation = "gelu"',
+            "activation is 'gelu'; input should be 'linear', 'sigmoid', 'tanh', 'relu' or 'leaky_relu'",
+        ),
+        ("[training]\nhidden = [10, 0]", "hidden is 0; input should be greater than 0"),
+        ("[training]\nhidden = 10", "hidden is 10; input should be a valid tuple"),
         ("[training]\ndropout = 1.0", "dropout is 1.0"),
-        ('[training]\noutput = "tanh"', "cross_entropy needs probabilities: output softmax, not tanh"),
-        ("[augmentation]\nshare = 1.5", "share is 1.5; a number from 0 to 1"),
+        ('[training]\noutput = "tanh"', "cross_entropy needs the output softmax, not tanh"),
+        ("[augmentation]\nshare = 1.5", "share is 1.5; input should be less than or equal to 1"),
     ],
 )
 def test_wrong_recipe_is_refused(tmp_path: Path, text: str, complaint: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from service.preprocessing.normalization import MNIST_GEOMETRY
 from tests.trainer.quick import drawn_examples
-from trainer.data import Augmentation, Dataset, load_table
+from trainer.data import Augmentation, Dataset, Examples
 from trainer.errors import TrainerError
 from trainer.training import (
     Task,
@@ -20,9 +20,9 @@ from trainer.training import (
     initial_state,
     train,
 )
+from trainer.training.batches import Kept
 from trainer.training.checkpoint import read_checkpoint, write_checkpoint
 from trainer.training.loop import epochs_since_best, finished
-from trainer.training.tables import table_task
 
 EXAMPLES, VALIDATION = drawn_examples(150), drawn_examples(40, seed=9)
 DATASET = Dataset("drawn", MNIST_GEOMETRY, EXAMPLES, VALIDATION)
@@ -228,6 +228,50 @@ def test_every_epoch_visits_each_example_once() -> None:
         assert np.array_equal(np.sort(one.sum(axis=1)), everything)
 
 
+def test_half_of_each_batch_is_extra_and_undistorted() -> None:
+    extra = Examples(np.full((40, 28, 28), 0.25, np.float32), np.full(40, 7))
+    extra.pictures[:, 0, 0] = np.arange(40) / 100  # tells them apart
+    config = dataclasses.replace(CONFIG, input_offset=0.25)
+    epochs = [list(epoch_batches(EXAMPLES, MNIST_GEOMETRY, config, n, extra=extra)) for n in (0, 0, 1)]
+    assert [len(pixels) for pixels, _ in epochs[0]] == [64, 64, 64, 64, 44]
+    for pixels, targets in epochs[0]:
+        half = len(pixels) // 2
+        assert np.array_equal(pixels[half:, 1:], np.zeros((half, 783), np.float32))
+        assert targets[half:].argmax(axis=1).tolist() == [7] * half
+    seen = [np.concatenate([pixels[len(pixels) // 2 :, 0] for pixels, _ in epoch]) for epoch in epochs]
+    assert len(np.unique(seen[0][:40])) == 40
+    assert np.array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[0], seen[2])
+
+
+def test_repeated_views_are_the_same_pictures_whatever_the_memory() -> None:
+    config = dataclasses.replace(CONFIG, views=2)
+    roomy, full = Kept(), Kept(limit_bytes=40 * 784)  # one batch of 32 fits, the next does not
+    epochs = {}
+    for name, kept in (("roomy", roomy), ("full", full)):
+        for epoch in (0, 1, 2):
+            batches = list(epoch_batches(EXAMPLES, MNIST_GEOMETRY, config, epoch, kept=kept))
+            epochs[name, epoch] = np.concatenate([pixels for pixels, _ in batches])
+    assert [len(roomy.batches), len(full.batches)] == [10, 1]
+    assert sum(batch.nbytes for batch in roomy.batches.values()) == 2 * 150 * 784
+    assert np.array_equal(epochs["roomy", 0], epochs["roomy", 2])
+    assert not np.array_equal(epochs["roomy", 0], epochs["roomy", 1])
+    for epoch in (0, 1, 2):
+        assert np.array_equal(epochs["roomy", epoch], epochs["full", epoch])
+    fresh = np.concatenate([pixels for pixels, _ in epoch_batches(EXAMPLES, MNIST_GEOMETRY, config, 0)])
+    assert epochs["roomy", 0] == pytest.approx(fresh, abs=0.51 / 255)
+
+
+def test_epoch_with_extra_pictures_is_scored_by_all_rows() -> None:
+    dataset = dataclasses.replace(DATASET, extra=EXAMPLES)
+    task = digits_task(dataset, EXAMPLES, VALIDATION, CONFIG)
+    rows: list[int] = []
+    config = dataclasses.replace(CONFIG, learning_rate=1e-9, epochs=1)
+    state = train(initial_state(config, task.inputs, task.outputs), task, config, rows.append)
+    assert sum(rows) == 2 * len(EXAMPLES)
+    assert state.history[0]["loss"] == pytest.approx(np.log(10), abs=0.15)
+
+
 def test_batches_carry_offset_and_smoothed_targets() -> None:
     config = dataclasses.replace(
         CONFIG,
@@ -241,31 +285,3 @@ def test_batches_carry_offset_and_smoothed_targets() -> None:
     assert targets.sum(axis=1) == pytest.approx(np.ones(150))
     assert sorted(set(targets.ravel().tolist())) == pytest.approx([0.01, 0.91])
     assert pixels.dtype == targets.dtype == np.float32
-
-
-def test_table_is_generated_and_split_from_its_seed() -> None:
-    config = TrainingConfig(validation=0.25)
-    parts = load_table("sqrt-mean", config.validation, config.split_seed)
-    assert [len(part.inputs) for part in parts] == [1800, 600, 600]
-    fit = parts[0]
-    assert fit.targets[:, 0] == pytest.approx(np.sqrt(fit.inputs.mean(axis=1)))
-    assert np.array_equal(load_table("sqrt-mean", config.validation, config.split_seed)[0].inputs, fit.inputs)
-    assert not np.array_equal(load_table("sqrt-mean", config.validation, split_seed=1)[0].inputs, fit.inputs)
-
-
-@pytest.mark.parametrize(
-    ("name", "output", "loss", "figure"),
-    [
-        ("sqrt-mean", "linear", "mean_squared_error", "validation_loss"),
-        ("two-classes", "sigmoid", "binary_cross_entropy", "validation_accuracy"),
-    ],
-)
-def test_tables_train_in_the_same_loop(name: str, output: str, loss: str, figure: str) -> None:
-    config = TrainingConfig(
-        hidden=(8,), output=output, loss=loss, epochs=15, learning_rate=0.02, batch_size=32
-    )
-    fit, held_out, _ = load_table(name, config.validation, config.split_seed)
-    task = table_task(fit, held_out, config)
-    latest = train(initial_state(config, task.inputs, task.outputs), task, config).history[-1]
-    assert latest[figure] < 0.001 if name == "sqrt-mean" else latest[figure] > 0.83
-    assert ("validation_accuracy" in latest) == (name == "two-classes")

@@ -1,0 +1,41 @@
+"""The Python of docs/own-digits.md trains, scores and saves a model, and the service serves it."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from service.app import create_app
+from service.config import Settings
+from service.metrics import Metrics
+from service.registry import ModelRegistry
+from tests.serving import PROJECT
+
+PAGE = (PROJECT / "docs/own-digits.md").read_text()
+
+
+def test_python_of_the_page_makes_a_model_that_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "own-digits.md", "exec"), {})
+    right = re.fullmatch(r"([\d.]+)% right\n", capsys.readouterr().out)
+    assert right
+    assert float(right[1]) > 95
+    models = ModelRegistry(tmp_path / "models", "mine")
+    models.refresh()
+    client = create_app(Settings(), models, Metrics()).test_client()
+    digits = load_digits()
+    answers = []
+    for picture in digits.images[:20]:
+        file = io.BytesIO()
+        Image.fromarray((picture * 255 / 16).astype("uint8")).resize((80, 80)).save(file, "PNG")
+        answers.append(client.post("/predict", data=file.getvalue(), content_type="image/png").json)
+    assert {one["model"]["name"] for one in answers} == {"mine"}
+    assert sum(one["digit"] == truth for one, truth in zip(answers, digits.target, strict=False)) >= 18
