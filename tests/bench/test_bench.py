@@ -23,7 +23,7 @@ def results(clients: int = 8, share: float = 0.6, others_share: float = 0.5) -> 
     return {("28x28 PNG", clients): [{name: load(name) for name in SERVERS}] * 2}
 
 
-def test_the_table_has_rate_latency_and_a_ratio_for_each_reference():
+def test_table_has_rate_latency_and_ratio_for_each_reference():
     header, _, row = report.comparison(report.compared(results())).splitlines()
     assert [cell.strip() for cell in header.strip("|").split("|")][5:] == OTHERS
     assert row == f"| 28x28 PNG | 8 | 1,000 | 5.0 | 9.0 |{' 2.00 |' * len(OTHERS)}"

@@ -160,9 +160,7 @@ class TestProblems:
         expect(page.locator("#headline")).to_have_text("This file cannot be read")
         expect(page.locator("#detail")).to_have_text("Try a JPEG or PNG picture.")
 
-    def test_a_drawing_outlives_the_service_and_is_answered_when_it_is_back(
-        self, page: Page, tmp_path: Path
-    ) -> None:
+    def test_drawing_is_answered_once_the_service_is_back(self, page: Page, tmp_path: Path) -> None:
         port = free_port()
         with running_service(tmp_path, port=port, WEB_CONCURRENCY="1") as server:
             page.goto(server.url)
@@ -182,7 +180,7 @@ class TestPhone:
     def options(self) -> dict[str, object]:
         return PHONE
 
-    def test_a_finger_draws_without_scrolling_and_the_answer_is_in_sight(self, page: Page) -> None:
+    def test_finger_draws_without_scrolling_the_page(self, page: Page) -> None:
         box = page.locator("#canvas").bounding_box()
         x, top = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.15
         touch = page.context.new_cdp_session(page)

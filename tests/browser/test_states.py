@@ -60,7 +60,7 @@ def test_a_dot_is_no_question_yet(page: Page) -> None:
     expect(page.locator("#headline")).to_have_text("What will it be?")
 
 
-def test_a_pen_that_rests_before_it_moves_leaves_no_blank_picture(page: Page) -> None:
+def test_resting_pen_leaves_no_blank_picture(page: Page) -> None:
     box = page.locator("#canvas").bounding_box()
     x, y = box["x"] + 250, box["y"] + 80
     page.mouse.move(x, y)
@@ -77,7 +77,7 @@ def test_a_digit_may_stand_in_any_corner(page: Page, corner: tuple[float, float]
     expect_digit(page, 4)
 
 
-def test_the_steps_of_preprocessing_are_listed_beside_the_picture(page: Page, service: Server) -> None:
+def test_preprocessing_steps_are_listed_beside_the_picture(page: Page, service: Server) -> None:
     expect(page.locator("#steps")).to_be_hidden()
     picture = encode(draw_digit(7, size=(900, 900), ink=255, paper=0), "JPEG")
     upload(page, picture, "photo.jpg", "image/jpeg")

@@ -38,7 +38,7 @@ def report(engine: PlainEngine, tmp_path_factory: pytest.TempPathFactory) -> Rep
     return engine.check(tmp_path_factory.mktemp("image"))
 
 
-def test_a_request_in_flight_is_answered_before_the_container_ends(report: Report) -> None:
+def test_request_in_flight_is_answered_before_the_end(report: Report) -> None:
     assert report.last_answer.split()[1:2] == ["200"]
     assert report.exit_code == 0
 

@@ -35,7 +35,7 @@ def test_the_service_never_imports_the_trainer_or_the_tests():
         assert not {name for name in imports(path) if name.split(".")[0] in ("trainer", "tests")}, path
 
 
-def test_the_trainer_uses_the_service_only_through_the_model_core():
+def test_trainer_uses_only_the_model_core_of_the_service():
     for path in (PROJECT / "trainer").rglob("*.py"):
         used = {name.split(".")[1] for name in imports(path) if name.startswith("service.")}
         assert used <= set(CORE), path
@@ -77,7 +77,7 @@ LAYERS = (
 SERVER = sorted((PROJECT / "service/server").glob("*.py"))
 
 
-def test_imports_between_the_folders_of_the_service_point_one_way():
+def test_imports_between_service_folders_point_one_way():
     rank = {name: number for number, names in enumerate(LAYERS) for name in names}
     for path in (PROJECT / "service").rglob("*.py"):
         unit = path.relative_to(PROJECT / "service").parts[0].removesuffix(".py")

@@ -29,7 +29,7 @@ def ask_fifty_times(port: int) -> None:
         assert requests.post(f"{url}/predict", files={"file": IMAGE}, timeout=30).status_code == 200
 
 
-def test_a_reader_of_the_log_that_went_away_does_not_stop_answers():
+def test_lost_reader_of_the_log_does_not_stop_answers():
     port = free_port()
     environment = {"PATH": "/usr/bin:/bin", "PORT": str(port)}
     process = subprocess.Popen(

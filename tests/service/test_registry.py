@@ -90,7 +90,7 @@ OTHER_ANSWERS = np.zeros((2, 10), "f4")
     ],
     ids=["empty", "rubbish", "truncated", "senseless", "answers other than it should"],
 )
-def test_a_broken_file_is_refused_counted_once_and_the_old_model_stays(tmp_path, content):
+def test_broken_file_is_counted_once_and_the_old_model_stays(tmp_path, content):
     failures = []
     save(tmp_path / "one.npz", tiny_content(seed=1))
     registry = ModelRegistry(tmp_path, "one", on_failure=failures.append)

@@ -71,7 +71,7 @@ SMUGGLING = {
 
 
 @pytest.mark.parametrize("kind", SMUGGLING)
-def test_what_two_servers_could_read_differently_is_refused_and_the_connection_closed(service, kind):
+def test_ambiguous_framing_is_refused_and_the_connection_closed(service, kind):
     # A request hidden behind the odd one must not be answered.
     answers = exchange(service, SMUGGLING[kind] + b"GET /models HTTP/1.1\r\nHost: x\r\n\r\n")
     (answer,) = answers
@@ -112,7 +112,7 @@ def test_chunks_in_pieces_of_any_size_are_read_like_a_whole(service):
 
 
 @pytest.mark.parametrize("framing", ["length", "chunks", "small chunks"])
-def test_a_client_that_sends_64_megabytes_before_it_reads_sees_the_413(service, framing):
+def test_client_that_sends_64_megabytes_first_sees_the_413(service, framing):
     piece = b"x" * MEBIBYTE
     with connect(service, timeout=60) as connection:
         if framing == "length":
@@ -143,7 +143,7 @@ def test_a_body_shorter_than_its_length_is_no_request(service):
         assert read_all(connection) == (b"", True)
 
 
-def test_a_body_longer_than_its_length_is_the_next_request_and_a_bad_one(service):
+def test_rest_of_a_body_beyond_its_length_is_a_bad_request(service):
     first, second = exchange(service, post(IMAGE + b"rubbish\r\n\r\n", Content_Length=str(len(IMAGE))))
     assert (first.status, second.status) == (200, 400)
     assert second.closed
@@ -198,7 +198,7 @@ class TestV2:
      post(IMAGE), post(b"x"), b"rubbish\r\n\r\n"],
     ids=["livez", "page", "docs", "404", "405", "v2", "prediction", "problem", "unreadable"],
 )  # fmt: skip
-def test_every_answer_has_its_security_headers_and_names_no_version(service, request_bytes):
+def test_every_answer_has_its_security_headers(service, request_bytes):
     (answer,) = exchange(service, closing(request_bytes))
     headers = answer.headers
     assert headers["x-content-type-options"] == "nosniff"
@@ -216,7 +216,7 @@ def test_nothing_of_this_was_an_error_of_the_service(service):
     assert not [line for line in service.log_lines() if line["level"] == "error"]
 
 
-def test_a_body_that_nobody_reads_ends_the_connection_where_it_is_framed_wrongly(service):
+def test_badly_framed_unread_body_ends_the_connection(service):
     # A length among the trailers: what comes after it could be read in two ways.
     wrong = b"POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     wrong += chunked(b"abc", end=b"0\r\nContent-Length: 5\r\n\r\n")

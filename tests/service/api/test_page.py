@@ -45,7 +45,7 @@ def test_the_policy_allows_no_inline_code_and_no_other_host() -> None:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_no_file_holds_inline_code_or_the_address_of_another_host(name: str) -> None:
+def test_files_hold_no_inline_code_and_no_foreign_address(name: str) -> None:
     text = (FOLDER / name).read_text()
     if name.endswith(".html"):
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", text)

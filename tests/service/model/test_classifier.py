@@ -10,7 +10,7 @@ from tests.tiny import tiny_artifact
 PIXELS = np.random.default_rng(2).random((5, 64), dtype=np.float32)
 
 
-def test_probabilities_are_the_softmax_of_the_logits_at_the_models_temperature():
+def test_probabilities_are_softmax_at_the_models_temperature():
     artifact = tiny_artifact(temperature=2.0)
     expected = softmax(forward(artifact.layers, PIXELS)[-1].astype(np.float64), 2.0)
     answers = np.array([prediction.probabilities for prediction in Classifier(artifact).classify(PIXELS)])
@@ -34,7 +34,7 @@ def test_one_by_one_gives_what_the_batch_gives():
         assert alone.novelty == pytest.approx(expected.novelty, rel=1e-4)
 
 
-def test_the_judge_sees_the_pixels_and_the_direction_of_the_last_hidden_layer():
+def test_rejector_sees_pixels_and_last_hidden_direction():
     # (3, 4) has the mean square (9 + 16) / 2, so its units become 3 and 4 over its root, 3.5355...
     pixels = np.array([[0.25, 0.5]], np.float32)
     expected = [[0.25, 0.5, 0.848528, 1.131371]]

@@ -74,7 +74,7 @@ def test_the_saliency_is_the_gradient_of_the_lead_times_the_ink(
         assert (up - down) / (2 * step) * pixels[index] == pytest.approx(values[index], rel=1e-2)
 
 
-def test_erasing_the_ink_it_marks_costs_more_of_the_lead_than_erasing_other_ink(
+def test_erasing_marked_ink_costs_more_than_other_ink(
     classifier: Classifier,
 ) -> None:
     rng = np.random.default_rng(0)
@@ -102,7 +102,7 @@ def test_a_picture_that_is_no_digit_has_a_novelty_above_one(classifier: Classifi
     assert explained(stripes.reshape(-1), classifier)["novelty"] > 1
 
 
-def test_explain_true_adds_the_explanation_and_changes_nothing_else(service: Server) -> None:
+def test_explain_adds_the_explanation_and_nothing_else(service: Server) -> None:
     image = digit_png(7)
     plain = service.predict(image, model="digits-8x8").json()
     explained = service.predict(image, model="digits-8x8", explain="true").json()
@@ -124,7 +124,7 @@ def test_the_answer_says_what_preprocessing_did(service: Server) -> None:
     assert again["steps"] == ["ink taken as it is: already cut out, scaled and centered"]
 
 
-def test_every_answer_of_a_batch_is_explained_as_if_it_were_alone(service: Server) -> None:
+def test_batch_answers_are_explained_as_single_ones(service: Server) -> None:
     images = [digit_png(7), b"no image", encode(draw_digit(4, ink=255, paper=0))]
     url = f"{service.url}/predict/batch"
     files = [("file", (f"{index}.png", image)) for index, image in enumerate(images)]

@@ -35,7 +35,7 @@ def test_the_card_quotes_the_file(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_card_holds_what_was_measured_elsewhere_of_this_very_version(name):
+def test_card_holds_figures_measured_for_this_version(name):
     notes = (MODELS / f"{name}.notes.md").read_text()
     assert f"Of version `{load(MODELS / f'{name}.npz').version}`" in notes
     assert notes.strip() in (MODELS / f"{name}.md").read_text()

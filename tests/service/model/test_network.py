@@ -51,7 +51,7 @@ def test_activations_at_known_points(name, expected):
     assert outputs.dtype == np.float32
 
 
-def test_sigmoid_of_a_huge_negative_number_is_zero_without_a_warning():
+def test_sigmoid_of_a_huge_negative_number_is_zero():
     assert ACTIVATIONS["sigmoid"](np.array([-1e4], np.float32))[0] == 0
 
 
@@ -68,7 +68,7 @@ def test_rows_of_a_batch_do_not_influence_each_other():
 
 
 @pytest.mark.parametrize("active", [0, 1, 100, 399, 400])
-def test_a_single_input_gives_what_it_gives_in_a_batch_however_many_zeros_it_has(active):
+def test_single_input_equals_its_row_in_a_batch(active):
     # Large enough that the rows of active inputs are gathered where those are few.
     rng = np.random.default_rng(3)
     weights = rng.normal(size=(400, 200)).astype("f4")

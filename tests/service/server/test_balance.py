@@ -44,7 +44,7 @@ def test_clients_that_ask_are_shared_between_the_workers(tmp_path: Path) -> None
         wait_until(all_ask_and_are_shared, "each worker to have its share of the clients", seconds=15)
 
 
-def test_connections_that_came_while_a_worker_was_not_there_are_shared_when_it_is(tmp_path: Path) -> None:
+def test_connections_are_shared_with_a_worker_that_returns(tmp_path: Path) -> None:
     with running_service(tmp_path) as server, contextlib.ExitStack() as closing:
         wait_until(lambda: ready(server), "both workers")
         absent = server.workers()[0]
@@ -70,7 +70,7 @@ def test_a_worker_that_is_alone_takes_all(tmp_path: Path) -> None:
     assert answers == [200] * 20
 
 
-def test_a_worker_with_more_than_its_share_closes_one_connection_at_a_time() -> None:
+def test_busy_worker_closes_one_connection_at_a_time() -> None:
     one, other = Balance(0), Balance(1)
     try:
         one.count(3)

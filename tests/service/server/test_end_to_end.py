@@ -103,7 +103,7 @@ def test_a_body_of_thirty_megabytes_is_answered_with_413(service):
     assert response.json()["status"] == 413
 
 
-def test_a_plain_socket_sees_the_413_before_it_has_sent_everything(service):
+def test_plain_socket_sees_the_413_before_it_has_sent_all(service):
     with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
         connection.sendall(
             b"POST /predict HTTP/1.1\r\nHost: x\r\n"

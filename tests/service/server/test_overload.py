@@ -24,7 +24,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
         yield server
 
 
-def test_what_is_too_much_is_refused_at_once_and_the_rest_is_answered(server):
+def test_excess_requests_are_refused_and_the_rest_answered(server):
     def send(_: int) -> tuple[requests.Response, float]:
         return server.predict(LARGE), time.monotonic()
 
@@ -45,7 +45,7 @@ def test_what_is_too_much_is_refused_at_once_and_the_rest_is_answered(server):
     assert server.metric("http_requests_total", status="503") == len(refused)
 
 
-def test_probes_and_scrapes_are_answered_while_the_rest_is_refused(server):
+def test_probes_and_scrapes_are_answered_under_overload(server):
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         pending = [pool.submit(server.predict, LARGE) for _ in range(60)]
         seen = []
@@ -68,7 +68,7 @@ def test_never_more_are_in_flight_than_the_setting_says(server):
     assert 1 < max(seen) <= MAX_IN_FLIGHT + 1  # the scrape itself
 
 
-def test_refusals_are_in_the_log_and_in_the_form_of_the_protocol_that_was_spoken(server):
+def test_refusals_are_logged_and_follow_their_protocol(server):
     enough = threading.Event()
 
     def keep_busy() -> None:
@@ -103,7 +103,7 @@ def peak_megabytes(server: Server) -> float:
 @pytest.mark.parametrize(
     ("mode", "format"), [("RGBA", "PNG"), ("RGB", "WEBP")], ids=["25 megapixels PNG", "25 megapixels WebP"]
 )
-def test_the_largest_pictures_at_once_stay_within_a_bounded_memory(tmp_path, mode, format):
+def test_largest_pictures_at_once_stay_in_bounded_memory(tmp_path, mode, format):
     options = {"compress_level": 1} if format == "PNG" else {"method": 0, "quality": 1}
     colour = (255,) * len(mode)
     picture = encode(Image.new(mode, (5000, 5000), colour), format, **options)

@@ -53,7 +53,7 @@ def ask(server: Server, times: int = 20) -> None:
         assert response.json()["digit"] == 7
 
 
-def test_two_hundred_slow_clients_keep_nobody_waiting_and_are_closed(server, open_many):
+def test_two_hundred_slow_clients_are_closed_and_delay_no_one(server, open_many):
     in_head = open_many(server, EACH_KIND, b"POST /predict HTTP/1.1\r\nHost: x\r\nX-Slow: ")
     in_body = open_many(server, EACH_KIND, post(IMAGE)[:-300])
     silent = open_many(server, EACH_KIND)
@@ -70,7 +70,7 @@ def test_two_hundred_slow_clients_keep_nobody_waiting_and_are_closed(server, ope
     ask(server, 1)
 
 
-def test_clients_that_never_read_their_answers_keep_nobody_waiting_and_are_closed(server):
+def test_clients_that_never_read_are_closed_and_delay_no_one(server):
     request = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
     with contextlib.ExitStack() as closing:
         for _ in range(EACH_KIND):
@@ -102,7 +102,7 @@ def test_a_client_that_is_told_to_close_and_stays_delays_nobody(server, open_man
         assert answer.status == 415
 
 
-def test_a_connection_that_was_used_may_rest_longer_than_one_that_said_nothing(server, open_many):
+def test_used_connection_may_rest_longer_than_a_silent_one(server, open_many):
     with requests.Session() as session:
         session.get(f"{server.url}/livez", timeout=10)
         silent = open_many(server, 1)
@@ -129,7 +129,7 @@ def test_requests_sent_ahead_are_answered_in_order(server):
     assert [answer.status for answer in answers] == [200, 415, 200, 200]
 
 
-def test_a_client_that_waits_for_a_word_before_it_sends_its_body_gets_it(server):
+def test_client_that_expects_100_continue_gets_it(server):
     with connect(server) as connection:
         request = post(IMAGE, Expect="100-continue", Connection="close")
         connection.sendall(request[: -len(IMAGE)])
@@ -138,7 +138,7 @@ def test_a_client_that_waits_for_a_word_before_it_sends_its_body_gets_it(server)
         assert connection.recv(12) == b"HTTP/1.1 200"
 
 
-def test_more_connections_than_a_worker_takes_push_out_the_oldest(tmp_path, open_many):
+def test_connection_above_the_limit_closes_the_oldest(tmp_path, open_many):
     with running_service(
         tmp_path, WEB_CONCURRENCY="1", GUNICORN_CMD_ARGS="--worker-connections 40"
     ) as server:

@@ -61,7 +61,7 @@ class Load:
                 thread.join()
 
 
-def test_sigterm_under_load_loses_no_request_and_readiness_goes_first(tmp_path):
+def test_sigterm_under_load_loses_no_request(tmp_path):
     with running_service(tmp_path, DIGITS_DRAIN_SECONDS="4") as server:
         with Load(server)(6) as load:
             server.process.send_signal(signal.SIGTERM)
@@ -83,7 +83,7 @@ def test_sigterm_under_load_loses_no_request_and_readiness_goes_first(tmp_path):
         assert server.process.wait(30) == 0
 
 
-def test_without_a_drain_sigterm_still_loses_no_request_that_was_begun(tmp_path):
+def test_sigterm_without_a_drain_loses_no_begun_request(tmp_path):
     with running_service(tmp_path) as server:
         halves = [connect(server) for _ in range(20)]
         for connection in halves:
@@ -101,7 +101,7 @@ def test_without_a_drain_sigterm_still_loses_no_request_that_was_begun(tmp_path)
         assert server.process.wait(30) == 0
 
 
-def test_connections_that_nobody_has_accepted_yet_are_answered_at_the_end(tmp_path):
+def test_unaccepted_connections_are_answered_at_the_end(tmp_path):
     with running_service(tmp_path, WEB_CONCURRENCY="1") as server:
         (worker,) = server.workers()
         os.kill(worker, signal.SIGSTOP)
@@ -148,7 +148,7 @@ def test_an_idle_connection_does_not_hold_the_end_up(tmp_path):
         assert silent.recv(1) == b""
 
 
-def test_a_worker_killed_under_load_costs_its_requests_alone_and_counters_never_go_back(tmp_path):
+def test_killed_worker_costs_only_the_requests_it_held(tmp_path):
     folder = tmp_path / "metrics"
     with running_service(tmp_path, PROMETHEUS_MULTIPROC_DIR=str(folder)) as server:
         counts = [0.0]
@@ -199,7 +199,7 @@ def test_a_stopped_service_leaves_no_temporary_file_behind(tmp_path):
     assert list(tmp_path.iterdir()) == [server.log]
 
 
-def test_a_model_replaced_again_and_again_under_load_fails_no_request(tmp_path):
+def test_model_replaced_repeatedly_under_load_fails_no_request(tmp_path):
     models = tmp_path / "models"
     models.mkdir()
     contents = [tiny_content(seed=seed) for seed in range(4)]
