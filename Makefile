@@ -50,7 +50,7 @@ $(VENV)/.serving: $(VENV)/pyvenv.cfg service/requirements.txt
 $(VENV)/.training: $(VENV)/pyvenv.cfg service/requirements.txt trainer/requirements.txt
 	$(call install,training needs,-r trainer/requirements.txt)
 
-$(VENV)/.all: $(VENV)/pyvenv.cfg requirements.txt $(wildcard service/requirements*.txt) trainer/requirements.txt tests/requirements.txt
+$(VENV)/.all: $(VENV)/pyvenv.cfg requirements.txt $(wildcard service/requirements*.txt trainer/requirements*.txt) tests/requirements.txt
 	$(call install,the tests need,-r requirements.txt)
 
 # As in the Dockerfile: what glibc keeps of freed memory, and gives back.
