@@ -45,8 +45,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
     """A multilayer perceptron for pictures of digits, with the preprocessing and rejector of the service.
 
     recipe: a name in trainer/recipes or a TOML file. progress: show the progress of the training. settings:
-    any of SETTINGS, as the flags of `python -m trainer train`. A wrong or contradicting one raises
-    UsageError, here or, after `set_params`, in `fit`.
+    any of SETTINGS, as the flags of `python -m trainer train`. `fit` raises UsageError for a
+    wrong or contradicting one, before it looks at the pictures.
     """
 
     recipe: str
@@ -60,7 +60,6 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         self.progress = progress
         for name in SETTINGS:
             setattr(self, name, settings.get(name))
-        self._config()
 
     def _config(self) -> TrainingConfig:
         """Return the checked settings: those given, else the recipe's."""
@@ -90,6 +89,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         Pixels are from 0 to 255, 1 or 16. A tenth is held out for the figures in the model file, and the
         share `validation` of the rest to fit temperature and thresholds.
         """
+        config = self._config()
         rows, y = validate_data(self, _rows(X), y, dtype="numeric")
         check_classification_targets(y)
         labels = np.asarray(y)
@@ -106,7 +106,6 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         geometry = DIGITS_GEOMETRY if raw.shape[1] == DIGITS_GEOMETRY.side else MNIST_GEOMETRY
         pictures, kept = prepare(raw, geometry)
         examples = Examples(pictures, labels[kept].astype(np.int64))
-        config = self._config()
         train, test = hold_out(examples, TEST_SHARE, config.split_seed)
         digest = hashlib.sha256(raw.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
         dataset = Dataset("folder", geometry, train, test, {"X, y": digest})

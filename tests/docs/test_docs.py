@@ -211,9 +211,12 @@ def test_the_commands_for_own_digits_run_as_they_stand(tmp_path: Path) -> None:
 
 def test_the_commands_for_operating_run_as_they_stand(tmp_path: Path) -> None:
     """A wrong setting, the probes, a key, a model published and taken back: each line of the document."""
-    wrong, said, *probes, make_key, serve, ask, publish, versions, look, back, check = re.findall(
-        r"^ {4}(\S.*)", OPERATING, re.MULTILINE
+    lines = re.findall(r"^ {4}(\S.*)", OPERATING, re.MULTILINE)
+    wrong, said, below, _, *probes, make_key, serve, ask, _, traced, publish, versions, look, back, check = (
+        lines
     )
+    assert below == "DIGITS_ROOT_PATH=/digits make serve"
+    assert traced.startswith("OTEL_EXPORTER_OTLP_ENDPOINT=")
     (variable,) = re.findall(r"(\w+)=many make serve", wrong)
     result = subprocess.run(
         COMMAND, cwd=PROJECT, env=os.environ | {variable: "many"}, capture_output=True, text=True, check=False
@@ -227,8 +230,10 @@ def test_the_commands_for_operating_run_as_they_stand(tmp_path: Path) -> None:
     run(make_key, tmp_path)
     assert serve == "DIGITS_API_KEY_FILE=key make serve"
     settings = {"DIGITS_API_KEY_FILE": str(tmp_path / "key"), "DIGITS_MODELS_DIR": str(tmp_path / "models")}
+    settings["DIGITS_ROOT_PATH"] = "/digits"
     with running_service(tmp_path, WEB_CONCURRENCY="1", **settings) as server:
         assert [run(each.replace("localhost:8080", server.url), tmp_path) for each in probes]
+        assert requests.get(f"{server.url}/digits/livez", timeout=30).status_code == 200
         assert json.loads(run(ask.replace("localhost:8080", server.url), tmp_path))["digit"] == 7
         logged = next(line for line in server.log_lines() if line.get("route") == "/predict")
         assert requests.get(f"{server.url}/models", timeout=30).status_code == 401

@@ -137,7 +137,7 @@ def test_scrape_waits_for_the_file_of_a_worker_that_starts(
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     (tmp_path / "counter_7.db").touch()  # as it is between its creation and its first value
     threading.Timer(0.02, (tmp_path / "counter_7.db").unlink).start()
-    assert Metrics(CollectorRegistry()).render() == b""
+    assert Metrics(CollectorRegistry()).render()[0] == b""
 
 
 def test_refusals_begin_at_zero() -> None:

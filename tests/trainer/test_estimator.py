@@ -74,15 +74,13 @@ def test_unknown_setting_is_refused_at_construction() -> None:
         DigitClassifier(layers=3)
 
 
-def test_wrong_setting_is_refused_at_construction_and_by_fit() -> None:
+def test_wrong_setting_is_refused_by_fit() -> None:
     for wrong, complaint in (
         ({"epochs": 0}, "epochs is 0; input should be greater"),
         ({"momentum": 1.0}, "momentum is 1.0; input should be less than 1"),
         ({"loss": "binary_cross_entropy", "output": "tanh"}, "needs the output sigmoid or softmax"),
         ({"recipe": "nothing"}, "no recipe 'nothing'"),
     ):
-        with pytest.raises(UsageError, match=complaint):
-            DigitClassifier(**wrong)
         with pytest.raises(UsageError, match=complaint):
             DigitClassifier().set_params(**wrong).fit(X[:100], Y[:100])
 
@@ -120,11 +118,11 @@ FAILING = (
     *("check_fit_score_takes_y", "check_estimators_overwrite_params"),
     *("check_dont_overwrite_parameters", "check_estimators_fit_returns_self"),
     *("check_readonly_memmap_input", "check_n_features_in_after_fitting"),
-    *("check_estimators_dtypes"),
+    "check_estimators_dtypes",
     *("check_dtype_object", "check_pipeline_consistency"),
     *("check_estimators_nan_inf", "check_estimators_pickle"),
     *("check_f_contiguous_array_estimator", "check_classifier_data_not_an_array"),
-    *("check_classifiers_classes"),
+    "check_classifiers_classes",
     *("check_classifiers_train", "check_supervised_y_2d"),
     *("check_methods_sample_order_invariance", "check_methods_subset_invariance"),
     *("check_dict_unchanged", "check_fit_idempotent"),

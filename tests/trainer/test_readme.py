@@ -40,6 +40,8 @@ SMALL = {
     "judge": ["--outliers", "50", *GATE],
     "publish": GATE,
     "cross-validate": ["--splits", "2", "--epochs", "1", "--hidden", "8"],
+    "search": ["--trials", "1", "--epochs", "1", "--hidden", "8"],
+    "export": [],
 }
 
 

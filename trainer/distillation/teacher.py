@@ -102,9 +102,10 @@ def train_teacher(
 
 def _refuse_unused(config: TrainingConfig) -> None:
     """Raise UsageError for a setting that would have no effect."""
+    unset = TrainingConfig()
     for item in dataclasses.fields(config):
         used = item.name in (*TEACHER_SETTINGS, "augmentation")
-        if not used and getattr(config, item.name) != item.default:
+        if not used and getattr(config, item.name) != getattr(unset, item.name):
             raise UsageError(f"a convolutional teacher has no setting {item.name!r}")
 
 

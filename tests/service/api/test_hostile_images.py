@@ -103,7 +103,7 @@ REFUSED = {
     **{f"zero-sized {name}": (data, (415, 422)) for name, data in zero_sized().items()},
     "a hundred thousand wide, one high": (png(100_000, 1), (422,)),
     "one wide, twenty-four million high": (png(1, 24_000_000), (413, 422)),
-    "more pixels than allowed": (png(5001, 5000), (413,)),
+    "more pixels than allowed": (png(8001, 6500), (413,)),
     "a bomb of one bit": (png(12_000, 12_000), (413,)),
     "sides of two thousand million": (png(2**31 - 1, 2**31 - 1, b""), (413, 422)),
     "a comment of eighty megabytes": (with_much_text(), (200, 422)),

@@ -71,7 +71,7 @@ def v2_image(image: bytes) -> bytes:
 
 
 PREDICT, BATCH, INFER = "/predict", "/predict/batch", "/v2/models/<name>/infer"
-TOO_MANY_PIXELS = encode(Image.new("1", (6000, 6000)))
+TOO_MANY_PIXELS = encode(Image.new("1", (8000, 8000)))
 
 
 def send_large_body(server: Server) -> int:
