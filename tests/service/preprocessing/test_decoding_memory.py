@@ -16,7 +16,8 @@ from tests.serving import PROJECT
 SIZE = (2016, 1512)  # 3 megapixels; all that grows does so with the pixels
 MEBIBYTE = 1024 * 1024
 ABOVE = 4 * MEBIBYTE  # what may be missing from the bound: allocators, pages
-RARE = ("ZSTD", "LZMA", "YCbCr", "a scan for each")
+# Kinds whose bound may be far above: rare ones, and AVIF, whose header does not say that it has only 8 bits.
+LOOSE = ("ZSTD", "LZMA", "YCbCr", "a scan for each", "AVIF")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -29,7 +30,7 @@ def test_decoding_takes_at_most_the_stated_memory(kind: str, tmp_path: Path) -> 
     peak, stated = map(int, done.stdout.split())
     print(f"\n| {kind} | {peak / MEBIBYTE:.1f} MiB | {stated / MEBIBYTE:.1f} MiB |", end="")
     assert peak <= stated + ABOVE
-    if not any(word in kind for word in RARE):
+    if not any(word in kind for word in LOOSE):
         assert stated <= 2 * peak + ABOVE
 
 
