@@ -26,7 +26,7 @@ def accepted(classifier: Classifier, pixels: np.ndarray) -> float:
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A quick model with a rejector that has seen enough to be good."""
     folder = tmp_path_factory.mktemp("model_file")
-    words = [word if word != "100" else "2000" for word in QUICK]
+    words = [word if word != "100" else "4000" for word in QUICK]
     done = run_trainer(
         "train", "digits", *words, "--averaging", "0.9", "--epochs", "20", "--to", folder, cwd=folder
     )
@@ -138,9 +138,8 @@ def test_half_of_digits_and_outliers_are_distorted(
 
 def test_few_digits_are_shown_as_often_as_outliers(monkeypatch: pytest.MonkeyPatch) -> None:
     _, targets = shown_pixels(monkeypatch, small_config(outliers=400))
-    assert (
-        len(targets) / rejector.EPOCHS == 400 + 100 + 10 * 40
-    )  # outliers, drawn digits, forty digits ten times
+    # Outliers, drawn and unusual digits, forty resampled ones, and forty digits ten times.
+    assert len(targets) / rejector.EPOCHS == 400 + 100 + 100 + 40 + 10 * 40
     assert targets.sum() / rejector.EPOCHS == 400
 
 
