@@ -62,7 +62,7 @@ serve: $(VENV)/.serving
 	@HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m service
 
 test: $(VENV)/.all
-	$(RUN) -m pytest --numprocesses auto --dist loadfile
+	$(RUN) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 train: $(VENV)/.training
 	$(RUN) -m trainer train digits
