@@ -9,24 +9,12 @@ from tests.serving import PROJECT, Server, running_service
 from tests.trainer.quick import QUICK
 
 # The files that take longest begin first, so that the processes end together.
-LONGEST = (
-    *("test_runbook.py", "test_handoff.py", "test_image.py", "test_cli.py", "test_readme_commands.py"),
-    *(
-        "test_pager.py",
-        "test_live.py",
-        "test_monitoring.py",
-        "test_refit.py",
-        "test_docs.py",
-        "test_jumps.py",
-    ),
-    *(
-        "test_jumps.py",
-        "test_page.py",
-        "test_senses.py",
-        "test_handwriting.py",
-        "test_teaching.py",
-        "test_rejector.py",
-    ),
+LONGEST = tuple(
+    f"test_{name}.py"
+    for name in (
+        *("runbook", "handoff", "image", "cli", "readme_commands", "pager", "live", "monitoring", "refit"),
+        *("docs", "jumps", "page", "senses", "handwriting", "teaching", "rejector"),
+    )
 )
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
