@@ -21,7 +21,7 @@ class MemoryBudget:
     """Bytes to hold and release, first come, first served."""
 
     def __init__(self, capacity: int, on_change: Callable[[int], None] = lambda held: None) -> None:
-        """Have `capacity` bytes to give; on_change is called with the bytes that are held."""
+        """Start with `capacity` bytes; on_change is called with the number of bytes that are held."""
         self._capacity = capacity
         self._on_change = on_change
         self._free = capacity

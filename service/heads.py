@@ -1,6 +1,6 @@
-"""The head of a request: what HTTP forbids in it, and what WSGI makes of it.
+"""The head of a request: checked against HTTP, then translated to WSGI.
 
-ASGI scope -> check_head -> an HTTPException, for what two servers could read differently
+ASGI scope -> check_head -> an HTTPException if two servers could read it differently
            -> environ_of -> environ (PEP 3333)
 """
 
@@ -76,7 +76,7 @@ def environ_of(scope: Any) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=256)
 def _environ_name(name: bytes) -> str:
-    """Return the key of a header, such that an underscore in its name never stands for a hyphen."""
+    """Return the key of a header; an underscore in its name is never taken for a hyphen."""
     if b"_" in name:
         return f"digits.header.{name.decode('latin-1')}"
     key = name.decode("latin-1").upper().replace("-", "_")

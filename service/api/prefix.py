@@ -37,7 +37,7 @@ class Prefix:
 
 
 def below_prefix(application: "WSGIApplication", settings: Settings) -> "WSGIApplication":
-    """Return the application below the prefix of the settings, or the same one if they have none."""
+    """Return the application wrapped in Prefix, or unchanged if the settings allow no prefix."""
     if not settings.root_path and not settings.trust_proxy:
         return application
     prefixed = Prefix(application, settings.root_path)

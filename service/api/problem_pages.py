@@ -1,4 +1,4 @@
-"""A page for each type of problem: what `type` in an error points at.
+"""A page for each type of problem, which `type` in an error links to.
 
 STATUSES, ADVICE -> static/problem.html, filled in once -> GET /problems/NAME
 """

@@ -32,9 +32,10 @@ def median_distance(ordered: np.ndarray, level: float) -> float:
     """Return the median of abs(ordered - level).
 
     ordered: at least one value, ascending; level: their median. The distances therefore fall up to the
-    middle and then rise. Of any two that are half of all values apart, the nearer one belongs to the nearer
-    half (Batcher 1968, "Sorting networks and their applications": a bitonic sequence splits in two), and
-    the median is where those on the left begin to be the nearer ones, so no second sort is needed.
+    middle and then rise. Compare two values whose positions are half of all values apart: the one nearer to
+    the level is among the nearer half of all (Batcher 1968, "Sorting networks and their applications": a
+    bitonic sequence splits in two). The median distance is where the left value of a pair first becomes the
+    nearer one, so no second sort is needed.
     """
     half = ordered.size // 2
     quarter = (ordered.size - 1) // 4

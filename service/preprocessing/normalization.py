@@ -75,7 +75,7 @@ def is_normal(ink: np.ndarray, geometry: Geometry) -> bool:
     """Return whether a picture, (side, side) float32 in [0, 1], is what `normalize` would make of it.
 
     It is if its digit is black enough, has the right length, and its center of mass is in the middle, or as
-    near as the frame allows: cheaper to check than making the pixels and comparing them, above all when the
+    near as the frame allows: this is cheaper than making the pixels and comparing them, above all when the
     answer is no. A pixel less of length, as in some digits of MNIST, is right as well.
     """
     if _most(ink) < (FULL_PEAK if geometry.margin else LEAST_PEAK):

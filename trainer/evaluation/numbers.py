@@ -1,4 +1,4 @@
-"""How well whole numbers are read: those of a folder of pictures, or composed of a data set's digits.
+"""How well numbers of several digits are read, from a folder of pictures or composed from a data set.
 
 427_13.png, or digits -> compose_number -> service.reading -> text -> read whole, wrong or doubtful
 """

@@ -174,7 +174,10 @@ def _draft_metadata(plan: Plan, rejector: Sequence[Layer], held_out: Examples) -
 
 
 def _metrics(plan: Plan, classifier: Classifier) -> dict[str, Any]:
-    """Return the figures on test and validation images, the twin's where the network has learned them."""
+    """Return the figures on test and validation images.
+
+    Figures on images that the network has learned are those of its twin, which has not learned them.
+    """
     metrics = dict(plan.twin.metadata["metrics"]) if plan.twin else {}
     if not plan.twin or plan.dataset.name not in SPLIT_OFF:
         metrics["test"] = evaluate(classifier, plan.dataset.test).figures()

@@ -98,9 +98,9 @@ def validated_on(training: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def validation_figure(artifact: Artifact, images: HeldOut | None = None) -> Figure | None:
-    """Return the validation figure of a model; None if it is unknown.
+    """Return the validation accuracy of a model, and of how many images; None if it is unknown.
 
-    It is measured on `images` where the model has not learned them, else read from the file.
+    It is measured on `images` if the model was not trained on them, else read from the model's file.
     """
     if images and images.unseen_by(artifact):
         examples = images.load(artifact.geometry)
