@@ -26,7 +26,7 @@ NUMBER = re.compile(r"\d+")
 class Reading(NamedTuple):
     """How many pictures of numbers there were, and shares of them in [0, 1].
 
-    whole: read as they are. wrong: read as another number, with every digit found accepted. The rest are
+    whole: read correctly. wrong: read as another number, with every digit accepted. The rest are
     doubtful: something in them was not accepted, or nothing was found.
     """
 
