@@ -170,7 +170,7 @@ export class Sheet extends EventTarget {
   }
 
   #begin(point) {
-    const fresh = this.empty || this.picture !== null; // someone who writes on a picture wants the writing read
+    const fresh = this.empty || this.picture !== null; // writing on a picture starts anew: the writing is read, not the picture
     this.#draft = [...(fresh ? [] : this.#history.current.strokes), [point]];
     this.#changed(false, "writing", fresh);
   }

@@ -1,4 +1,4 @@
-"""Images that come at once are predicted together, each as if it were alone, and nobody waits long."""
+"""Images that arrive together are predicted together, get the same answers as singly and wait briefly."""
 
 import asyncio
 import gc
@@ -145,7 +145,7 @@ def test_an_error_of_the_network_reaches_all_that_wait(predictor, metrics, class
 
     with caplog.at_level(logging.ERROR):
         run_alone(scenario())
-    assert caplog.text == ""  # asyncio logs errors that nobody has looked at
+    assert caplog.text == ""  # asyncio logs errors that were never retrieved
     assert value(metrics, "http_requests_waiting") == 0
 
 

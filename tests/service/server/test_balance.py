@@ -74,7 +74,7 @@ def test_busy_worker_closes_one_connection_at_a_time() -> None:
     one, other = Balance(0), Balance(1)
     try:
         one.count(3)
-        assert not one.should_close()  # nobody else is there
+        assert not one.should_close()  # there is no other worker
         other.count(1)
         time.sleep(balance.PAUSE_SECONDS)
         assert one.should_close()

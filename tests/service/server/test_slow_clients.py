@@ -1,4 +1,4 @@
-"""Clients that are slow or rude keep nobody else waiting, and are parted with after the stated time."""
+"""Slow or hostile clients do not delay other clients, and are disconnected after the stated time."""
 
 import contextlib
 import socket

@@ -28,7 +28,7 @@ class Load:
         self._server = server
         self._done = threading.Event()
         self.statuses: list[int] = []
-        self.refused = 0  # nobody listened: not accepted, so not lost
+        self.refused = 0  # no worker listened: not accepted, so not lost
         self.lost: list[Exception] = []
 
     def _ask(self) -> None:
