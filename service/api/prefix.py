@@ -3,7 +3,7 @@
     DIGITS_ROOT_PATH, or X-Forwarded-Prefix of a trusted proxy -> SCRIPT_NAME
     a path with the prefix, or stripped of it by the proxy     -> PATH_INFO without it
 
-What the application says of itself (redirects, OpenAPI's servers) begins with SCRIPT_NAME, as WSGI has it;
+What the application says of itself (redirects, OpenAPI's servers) begins with SCRIPT_NAME, as in WSGI;
 the pages use addresses relative to their own. A prefix must not begin like a route of the service.
 """
 

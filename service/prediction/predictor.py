@@ -190,7 +190,7 @@ class Predictor:
 
     def _deliver(self, outcome: Outcome) -> None:
         del outcome.picture
-        if not outcome.future.done():  # else: cancelled
+        if not outcome.future.done():  # else: canceled
             outcome.future.set_result(outcome)
 
     def _observe(self, predictions: list[Prediction], classifier: Classifier, started: float) -> None:

@@ -40,7 +40,7 @@ class Threads:
     async def run_counted(self, work: Callable[[], Result], price: int) -> Result:
         """Return what `work` returns, as `run` does, and count it as waiting until it begins.
 
-        If the caller is cancelled, the thread keeps its memory until it ends.
+        If the caller is canceled, the thread keeps its memory until it ends.
         """
         is_waiting = True
 

@@ -164,7 +164,7 @@ def _corners(boxes: np.ndarray, geometry: Geometry) -> list[tuple[int, int]]:
     """Return (top, left) of each of (n, digit_side, digit_side) boxes in its frame.
 
     The center of mass comes to the middle of the frame, as far as the box stays inside. MNIST's centers
-    of mass lie in (13.5, 14.5], counting pixels from zero: hence the floor.
+    of mass lie in (13.5, 14.5], counting pixels from zero, which is why the result is rounded down.
     """
     moments = boxes.reshape(len(boxes), -1) @ _pixel_moments(geometry.digit_side)  # (n, 3)
     middle, most = geometry.side / 2 + 0.5, geometry.margin

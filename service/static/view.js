@@ -1,6 +1,6 @@
 // How a sheet looks on its canvas: the picture, the ink, and the ring of the keyboard's pen.
 //
-//   {strokes, picture, cursor, writing} -> draw(canvas, ...) in the colours of the page
+//   {strokes, picture, cursor, writing} -> draw(canvas, ...) in the colors of the page
 
 import { paint, PEN } from "./ink.js";
 

@@ -346,7 +346,7 @@ def test_a_prediction_can_be_cancelled_at_any_moment(predictor, metrics, classif
             batch.cancel()
             assert [outcome.prediction.digit for outcome in await others] == [0, 1, 2]
             await asyncio.gather(task, batch, return_exceptions=True)
-        # What was cancelled while a thread decoded it is not in anyone's way, and comes to an end.
+        # An image that was canceled while a thread decoded it delays no other one, and its thread ends.
         assert (await predictor.predict(LARGE, classifiers[0])).prediction.digit == 3
         while value(metrics, "http_requests_waiting"):
             await asyncio.sleep(0.01)
