@@ -175,7 +175,7 @@ class Bridge:
             if message["type"] == "http.disconnect":
                 raise ClientLeftError
             if arrival.is_broken:
-                raise BadRequest("The body is not framed as HTTP/1.1 asks.")
+                raise BadRequest("The body is not framed as HTTP/1.1 requires.")
             piece, more = message["body"], message["more_body"]
             body.is_incomplete = more
             body.content.write(piece)

@@ -43,7 +43,9 @@ class MemoryBudget:
                     await self._freed.wait()
                 self._free -= price
         except TimeoutError:
-            raise NoMemoryError("Many large pictures came at once. Send it again a little later.") from None
+            raise NoMemoryError(
+                "Many large pictures arrived at once. Send this one again a little later."
+            ) from None
         self._on_change(self._capacity - self._free)
         try:
             yield

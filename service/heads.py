@@ -31,19 +31,21 @@ def check_head(scope: Any) -> None:
         raise RequestURITooLarge("The address is too long.")
     sizes = [len(name) + len(value) for name, value in headers]
     if len(sizes) > MAX_HEADERS or max(sizes, default=0) > MAX_HEADER_BYTES or sum(sizes) > MAX_HEAD_BYTES:
-        raise RequestHeaderFieldsTooLarge("The headers are too many or too large.")
+        raise RequestHeaderFieldsTooLarge("There are too many headers, or they are too large.")
     if scope["http_version"] not in ("1.0", "1.1"):
-        raise HTTPVersionNotSupported("HTTP/1.1 and HTTP/1.0 are spoken here.")
+        raise HTTPVersionNotSupported("Use HTTP/1.1 or HTTP/1.0.")
     names = [name for name, _ in headers]
     if names.count(b"host") != 1 and (scope["http_version"] == "1.1" or b"host" in names):
-        raise BadRequest("A request of HTTP/1.1 has one Host header.")
+        raise BadRequest("A request needs exactly one Host header.")
     codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
     if codings and (scope["http_version"] != "1.1" or b"content-length" in names):
         raise BadRequest("The length of the body is not clear.")
     if codings not in ([], [b"chunked"]):
-        raise UnknownCoding("Of the transfer codings only 'chunked' is known here.")
+        raise UnknownCoding("The only supported transfer coding is 'chunked'.")
     if any(name == b"expect" and value.strip().lower() != b"100-continue" for name, value in headers):
-        raise ExpectationFailed("Only '100-continue' can be expected. Send the request without 'Expect'.")
+        raise ExpectationFailed(
+            "The only supported expectation is '100-continue'. Send the request without 'Expect'."
+        )
 
 
 def environ_of(scope: Any) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def open_header(data: bytes) -> Image.Image:
     or whatever a parser raises.
     """
     if data.startswith((b"II", b"MM")) and strips_of_tiff(data) > _MAX_TIFF_STRIPS:
-        raise BrokenImageError("The picture lies in too many strips. Save it as PNG and send it again.")
+        raise BrokenImageError("The picture has too many strips. Save it as PNG and send it again.")
     try:
         if len(data) <= _SMALL_FILE_BYTES:
             return Image.open(io.BytesIO(data), formats=FORMATS)

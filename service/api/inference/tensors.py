@@ -104,7 +104,7 @@ def _inputs(message: Mapping[str, Any], raw: bytes) -> dict[str, np.ndarray]:
         _expect(isinstance(tensor, dict), "A tensor of 'inputs' must be an object.")
         name = tensor.get("name")
         _expect(isinstance(name, str), "The 'name' of an input must be a string.")
-        _expect(name not in arrays, f"The input {name!r} is there twice.")
+        _expect(name not in arrays, f"The input {name!r} appears twice.")
         _expect(name in INPUTS, f"There is no input {name!r}. Send one, either {INPUTS_IN_WORDS}.")
         datatype = str(tensor.get("datatype"))
         _expect(
