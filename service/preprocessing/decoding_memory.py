@@ -104,7 +104,7 @@ def _tiff_bytes(image: TiffImagePlugin.TiffImageFile, picture_bytes: int, data: 
     compression = image.info["compression"]
     if compression == "raw":
         # Pillow reads what lies between two strips in one piece, and copies it once. Of strips for the same
-        # part of the picture it drops all but one.
+        # part of the picture it keeps only one.
         offsets = sorted({tile[1:2] + tile[3:]: tile[2] for tile in image.tile}.values())
         longest = max((after - before for before, after in pairwise(offsets)), default=0)
         return turned + 2 * (longest if len(offsets) == len(image.tile) else len(data))

@@ -92,7 +92,7 @@ _SHADES = 16  # the most in the 8x8 digits of scikit-learn
 def _of_data_set(values: np.ndarray, trace: Trace) -> np.ndarray | None:
     """Return the bytes of a data set's picture spread over [0, 255], or None for any other picture.
 
-    Arrays of digits have values from 0 to 1 or from 0 to 16. Saved as they are, they are all but black.
+    Arrays of digits have values from 0 to 1 or from 0 to 16. Saved unchanged, they look almost black.
     """
     highest = int(values.max())
     if not 0 < highest <= _SHADES or values.min() > 0:

@@ -72,7 +72,7 @@ def normalize(inks: np.ndarray, geometry: Geometry) -> np.ndarray:
 
 
 def is_normal(ink: np.ndarray, geometry: Geometry) -> bool:
-    """Return whether a picture, (side, side) float32 in [0, 1], is what `normalize` would make of it.
+    """Return whether `normalize` would leave a picture, (side, side) float32 in [0, 1], unchanged.
 
     It is if its digit is black enough, has the right length, and its center of mass is in the middle, or as
     near as the frame allows: this is cheaper than making the pixels and comparing them, above all when the

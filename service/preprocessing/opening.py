@@ -86,7 +86,7 @@ def open_header(data: bytes) -> Image.Image:
     """Return an image file opened by Pillow, which has read only its header.
 
     This takes up to three times the memory of the file. Raises UnsupportedFormatError, BrokenImageError,
-    or whatever a parser raises.
+    or any error of a parser.
     """
     if data.startswith((b"II", b"MM")) and strips_of_tiff(data) > _MAX_TIFF_STRIPS:
         raise BrokenImageError("The picture has too many strips. Save it as PNG and send it again.")

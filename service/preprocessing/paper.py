@@ -73,7 +73,7 @@ def ink_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
 
 
 def evened_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray | None:
-    """Return how much darker than its paper each pixel of dark writing is, whatever the border says.
+    """Return how much darker than its paper each pixel of dark writing is, ignoring the border.
 
     None where the light is even, so that there is nothing to even out. trace: gets what was done.
     """

@@ -16,7 +16,10 @@ from service.preprocessing.components import Components
 from service.reading.glyphs import Glyph
 from service.reading.reader import read_glyphs
 
-DROPPED = ("other piece dropped", "other pieces dropped")  # what preprocessing says of a digit's neighbors
+DROPPED = (
+    "other piece dropped",
+    "other pieces dropped",
+)  # ends of preprocessing's sentences about a digit's neighbors
 ERASED = "a line across"  # in a refused picture, the line may be a digit
 READY = "ink taken as it is"  # in a picture that needs no change
 INKED = 0.1

@@ -1,4 +1,4 @@
-"""What a manifest has to say by itself: schema, names, images, probes, schedules, settings.
+"""Checks of single manifests: schema, names, images, probes, schedules, settings.
 
 [object, ...] -> [problem, ...], each a sentence that names the object
 """

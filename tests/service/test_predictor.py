@@ -267,7 +267,7 @@ def test_the_event_loop_is_not_held_for_long(predictor, classifiers, kind):
         assert ticker.ticks > 3
         return ticker.longest_seconds
 
-    run_alone(predictor.predict_many(DIGITS, classifiers[0]))  # what is slow the first time
+    run_alone(predictor.predict_many(DIGITS, classifiers[0]))  # warms up: the first call is slower
     fastest = min(run_alone(scenario()) for _ in range(3))
     assert fastest < HELD_SECONDS
 

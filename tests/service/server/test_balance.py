@@ -25,7 +25,7 @@ def sockets(pid: int) -> int:
 
 
 def ready(server: Server) -> bool:
-    """Tell whether both workers are there and watch their models, which they begin when all else is done."""
+    """Return whether both workers run and watch their models, which is the last thing that they start."""
     pids = server.workers()
     return len(pids) == 2 and all(len(list(Path(f"/proc/{pid}/task").iterdir())) > 1 for pid in pids)
 
