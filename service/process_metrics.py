@@ -63,7 +63,7 @@ class ExitSignals(logging.Filter):
         return True
 
     def take(self, process: int) -> str:
-        """Return the signal that ended a process, once; NO_SIGNAL if none did."""
+        """Return the signal that ended a process, and forget it; NO_SIGNAL if none did."""
         name = self._signals.pop(process, NO_SIGNAL)
         return name if name in (*SIGNALS, NO_SIGNAL) else OTHER_SIGNAL
 

@@ -105,7 +105,7 @@ def describe(error: Exception) -> dict[str, Any]:
 
 
 def register_problems(app: Flask) -> None:
-    """Make every error of `app` a problem."""
+    """Have `app` answer every error with a problem."""
     app.register_error_handler(Exception, answer_error)
 
 

@@ -70,7 +70,7 @@ class _MeasuredClassifier(Classifier):
         self._metrics = metrics
 
     def classify(self, pixels: np.ndarray) -> list[Prediction]:
-        """Return what the classifier returns."""
+        """Return the classifier's predictions, and add the time that they took to `seconds`."""
         started = time.perf_counter()
         predictions = super().classify(pixels)
         seconds = time.perf_counter() - started

@@ -4,7 +4,7 @@
           -> decode: first frame, JPEG at reduced size -> averaged down -> upright -> grey (grey.py)
 
 Opening reads only the header; decoding takes the time and the memory, and may happen in any thread.
-Every way in which a file can be wrong leaves here as an `ImageError` that says what to do.
+A file that is wrong in any way raises an `ImageError` that says what to do.
 """
 
 import struct

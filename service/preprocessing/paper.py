@@ -114,7 +114,7 @@ def border(grey: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=256)  # 8 kB each at most
 def _border_places(height: int, width: int) -> np.ndarray:
-    """Return where the outermost pixels of a picture are in one row of all."""
+    """Return the flat indices of a picture's outermost pixels."""
     places = np.arange(height * width).reshape(height, width)
     return np.concatenate((places[0], places[-1], places[1:-1, 0], places[1:-1, -1]))
 

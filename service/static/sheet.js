@@ -152,7 +152,7 @@ export class Sheet extends EventTarget {
     });
   }
 
-  // kind: what happened, for the ear; fresh: nothing said about the sheet before applies any more.
+  // kind: what happened, for screen readers; fresh: nothing said about the sheet before applies any more.
   #changed(finished, kind, fresh = false) {
     this.redraw();
     this.dispatchEvent(new CustomEvent("change", { detail: { finished, kind, fresh } }));
