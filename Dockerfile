@@ -85,7 +85,7 @@ ARG CREATED=""
 ARG SOURCE=""
 ARG PYTHON_IMAGE
 LABEL org.opencontainers.image.title="digits" \
-      org.opencontainers.image.description="Recognises handwritten digits over HTTP" \
+      org.opencontainers.image.description="Recognizes handwritten digits over HTTP" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \

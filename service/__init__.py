@@ -1,4 +1,4 @@
-"""The service: what goes into the image that serves. It never imports the trainer.
+"""The service: the code in the container image that answers requests. It never imports the trainer.
 
 `__version__` is the version of the whole project; everything else that states one follows it.
 """

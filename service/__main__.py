@@ -3,8 +3,8 @@
 environ -> Settings -> models folder, port -> gunicorn, in place of this process
                     -> one line on stderr that says what to do, exit status 1
 
-Gunicorn reads WEB_CONCURRENCY when it is imported, before any settings file: a value that is empty or no
-number would end in a traceback. It would also try a taken port for five seconds.
+Gunicorn reads WEB_CONCURRENCY when it is imported, before any settings file: a value that is empty or not
+a number would end in a traceback. It would also try a taken port for five seconds.
 """
 
 import errno
@@ -18,7 +18,7 @@ COMMAND = ["gunicorn", "-c", "python:service.server.gunicorn_conf", "service.wsg
 
 
 class StartError(Exception):
-    """The service cannot start, for a reason that lies in the machine, not in a setting's form."""
+    """The service cannot start, because of the machine it runs on, not because of a malformed setting."""
 
 
 def check_models(settings: Settings) -> None:

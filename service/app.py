@@ -2,8 +2,8 @@
 
 Settings, ModelRegistry, Metrics -> create_app -> WSGI application
 
-Views that wait are coroutines. Where the server runs an event loop, that loop waits for them (coroutines.py);
-under any other WSGI server, and under Flask's test client, one event loop of the process does.
+Views that wait are coroutines. If the server runs an event loop, they run on it (coroutines.py). Under any
+other WSGI server, and under Flask's test client, they run on one background event loop of the process.
 """
 
 from collections.abc import Callable, Coroutine
@@ -60,7 +60,7 @@ _NO_SESSION = NullSession()
 
 
 class Name(BaseConverter):
-    """A part of a path; a colon ends it and begins a verb, as in /v1/models/NAME:predict."""
+    """A segment of a path that ends at a colon, where a verb begins, as in /v1/models/NAME:predict."""
 
     regex = "[^/:]+"
 
@@ -70,7 +70,7 @@ class Application(Flask):
 
     json_provider_class = Json
     session_interface = NoSessions()
-    connected: Callable[[int], None]  # is told how many connections there are, by a server that counts them
+    connected: Callable[[int], None]  # called with the number of connections, by a server that counts them
 
     def __init__(self) -> None:
         super().__init__("service", static_folder=None)
@@ -78,7 +78,7 @@ class Application(Flask):
         self.tracing = Tracing()
         self._synchronous: dict[Callable[..., Any], Callable[..., Any]] = {}
         self.url_map.converters["default"] = Name
-        self.url_map.merge_slashes = False  # //predict is not a redirect to a host that the client named
+        self.url_map.merge_slashes = False  # //predict must not redirect to a host that the client named
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return a synchronous function for `func`, the same one each time."""
@@ -87,7 +87,7 @@ class Application(Flask):
         return self._synchronous[func]
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Return the adapter that matches the path of a request, whatever host its client named."""
+        """Return the adapter that matches the path of a request and ignores the host in its Host header."""
         if request is None:
             return super().create_url_adapter(request)
         environ = request.environ

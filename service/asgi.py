@@ -2,8 +2,8 @@
 
     scope -> does HTTP forbid it? -> body, within size, time and memory -> environ -> Flask -> answer
 
-What is refused here is answered by Flask too: the error goes along in the environ, and the application
-raises it where the request has a route, an id, a place in the metrics and a line in the log.
+Flask also answers what is refused here: the error travels in the environ, and the application raises it once
+the request has a route and an id, so that it appears in the metrics and the log.
 """
 
 import asyncio
@@ -37,9 +37,9 @@ Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 class Arrival:
     """How a request arrives.
 
-    received: when its head was complete, in seconds of time.perf_counter. is_whole: its body is there.
-    is_broken: its body is not framed as HTTP asks. has_ended: its client sends no more. is_draining: it is
-    refused, and what still comes is thrown away.
+    received: when its head was complete, in seconds of time.perf_counter. is_whole: its body is complete.
+    is_broken: its body is not framed as HTTP requires. has_ended: its client sends no more.
+    is_draining: it is refused, and the rest of its body is discarded.
     """
 
     received: float = 0.0
@@ -108,7 +108,7 @@ class Bridge:
                 environ[REFUSAL] = error
                 self._let_go(body)
             else:
-                body.content.getvalue()  # releases spare room of the buffer, without a copy
+                body.content.getvalue()  # releases the spare capacity of the buffer without a copy
                 body.content.seek(0)
                 environ["wsgi.input"], body.content = body.content, io.BytesIO()
                 if self._in_flight >= self.settings.max_in_flight:
@@ -132,7 +132,7 @@ class Bridge:
         await send({"type": "http.response.body", "body": content})
 
     def refuse(self, error: Exception, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-        """Return the whole answer to bytes that never became a request; headers: the server's."""
+        """Return the complete answer to bytes that are not a valid request; headers: the server's."""
         scope = {"method": "", "path": "/", "query_string": b"", "http_version": "1.1", "headers": []}
         status, own_headers, content = self._call(environ_of(scope) | {REFUSAL: error})
         lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
@@ -175,7 +175,7 @@ class Bridge:
             if message["type"] == "http.disconnect":
                 raise ClientLeftError
             if arrival.is_broken:
-                raise BadRequest("The body is not framed as HTTP/1.1 asks.")
+                raise BadRequest("The body is not framed as HTTP/1.1 requires.")
             piece, more = message["body"], message["more_body"]
             body.is_incomplete = more
             body.content.write(piece)
@@ -194,7 +194,7 @@ class Bridge:
         body.size, body.content = 0, io.BytesIO()
 
     def _latest(self, started: float, size: int) -> float:
-        """Return the deadline for the next bytes of a body, for its client to be fast enough."""
+        """Return the time by which more bytes of a body must arrive, or its client counts as too slow."""
         return started + self.settings.read_timeout_seconds + size / LEAST_BYTES_PER_SECOND
 
     def _too_slow(self, body: Body) -> Exception:
@@ -203,7 +203,7 @@ class Bridge:
         return RequestTimeout("The request took too long to arrive. Send it again over a faster connection.")
 
     def _make_room(self) -> None:
-        """Refuse the largest body that is still arriving while all of them take too much memory."""
+        """Refuse the largest body that is still arriving, if all bodies together take too much memory."""
         if self._held_bytes <= HELD_BODIES * self.settings.max_upload_bytes:
             return
         on_their_way = [body for body in self._bodies if body.is_incomplete and body.size]
@@ -213,7 +213,7 @@ class Bridge:
         largest.is_evicted = True
         self._held_bytes -= largest.size
         largest.size = 0
-        with contextlib.suppress(RuntimeError):  # its task is about to go on anyway
+        with contextlib.suppress(RuntimeError):  # its task is about to continue anyway
             largest.timeout.reschedule(0)
 
     async def _live(self, receive: Any, send: Any) -> None:
@@ -227,7 +227,7 @@ class Bridge:
 
 
 async def _drain(receive: Any, arrival: Arrival) -> None:
-    """Discard what still arrives for a while: closing while the client sends would lose the answer."""
+    """Discard what arrives for a while: closing while the client sends would lose the answer."""
     arrival.is_draining = True
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAINING_SECONDS):

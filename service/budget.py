@@ -21,7 +21,7 @@ class MemoryBudget:
     """Bytes to hold and release, first come, first served."""
 
     def __init__(self, capacity: int, on_change: Callable[[int], None] = lambda held: None) -> None:
-        """Have `capacity` bytes to give; on_change is called with the bytes that are held."""
+        """Start with `capacity` bytes; on_change is called with the number of bytes that are held."""
         self._capacity = capacity
         self._on_change = on_change
         self._free = capacity
@@ -43,7 +43,9 @@ class MemoryBudget:
                     await self._freed.wait()
                 self._free -= price
         except TimeoutError:
-            raise NoMemoryError("Many large pictures came at once. Send it again a little later.") from None
+            raise NoMemoryError(
+                "Many large pictures arrived at once. Send this one again a little later."
+            ) from None
         self._on_change(self._capacity - self._free)
         try:
             yield

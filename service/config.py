@@ -18,7 +18,7 @@ MEBIBYTE = 1024 * 1024
 
 SEGMENT_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._~-")
 HOST_CHARACTERS = frozenset(string.ascii_letters + string.digits + ".:-[]")
-# Platforms set these, sometimes to nothing, or a template does.
+# Platforms and templates set these, sometimes to an empty value.
 EMPTY_IS_DEFAULT = (
     *("HOST", "PORT", "WEB_CONCURRENCY", "DIGITS_ROOT_PATH", "DIGITS_CORS_ORIGINS"),
     *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
@@ -30,7 +30,7 @@ class SettingsError(Exception):
 
 
 def _is_service_link(variable: str) -> bool:
-    """Return whether Kubernetes sets a variable for a Service called digits."""
+    """Return whether this variable is one that Kubernetes sets for a Service called digits."""
     return variable == "DIGITS_SERVICE_HOST" or variable.startswith(("DIGITS_SERVICE_PORT", "DIGITS_PORT"))
 
 

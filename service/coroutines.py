@@ -4,7 +4,7 @@
                 <- the future that it waits for      <- run(coroutine)  (switches out until that is done)
     any other thread: run(coroutine) -> one event loop in the background of the process -> its result
 
-A coroutine takes its steps inside the greenlet, so it sees the context variables of the code around it,
+A coroutine runs inside the greenlet, so it sees the context variables of the code around it,
 Flask's `request` among them. SQLAlchemy's asyncio extension works the same way (`greenlet_spawn`).
 """
 
@@ -26,7 +26,7 @@ class InGreenlet:
         self._arguments = arguments
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        """Pass on what the function waits for; return its result."""
+        """Yield the futures that the function waits for; return its result."""
         call = _Call(self._function)
         call.gr_context = contextvars.copy_context()
         result = call.switch(*self._arguments)
@@ -70,7 +70,7 @@ class _Background:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def loop(self) -> asyncio.AbstractEventLoop:
-        """Return the loop; threads that ask at the same time get the same one."""
+        """Return the loop; threads that call this at the same time get the same one."""
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()

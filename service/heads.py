@@ -1,6 +1,6 @@
-"""The head of a request: what HTTP forbids in it, and what WSGI makes of it.
+"""The head of a request: checked against HTTP, then translated to WSGI.
 
-ASGI scope -> check_head -> an HTTPException, for what two servers could read differently
+ASGI scope -> check_head -> an HTTPException if two servers could read it differently
            -> environ_of -> environ (PEP 3333)
 """
 
@@ -31,19 +31,21 @@ def check_head(scope: Any) -> None:
         raise RequestURITooLarge("The address is too long.")
     sizes = [len(name) + len(value) for name, value in headers]
     if len(sizes) > MAX_HEADERS or max(sizes, default=0) > MAX_HEADER_BYTES or sum(sizes) > MAX_HEAD_BYTES:
-        raise RequestHeaderFieldsTooLarge("The headers are too many or too large.")
+        raise RequestHeaderFieldsTooLarge("There are too many headers, or they are too large.")
     if scope["http_version"] not in ("1.0", "1.1"):
-        raise HTTPVersionNotSupported("HTTP/1.1 and HTTP/1.0 are spoken here.")
+        raise HTTPVersionNotSupported("Use HTTP/1.1 or HTTP/1.0.")
     names = [name for name, _ in headers]
     if names.count(b"host") != 1 and (scope["http_version"] == "1.1" or b"host" in names):
-        raise BadRequest("A request of HTTP/1.1 has one Host header.")
+        raise BadRequest("A request needs exactly one Host header.")
     codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
     if codings and (scope["http_version"] != "1.1" or b"content-length" in names):
         raise BadRequest("The length of the body is not clear.")
     if codings not in ([], [b"chunked"]):
-        raise UnknownCoding("Of the transfer codings only 'chunked' is known here.")
+        raise UnknownCoding("The only supported transfer coding is 'chunked'.")
     if any(name == b"expect" and value.strip().lower() != b"100-continue" for name, value in headers):
-        raise ExpectationFailed("Only '100-continue' can be expected. Send the request without 'Expect'.")
+        raise ExpectationFailed(
+            "The only supported expectation is '100-continue'. Send the request without 'Expect'."
+        )
 
 
 def environ_of(scope: Any) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def environ_of(scope: Any) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=256)
 def _environ_name(name: bytes) -> str:
-    """Return the key of a header, such that an underscore in its name never stands for a hyphen."""
+    """Return the key of a header; an underscore in its name is never taken for a hyphen."""
     if b"_" in name:
         return f"digits.header.{name.decode('latin-1')}"
     key = name.decode("latin-1").upper().replace("-", "_")

@@ -1,9 +1,9 @@
-"""Log records on stdout, one line each: JSON objects, or lines for people where stdout is a terminal.
+"""Log records on stdout, one line each: JSON objects, or readable lines if stdout is a terminal.
 
 logging record, request -> {"time", "level", "message", ...extra} -> JSON
                         -> 14:03:07  200  POST  /predict  3.8 ms  7, on a terminal
 
-Whatever the values contain, they cannot end the line, nor reach the terminal as control characters.
+Values cannot end the line or reach the terminal as control characters, whatever they contain.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def is_terminal() -> bool:
-    """Return whether a person reads stdout as it is written."""
+    """Return whether stdout is a terminal."""
     try:
         return sys.stdout.isatty()
     except (AttributeError, ValueError):  # closed
@@ -93,12 +93,12 @@ def _clock(moment: float) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return a text without characters that a terminal would obey."""
+    """Return a text without the control characters of terminals."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def request_line(moment: float, members: dict[str, Any]) -> str:
-    """Return the line of a request for people, of the members that its JSON object would have.
+    """Return the readable line of a request, made from the members of its JSON object.
 
     moment: in Unix time. The last column says what was answered: a digit, how many images, or the problem.
     """
@@ -126,7 +126,7 @@ def log_request(level: int, members: dict[str, Any]) -> None:
 
 
 def greet(host: str, port: int, missing: str = "") -> None:
-    """Say on a terminal where the service is and how to stop it.
+    """Print on a terminal where the service listens and how to stop it.
 
     host, port: where it listens. missing: the file of the default model, if it is not there yet.
     """
@@ -136,7 +136,7 @@ def greet(host: str, port: int, missing: str = "") -> None:
 
 
 def banner(host: str, port: int, missing: str = "") -> str:
-    """Return what a person sees first."""
+    """Return the text that `greet` prints."""
     shown = "localhost" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{port}"
     lines = [f"digits {__version__}", "", f"Draw   {address}", f"API    {address}/docs", "Stop   Ctrl+C"]
@@ -169,9 +169,9 @@ def logging_config(level: str) -> dict[str, Any]:
 
 
 def silence_libraries() -> None:
-    """Log no client's errors twice, and close file descriptor 2 to C libraries; Python's stderr goes on.
+    """Keep libraries from logging clients' errors a second time, and C libraries from writing to stderr.
 
-    C libraries print messages about the files that they read.
+    C libraries print messages about the files that they read. Python's own stderr still works.
     """
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)

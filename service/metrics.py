@@ -1,11 +1,11 @@
-"""What Prometheus can ask: requests, predictions, refusals, models; right across all workers.
+"""Prometheus metrics of requests, predictions, refusals and models, correct across all workers.
 
     request, prediction -> counters and histograms -> (files shared by the workers) -> text
 
 With several workers each writes its own memory-mapped files in PROMETHEUS_MULTIPROC_DIR, which has
 to be set before prometheus_client is imported: `service.server.gunicorn_conf` does. The files are named by
-worker slot, not by process: a new worker goes on with the counts of the one it replaces. By process, each
-worker that dies would leave 48 KiB in a /tmp of 32 MiB and add 5 ms to every scrape.
+worker slot, not by process: a new worker continues the counts of the one it replaces. If they were named
+by process, each dead worker would leave 48 KiB in a /tmp of 32 MiB and add 5 ms to every scrape.
 """
 
 import os
@@ -27,8 +27,8 @@ MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 READ_AGAIN = 5  # times, if a file of a worker is empty
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
-OTHER = "other"  # one label value for all that clients can make up
-# Why requests are refused: present from the start, so that rates have a beginning.
+OTHER = "other"  # one label value for everything that clients make up
+# Why requests are refused. All are exported as 0 from the start, so that rates include the first event.
 REFUSAL_REASONS = (
     "overloaded", "no-memory", "no-model", "request-timeout", "request-entity-too-large", "too-many-pixels",
     "too-many-images",
@@ -42,7 +42,7 @@ _slot = "master"
 
 
 def set_worker_slot(slot: int) -> None:
-    """Name this process' metric files after its place among the workers; called after the fork."""
+    """Name this process's metric files after its place among the workers; called after the fork."""
     global _slot  # noqa: PLW0603 - prometheus_client asks a function without arguments
     _slot = str(slot)
 
@@ -57,7 +57,7 @@ if MULTIPROCESS_VARIABLE in os.environ:
 
 
 def shared_folder() -> Path | None:
-    """Return the folder that the workers share, None where there is one process alone."""
+    """Return the folder that the workers share, or None if there is only one process."""
     folder = os.environ.get(MULTIPROCESS_VARIABLE)
     return Path(folder) if folder else None
 
@@ -187,7 +187,7 @@ class Metrics:
         )
         self.process = ProcessMetrics(self.registry)
         self._versions: dict[str, str] = {}
-        # To find the child of a label's value takes longer than to count: those in use are kept here.
+        # Looking up a label's child takes longer than counting, so the children in use are kept here.
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram, Histogram]] = {}
         self._predicted: dict[tuple[str, int], Counter] = {}
         self._confidence: dict[str, Histogram] = {}
@@ -197,7 +197,7 @@ class Metrics:
     ) -> None:
         """Count one request.
 
-        route: the rule that matched it, None for none. queue_seconds: how long its image waited, where it
+        route: the rule that matched it, None for none. queue_seconds: how long its image waited, if it
         has one.
         """
         key = (method if method in METHODS else OTHER, route or OTHER, status)
@@ -243,11 +243,11 @@ class Metrics:
             self.model_loaded.labels(model).set(time.time())
             self.model_trained.labels(model).set(trained_timestamp(classifier.artifact.metadata["training"]))
             self.not_accepted.labels(model)
-            for digit in range(10):  # present from the start, so that rates have a beginning
+            for digit in range(10):  # 0 from the start, so that rates include the first event
                 self.predictions.labels(model, str(digit))
 
     def announce(self, classifiers: Mapping[str, Classifier], refused: Iterable[str] = ()) -> None:
-        """Note what this process serves and refuses; gauges that a master set do not survive the fork."""
+        """Set the gauges of models served and refused: those that the master set do not survive the fork."""
         for reason in REFUSAL_REASONS:
             self.requests_refused.labels(reason)
         for name in refused:
@@ -261,13 +261,13 @@ class Metrics:
         self.model_load_failures.labels(model).inc()
 
     def model_file_refused(self, model: str, refused: bool) -> None:
-        """Note that the file of a model is refused, or that it no longer is: replaced, or gone."""
+        """Note that the file of a model is refused, or no longer is because it was replaced or removed."""
         self.model_refused.labels(model).set(refused)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
-        """Return the exposition and its content type, summed over all workers where there are several.
+        """Return the exposition and its content type, summed over all workers.
 
-        accept: the header of a request. Prometheus' text format, or OpenMetrics where it comes first.
+        accept: a request's header. The format is Prometheus's text, or OpenMetrics if the header prefers it.
         """
         encode, content_type = choose_encoder(",".join(filter(_is_known_version, accept.split(","))))
         folder = shared_folder()
@@ -284,7 +284,7 @@ class Metrics:
 
 
 def _is_known_version(media_range: str) -> bool:
-    """Return whether a media range names no version of a format, or the one that there is.
+    """Return whether a media range names no version of a format, or a version that exists.
 
     choose_encoder raises for versions that are not numbers, and repeats those that it does not know.
     """

@@ -1,4 +1,4 @@
-"""What Prometheus can ask about the processes: workers, how they end, memory, processor time, limits, build.
+"""Prometheus metrics of the processes: workers, how they end, memory, processor time, limits, build.
 
     every two seconds, in each worker: /proc and clocks -> its own files -> (summed over workers) -> text
     in the master, when a worker ends: gunicorn's log says by which signal -> `digits_worker_exits_total`
@@ -26,7 +26,7 @@ SIGNALS = ("SIGKILL", "SIGABRT", "SIGSEGV", "SIGBUS", OTHER_SIGNAL)
 
 
 def memory_bytes(process: Path = Path("/proc/self")) -> int:
-    """Return the memory of a process; of what n processes share it has 1/n. 0 where there is no /proc."""
+    """Return the memory of a process; memory shared by n processes counts 1/n. 0 if there is no /proc."""
     try:
         for line in (process / "smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -37,7 +37,7 @@ def memory_bytes(process: Path = Path("/proc/self")) -> int:
 
 
 def memory_limit_bytes(file: Path = MEMORY_LIMIT) -> int:
-    """Return how much memory the container may take; 0 for no limit, or none that can be read."""
+    """Return how much memory the container may take; 0 if there is no limit or it cannot be read."""
     try:
         return int(file.read_text())
     except (OSError, ValueError):
@@ -45,7 +45,7 @@ def memory_limit_bytes(file: Path = MEMORY_LIMIT) -> int:
 
 
 class ExitSignals(logging.Filter):
-    """Read from gunicorn's log which signal ended a worker: its hook for the end of a worker is not told.
+    """Read from gunicorn's log which signal ended a worker, because its `child_exit` hook does not say.
 
     Its line has two arguments, the process id and the signal's name. It comes just before the hook is called.
     """
@@ -63,13 +63,13 @@ class ExitSignals(logging.Filter):
         return True
 
     def take(self, process: int) -> str:
-        """Return the signal that ended a process, once; NO_SIGNAL if none did."""
+        """Return the signal that ended a process, and forget it; NO_SIGNAL if none did."""
         name = self._signals.pop(process, NO_SIGNAL)
         return name if name in (*SIGNALS, NO_SIGNAL) else OTHER_SIGNAL
 
 
 class ProcessMetrics:
-    """The collectors; those that are summed are summed over the workers that live."""
+    """The collectors. Sums are over the living workers."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, text: str, mode: str = "livesum", labels: tuple[str, ...] = ()) -> Gauge:
@@ -105,7 +105,7 @@ class ProcessMetrics:
         self._is_first: Callable[[], bool] = lambda: True
 
     def start(self, settings: Settings, is_first: Callable[[], bool], version: str) -> None:
-        """Note what does not change, and measure from now on.
+        """Set the gauges that never change, and measure from now on.
 
         is_first: whether this is now the first of the workers that run.
         """
@@ -130,13 +130,13 @@ class ProcessMetrics:
         self.memory.set(memory_bytes() + master)
 
     def expect_workers(self) -> None:
-        """Show the counts of ends as 0 before the first one: a rate needs a beginning."""
+        """Export the exit counters as 0 before the first exit, so that rates include the first event."""
         self.exits.labels(STOPPED, NO_SIGNAL)
         for signal in (*SIGNALS, NO_SIGNAL):
             self.exits.labels(DIED, signal)
 
     def worker_ended(self, has_died: bool, signal: str) -> None:
-        """Count the end of a worker; called in the master. signal: as ExitSignals has it."""
+        """Count the end of a worker; called in the master. signal: from `ExitSignals.take`."""
         self.exits.labels(*(DIED, signal) if has_died else (STOPPED, NO_SIGNAL)).inc()
 
     def _watch(self) -> None:

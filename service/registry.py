@@ -31,7 +31,7 @@ class NoModelError(ModelError):
 
 
 class FileState(NamedTuple):
-    """What differs between a changed file and an unchanged one, known without reading it."""
+    """What tells a changed file from an unchanged one without reading it."""
 
     modified_nanoseconds: int
     size: int
@@ -39,7 +39,7 @@ class FileState(NamedTuple):
 
 
 class ModelRegistry:
-    """Classifiers by name. Readers see a consistent mapping, which one thread replaces."""
+    """Classifiers by name. One thread replaces the mapping as a whole, so readers see a consistent one."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class ModelRegistry:
         on_load: Callable[[str, Classifier | None], None] = lambda name, classifier: None,
         on_failure: Callable[[str], None] = lambda name: None,
     ) -> None:
-        """Take the models in `folder`; `default` is the one for requests that name none.
+        """Serve the models in `folder`; `default` answers requests that name no model.
 
         on_load is called with a name and its new classifier (None: gone), on_failure with the name
         of a file that was refused. on_refused, an attribute, is called with a name and True when its file

@@ -3,8 +3,8 @@
     traceparent                 -> trace_id and span_id of the request's log line
     OTEL_EXPORTER_OTLP_ENDPOINT -> a span for the request, one below it for each stage -> OTLP over HTTP
 
-Without the variable nothing of OpenTelemetry is imported: the line names the span of the client, as
-OpenTelemetry's API does without an SDK. The SDK reads its other variables itself.
+Without the variable, OpenTelemetry is not imported and the line names the client's span, as OpenTelemetry's
+API does without an SDK. The SDK reads its other variables itself.
 """
 
 import logging
@@ -24,7 +24,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"}
 
 
 class Stage(NamedTuple):
-    """A stretch of work on a request; started, ended: in seconds of time.perf_counter."""
+    """One stage of the work on a request; started, ended: in seconds of time.perf_counter."""
 
     name: str
     started: float
@@ -55,14 +55,14 @@ def parent_of(traceparent: str) -> Trace | None:
 
 
 class Tracing:
-    """The spans of one process, none until it has started with a place to send them to."""
+    """The spans of one process; none are made before `start`, or without an endpoint to send them to."""
 
     def __init__(self) -> None:
         self._tracer: Any = None
         self._otel: Any = None
 
     def start(self, settings: Settings, version: str) -> None:
-        """Send spans from now on if the settings say where to; called after the fork, for its thread."""
+        """Send spans from now on if the settings name an endpoint; called after the fork, for its thread."""
         if not (settings.otlp_endpoint or settings.otlp_traces_endpoint):
             return
         try:
@@ -81,7 +81,7 @@ class Tracing:
         self._tracer = provider.get_tracer("digits", version)
 
     def begin(self, environ: Mapping[str, Any], started: float) -> Trace | None:
-        """Return the trace of a request, a new one if it names none and spans are made."""
+        """Return the request's trace; if it names none and spans are made, a new one."""
         if self._tracer is None:
             given = environ.get("HTTP_TRACEPARENT")
             return parent_of(given) if given else None

@@ -22,21 +22,21 @@ metrics.process.expect_workers()
 exit_signals = ExitSignals()
 logging.getLogger("gunicorn.error").addFilter(exit_signals)
 application = create_app(settings, models, metrics)
-gc.freeze()  # the collector would write to every object, and so un-share the memory after a fork
+gc.freeze()  # the garbage collector would write to every object, and un-share the memory after a fork
 
 
 def start_worker(slot: int, is_first: Callable[[], bool]) -> None:
-    """Begin what each process does that answers: threads and gauges do not survive a fork.
+    """Start what each worker needs for itself: threads and gauges do not survive a fork.
 
-    slot: its place among the workers. is_first: whether it is now the first worker that runs; after a
-    reload (SIGHUP) that is another one.
+    slot: its place among the workers. is_first: whether it is the first of the running workers; after a
+    reload (SIGHUP) that is a different one.
     """
     set_worker_slot(slot)
     metrics.process.start(settings, is_first, __version__)
     application.tracing.start(settings, __version__)
     models.on_load, models.on_refused = metrics.model_changed, metrics.model_file_refused
     models.reports = is_first
-    models.refresh()  # files may have changed since the master looked
+    models.refresh()  # files may have changed since the master loaded them
     metrics.announce(models.all(), models.refused)
     models.watch(settings.reload_seconds)
 
@@ -50,5 +50,5 @@ def end_worker(slot: int, process: int, has_died: bool) -> None:
     metrics.process.worker_ended(has_died, exit_signals.take(process))
 
 
-if not shared_folder():  # no server with several workers
+if not shared_folder():  # not run by a server with several workers
     start_worker(0, lambda: True)

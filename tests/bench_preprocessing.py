@@ -2,9 +2,9 @@
 
     python -m tests.bench_preprocessing
 
-    drawn files -> in turns: Pillow alone (JPEG at reduced size, too), `preprocess` -> median times
+    drawn files -> in turns: only Pillow (JPEG at reduced size, too), `preprocess` -> median times
 
-The difference is what finding, cutting out and centring the digit costs. All is done in one thread.
+The difference is the cost of finding, cutting out and centering the digit. Everything runs in one thread.
 """
 
 import io
@@ -67,7 +67,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def medians(data: bytes) -> tuple[float, float]:
-    """Return the median seconds of decoding alone and of all of preprocessing, taken in turns."""
+    """Return the median seconds of only decoding and of all preprocessing, measured in turns."""
     works = (lambda: decode_alone(data), lambda: preprocess(data, MNIST_GEOMETRY))
     times: tuple[list[float], list[float]] = ([], [])
     deadline = time.monotonic() + SECONDS

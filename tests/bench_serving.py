@@ -4,7 +4,7 @@
     python -m tests.bench_serving --json docs/benchmarks.json && python -m docs
 
     the servers, two workers each   -> wrk, in turns, round after round -> medians of the ratios
-    this service alone              -> batches, saliency, slow clients, overload, growth, profile
+    this service by itself          -> batches, saliency, slow clients, overload, growth, profile
 
 Needs `wrk` (Debian package wrk). The references are installed into .venv-bench/ the first time. Absolute
 figures belong to one machine and one hour; ratios travel.

@@ -80,7 +80,7 @@ def epoch_of(task: Task, config: TrainingConfig) -> Callable[[], float]:
 
 
 def augmented(examples: Examples, batch: int) -> Callable[[], float]:
-    """Return a function that makes the batches of one epoch as the MNIST recipe does, alone."""
+    """Return a function that only makes the batches of one epoch, as the MNIST recipe does."""
     config = load_config("mnist-28x28", argparse.Namespace(batch_size=batch))
 
     def work() -> float:

@@ -33,7 +33,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder with MNIST and real handwriting, which is no part of the repository."""
+    """The folder with MNIST and real handwriting, which is not part of the repository."""
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the data folder {SHARED_DATA.name}/ beside the project")
     return SHARED_DATA
@@ -42,7 +42,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def quick_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file of a second's training on the 8x8 digits."""
-    from trainer.cli import main  # what tests of the service alone do not need
+    from trainer.cli import main  # not imported by tests of only the service
 
     folder = tmp_path_factory.mktemp("quick")
     assert main(["train", "digits", *QUICK, "--runs", str(folder / "runs"), "--to", str(folder)]) == 0

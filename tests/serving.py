@@ -39,7 +39,7 @@ def run_alone(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on just now."""
+    """Return a port that no process listens on just now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]

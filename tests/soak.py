@@ -1,12 +1,12 @@
-"""Everything at once for as long as you like: does anything get lost, wrong or larger?
+"""A soak test: all kinds of load at once, to see whether requests are lost or wrong, or memory grows.
 
     python -m tests.soak --minutes 10
 
     the service as shipped, two workers <- honest clients, slow ones, rude ones, floods, huge and broken
     pictures; models replaced and broken, workers killed -> a table of what was answered, lost and held
 
-Ends with 1 if a request was lost that no killed worker held, an answer was wrong, an error other than
-a deliberate 503 came back, a counter went backwards, or memory grew.
+Exits with 1 if a request was lost that was not on a killed worker, an answer was wrong, an error other than
+an intended 503 came back, a counter went backwards, or memory grew.
 """
 
 import argparse
@@ -58,7 +58,7 @@ class Record:
         self.versions: set[str] = set()
 
     def answered(self, who: str, status: int, seconds: float | None = None) -> None:
-        """Note a status; anything from 500 on but 503 is a failure."""
+        """Record a status; any 5xx other than 503 is a failure."""
         with self._lock:
             self.statuses[who][status] += 1
             if seconds is not None:
@@ -67,14 +67,14 @@ class Record:
             self.failed(f"{who}: status {status}")
 
     def failed(self, what: str) -> None:
-        """Note what must not be."""
+        """Record a failure."""
         with self._lock:
             self.failures.append(what)
 
     def lost(self, who: str, error: Exception, since: float) -> None:
-        """Note a request, begun at `since`, without an answer; a failure unless a worker was killed then.
+        """Record a request, begun at `since`, without an answer; a failure unless a worker was killed since.
 
-        Or just before: a kept connection tells of the end of its worker when it is used again.
+        Or just before, because a kept connection shows that its worker has ended only when it is used again.
         """
         if any(kill > since - RECOVERY_SECONDS for kill in self.kills):
             with self._lock:
@@ -123,7 +123,7 @@ class Soak:
         time.sleep(0.01)
 
     def batch(self) -> None:
-        """Ask for many digits at once, and for some that are none."""
+        """Send many digits in one request, with some pictures that are not digits."""
         files = [("file", ("a", image)) for image in [*DIGITS, b"none", b""]]
         response = self.ask("batch", "/predict/batch", files=files)
         if response is not None and response.status_code == 200:
@@ -242,7 +242,7 @@ def run(soak: Soak, minutes: float) -> None:
         while time.monotonic() < stop:
             try:
                 client()
-            except Exception as error:  # a client that dies would make the run easier unnoticed
+            except Exception as error:  # a client thread that died unnoticed would make the run easier
                 soak.record.failed(f"{client.__name__} failed: {error!r}")
                 time.sleep(1)
 
@@ -256,7 +256,7 @@ def run(soak: Soak, minutes: float) -> None:
 
 
 def floor(memory: list[float]) -> float:
-    """Return the lower quartile: what is above comes and goes with the pictures being decoded."""
+    """Return the lower quartile, because higher values come and go with the pictures being decoded."""
     return sorted(memory)[len(memory) // 4]
 
 

@@ -1,4 +1,4 @@
-"""Small models made on the spot, for tests that need a valid file and do not care what it answers."""
+"""Small models, for tests that need a valid file and not good answers."""
 
 from typing import Any
 

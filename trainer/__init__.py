@@ -11,7 +11,7 @@ tests/trainer/test_architecture.py holds the order.
 
 from typing import Any
 
-# The order in which parts of the trainer may import each other: each one only those before it.
+# The order in which parts of the trainer may import each other: each imports only parts before it.
 LAYERS = (
     *("errors", "data", "synthetic", "nn", "training", "distillation", "evaluation", "publishing"),
     *(
@@ -30,7 +30,7 @@ LAYERS = (
 
 
 def __getattr__(name: str) -> Any:
-    """Return DigitClassifier, imported only when asked for: scikit-learn takes a second."""
+    """Return DigitClassifier, imported only on demand because scikit-learn takes a second to import."""
     if name == "DigitClassifier":
         from trainer.estimator import DigitClassifier
 

@@ -2,8 +2,8 @@
 
 X, y -> fit: pictures -> the serving preprocessing -> pipeline -> the bytes of a model file -> predict, save
 
-Its parameters are the settings of `TrainingConfig` and `Augmentation`; those that are not given, None, come
-from the recipe.
+Its parameters are the settings of `TrainingConfig` and `Augmentation`; those that are None come from the
+recipe.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from trainer.recipes import load_config
 from trainer.training import Session, TrainingConfig
 
 RECIPE = "own-digits"
-LEAST_PICTURES = 4  # so that some are left after those held out
+LEAST_PICTURES = 4  # so that some are left after others are held out
 TEST_SHARE = 0.1  # held out for the figures in the model file
 SETTINGS = tuple(
     field.name
@@ -68,7 +68,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def __sklearn_tags__(self) -> Tags:
-        """Return what scikit-learn may know: ink has no negative values."""
+        """Return scikit-learn's tags: the input, ink, has no negative values."""
         tags: Tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
         return tags
@@ -132,7 +132,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         return scaled.clip(0, 255).astype(np.uint8).reshape(-1, side, side)
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Return calibrated probabilities, (n, 10); a blank picture is as likely any digit."""
+        """Return calibrated probabilities, (n, 10); for a blank picture, all digits are equally likely."""
         check_is_fitted(self, "content_")
         rows = validate_data(self, _rows(X), dtype="numeric", reset=False)
         classifier = Classifier(parse(self.content_))

@@ -1,10 +1,10 @@
 """Ctrl-C and SIGTERM: a command ends within two seconds, with one line and exit code 1.
 
-    signal -> Interrupted in the main thread -> guarded() says the line -> exit code 1
+    signal -> Interrupted in the main thread -> guarded() prints the line -> exit code 1
            -> the watching thread -> if that takes longer than GRACE_SECONDS: the line, os._exit
 
 The main thread may be inside a long matrix product, or inside code that swallows the exception. The watching
-thread learns of the signal all the same, from the wake-up descriptor. It may end the process at any moment:
+thread still learns of the signal, from the wake-up descriptor. It may end the process at any moment:
 checkpoints and model files are replaced in one step, so the last complete ones stay.
 """
 
@@ -20,24 +20,24 @@ GRACE_SECONDS = 1.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RESUMABLE = ("train", "distill", "teach")
 
-_said = threading.Lock()  # acquired by whichever thread says the line
+_said = threading.Lock()  # acquired by the thread that prints the line
 
 
 class Interrupted(KeyboardInterrupt):
     """A signal has arrived.
 
-    Its own type, because Python remembers a plain KeyboardInterrupt that has left `exec` of a string, as
-    dataclasses and many imports call it, and ends as if killed by SIGINT even where the interrupt was caught.
+    It has its own type because dataclasses and many imports call `exec` on a string. Python remembers a plain
+    KeyboardInterrupt that leaves such a call, and ends as if killed by SIGINT even if it was caught.
     """
 
 
 def guarded(run: Callable[[], int], argv: list[str]) -> int:
     """Return the exit code of `run`, or 1 after one line if a signal interrupts it.
 
-    argv: the command, which decides what the line advises. A signal that the parent process ignores, as
+    argv: the command; the line's advice depends on it. A signal that the parent process ignores, as
     nohup does with SIGHUP, stays ignored.
     """
-    try:  # from before the first handler on: Python ends as if killed where nothing catches an interrupt
+    try:  # set before the first handler, because Python ends as if killed by an interrupt that is not caught
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer)
@@ -60,7 +60,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _ignore_signals() -> None:
-    """Let the interpreter end in its own time; the watching thread still sees what came before."""
+    """Ignore further signals while the interpreter ends; the watching thread still sees earlier ones."""
     for one in SIGNALS:
         signal.signal(one, signal.SIG_IGN)
 
@@ -75,7 +75,7 @@ def _watch(reader: int, argv: list[str]) -> None:
 
 
 def _say(argv: list[str]) -> None:
-    """Print the line, unless the other thread has."""
+    """Print the line, unless the other thread has printed it."""
     if _said.acquire(blocking=False):
         resume = "; the same command with --resume continues" if argv[:1] and argv[0] in RESUMABLE else ""
         print(f"trainer: interrupted{resume}.", file=sys.stderr, flush=True)

@@ -16,7 +16,7 @@ DEFAULT_MINIMUM_ACCURACY = 0.95
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands; `command` is the name of the given one."""
+    """Return the parser of all commands; the parsed arguments hold the chosen one's name in `command`."""
     parser = argparse.ArgumentParser(prog="python -m trainer", description="Train and check digit models.")
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
 

@@ -53,7 +53,7 @@ class Run:
         return self.folder / "checkpoints" / f"{self.name}.npz"
 
     def open_log(self, resume: bool) -> Path:
-        """Return the log, emptied unless an earlier run is continued; raise TrainerError if that fails."""
+        """Return the log, emptied unless the run continues an earlier one; raise TrainerError on failure."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not resume:

@@ -1,9 +1,9 @@
-"""Search for hyper-parameters with Optuna: trials that are trained, compared on validation data, and pruned.
+"""Search for hyper-parameters with Optuna: train trials, compare them on validation data, prune bad ones.
 
     Dataset, the settings that stay -> a trial: suggested settings -> train, a report per epoch -> validation
     loss storage <- every trial; processes that share it share the study -> best settings -> a recipe
 
-Test images take no part. What a trial changes is SPACE; a setting that was given stays as it is.
+Test images are not used. A trial changes the settings in SPACE; a setting that was given stays as it is.
 """
 
 import argparse
@@ -84,7 +84,7 @@ def search(
 ) -> None:
     """Run trials until the study has `trials` of them, those of other processes counted.
 
-    flags: settings that stay as given. say: is told of each trial that ends.
+    flags: settings that stay as given. say: called with a line about each trial that ends.
     """
     library = optuna()
 
@@ -124,9 +124,9 @@ def suggested(trial: Any, recipe: str, flags: argparse.Namespace) -> TrainingCon
 
 
 def trial_text(study: Any, trial: Any) -> str:
-    """Return what came of a trial, and the best so far, in one line."""
+    """Return one line with the result of a trial and the best so far."""
     outcome = trial.state.name.lower()
-    if "validation_error" in trial.user_attrs:  # a trial that was stopped has a loss too, but it means less
+    if "validation_error" in trial.user_attrs:  # a pruned trial has a loss too, but it means less
         outcome = f"loss {trial.value:.4f}, {100 * trial.user_attrs['validation_error']:.2f} % wrong"
     complete = (type(trial.state).COMPLETE,)
     done = [one.value for one in study.get_trials(deepcopy=False, states=complete)]

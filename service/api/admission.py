@@ -1,4 +1,4 @@
-"""Which requests reach a view: neither those that the server refuses, nor those without the key.
+"""Which requests reach a view: those that the server accepts and that carry the key.
 
 request -> refused by the server? -> key -> view
 """
@@ -11,14 +11,14 @@ from service.api.problems import OverloadedError
 
 # An error that the server found before it called the application: too large, too slow, too many, ...
 REFUSAL = "digits.refusal"
-# Routes that tell whether the service is healthy must answer when it is not.
+# Health routes must answer when the service is unhealthy.
 ALWAYS_ANSWERED = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 
 
 def admit(app: Flask, observer: Observer, key: Key, preflights: bool = False) -> None:
     """Check every request of `app` before its view.
 
-    preflights: whether OPTIONS is answered without the key, which browsers do not send with it.
+    preflights: whether OPTIONS is answered without the key, because browsers send none with a preflight.
     """
 
     @app.before_request

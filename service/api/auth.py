@@ -19,7 +19,7 @@ PAGES = frozenset({"/", "/docs", "/openapi.json", "/static/<name>", "/problems/<
 
 
 def keys_of(settings: Settings) -> list[bytes]:
-    """Return the keys of which requests need one, none if every client may send them.
+    """Return the accepted keys: each request needs one of them. Empty if requests need no key.
 
     Each line of the file is a key: an old and a new one are valid while clients change to the new one.
     """
@@ -34,14 +34,14 @@ def open_routes(settings: Settings) -> frozenset[str]:
 
 
 class Key:
-    """The keys of which requests need one, read once; without any, the service is open to all."""
+    """The accepted keys, read once. Without keys, the service is open to all clients."""
 
     def __init__(self, settings: Settings) -> None:
         self._keys = keys_of(settings)
         self._open = open_routes(settings)
 
     def check(self, route: str, headers: Headers) -> None:
-        """Raise Unauthorized if a request lacks the key, and the route that matched it is not open.
+        """Raise Unauthorized if a request lacks a valid key and its route is not open.
 
         It comes as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.
         """

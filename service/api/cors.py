@@ -1,9 +1,9 @@
-"""Which pages of other hosts may ask: those of the origins in the settings, by default none.
+"""Which pages of other hosts may send requests: those of the origins in the settings, by default none.
 
     DIGITS_CORS_ORIGINS -> Flask-CORS -> Access-Control-* headers, preflights answered
 
-Without the setting nothing is imported, and browsers keep the answers from other hosts' pages. The key, where
-there is one, goes along in a header of the page's own; cookies are never asked for.
+Without the setting nothing is imported, and browsers hide the answers from other hosts' pages. A page sends
+the key, if there is one, in a header; cookies are never used.
 """
 
 from flask import Flask
@@ -17,11 +17,11 @@ REQUEST_HEADERS = [
     *("traceparent", "tracestate", HEADER_LENGTH),
 ]
 ANSWER_HEADERS = ["Retry-After", "X-Request-Id", HEADER_LENGTH]
-PREFLIGHT_SECONDS = 600  # for which a browser remembers what it may send
+PREFLIGHT_SECONDS = 600  # for which a browser caches the answer to a preflight
 
 
 def allow_origins(app: Flask, settings: Settings) -> None:
-    """Let pages of the settings' origins ask `app` and read its answers, errors included."""
+    """Let pages of the settings' origins send requests to `app` and read its answers, errors included."""
     if not settings.cors_origins:
         return
     from flask_cors import CORS

@@ -2,7 +2,7 @@
 
     environ -> Record (id, when it came) -> Flask (route, notes) -> headers -> counted, logged
 
-A view adds to the record what the log line should say too, such as the digit.
+A view adds further members of the log line, such as the digit, to the record.
 """
 
 import logging
@@ -20,14 +20,14 @@ from service.tracing import Stage, Trace, Tracing
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# When the head of a request was complete, in seconds of `time.perf_counter`, if the server says it.
+# When the head of a request was complete, in seconds of `time.perf_counter`, if the server sets it.
 RECEIVED = "digits.received"
 RECORD = "digits.record"
 REQUEST_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 LONGEST_REQUEST_ID = 64
 QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})  # requested every few seconds: logged at debug
 REFUSALS = frozenset({408, 413, 503})
-PROBES = QUIET_ROUTES | {"/v2/health/live", "/v2/health/ready"}  # a 503 of theirs refuses no one
+PROBES = QUIET_ROUTES | {"/v2/health/live", "/v2/health/ready"}  # their 503 does not refuse a client
 
 # An answer is data for the client that asked. Browsers must not sniff its type, frame it, cache it or embed
 # it in another site. `service.api.page` sets its own headers for the page.
@@ -45,12 +45,12 @@ COMMON_HEADERS = [(name, name.lower(), value) for name, value in SECURITY_HEADER
 
 
 class Record:
-    """What is known of one request while it is answered.
+    """What is known about one request while it is answered.
 
     request_id: the client's, if it can be logged as it is, or a new one. started: when its head was
-    complete, in seconds of `time.perf_counter`. queue_seconds: how long it waited for its turn, where it
+    complete, in seconds of `time.perf_counter`. queue_seconds: how long it waited for its turn, if it
     had to. route: the rule that matched, None for none. stages: of the work on its images. trace: the one
-    that it belongs to. notes: further members of the log line; never anything of an image. problem: the name
+    that it belongs to. notes: further members of the log line; never image content. problem: the name
     of the error.
     """
 
@@ -73,7 +73,7 @@ class Record:
         self.problem: str | None = None
 
     def trace_ids(self) -> dict[str, str]:
-        """Return what a log line says of the trace, nothing if there is none."""
+        """Return the members of a log line that name the trace, none if there is no trace."""
         return {"trace_id": self.trace.trace_id, "span_id": self.trace.span_id} if self.trace else {}
 
 

@@ -3,7 +3,7 @@
 static/* -> read once at start -> GET /, /docs, /static/NAME, /problems/NAME
 
 The page loads nothing from another host and runs no inline script or style, so the policy allows
-neither; whatever a picture or a model name contains, it cannot become code. Its one form, for browsers
+neither: nothing in a picture or a model name can become code. Its one form, for browsers
 without JavaScript, goes to this service.
 """
 

@@ -50,7 +50,7 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
                 continue
             record.stages += outcome.stages
             predictions.append(answer(outcome, explained))
-            if explained != "no":  # which takes long enough for others to have their turn in between
+            if explained != "no":  # which takes so long that other requests get a turn in between
                 await asyncio.sleep(0)
         return {"predictions": predictions}
 

@@ -3,7 +3,7 @@
     DIGITS_ROOT_PATH, or X-Forwarded-Prefix of a trusted proxy -> SCRIPT_NAME
     a path with the prefix, or stripped of it by the proxy     -> PATH_INFO without it
 
-What the application says of itself (redirects, OpenAPI's servers) begins with SCRIPT_NAME, as WSGI has it;
+What the application says of itself (redirects, OpenAPI's servers) begins with SCRIPT_NAME, as in WSGI;
 the pages use addresses relative to their own. A prefix must not begin like a route of the service.
 """
 
@@ -37,7 +37,7 @@ class Prefix:
 
 
 def below_prefix(application: "WSGIApplication", settings: Settings) -> "WSGIApplication":
-    """Return the application below the prefix of the settings, or the same one if they have none."""
+    """Return the application wrapped in Prefix, or unchanged if the settings allow no prefix."""
     if not settings.root_path and not settings.trust_proxy:
         return application
     prefixed = Prefix(application, settings.root_path)

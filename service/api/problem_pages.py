@@ -1,4 +1,4 @@
-"""A page for each type of problem: what `type` in an error points at.
+"""A page for each type of problem, which `type` in an error links to.
 
 STATUSES, ADVICE -> static/problem.html, filled in once -> GET /problems/NAME
 """
@@ -49,12 +49,11 @@ ADVICE: dict[type[Exception], str] = {
         "Send the images in several requests. The limit is the setting DIGITS_MAX_BATCH_IMAGES."
     ),
     UnsupportedFormatError: (
-        f"The bytes are none of the formats that are read: {', '.join(FORMATS)}. The file's name does not "
-        "matter."
+        f"The bytes are not in any supported format: {', '.join(FORMATS)}. The file's name does not matter."
     ),
     UnsupportedContentTypeError: "Use multipart/form-data, an image/* type, or application/json.",
     UnsupportedEncodingError: "Compress the body with gzip or deflate, or not at all.",
-    BrokenImageError: "The file begins as an image and does not go on as one. Save it again from its source.",
+    BrokenImageError: "The file begins like an image, but the rest is broken. Save it again from its source.",
     BlankImageError: (
         "Nothing in the picture stands out from the paper. Write larger or darker, or photograph it closer."
     ),

@@ -1,4 +1,4 @@
-"""Every error as RFC 9457 `application/problem+json`; only this module knows their statuses.
+"""Every error as RFC 9457 `application/problem+json`; only this module maps errors to statuses.
 
     exception -> (status, type, title, detail) -> response, request id included
 
@@ -105,12 +105,12 @@ def describe(error: Exception) -> dict[str, Any]:
 
 
 def register_problems(app: Flask) -> None:
-    """Make every error of `app` a problem."""
+    """Have `app` answer every error with a problem."""
     app.register_error_handler(Exception, answer_error)
 
 
 def answer_error(error: Exception) -> Response:
-    """Return the response to the current request, which ended in `error`, and record the error."""
+    """Return the response to the current request, which raised `error`, and record the error."""
     record = record_of(request.environ)
     headers: list[tuple[str, str]] = []
     if isinstance(error, (ImageError, ModelError, RequestError)):

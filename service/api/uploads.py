@@ -4,7 +4,7 @@
                      -> application/json: {"image": base64}      -> image
                      -> image/*: the body itself                 -> image
 
-Whatever else comes is a RequestError that says what to send.
+Anything else raises a RequestError that says what to send.
 """
 
 import asyncio
@@ -44,10 +44,12 @@ JSON = "application/json"
 LONGEST_TEXT = 500_000  # bytes of a form's parts that are not called "file", each
 PARSED_AT_ONCE = (
     256 * 1024
-)  # bytes; to take apart more of them takes long enough to leave the event loop for it
+)  # bytes; parsing more than this is done in a thread, because it would hold up the event loop
 # zlib's argument for each content coding: gzip's frame, or zlib's, which HTTP calls deflate.
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-_THREAD = ThreadPoolExecutor(1, "parsing")  # one thread, because a large body is in memory twice meanwhile
+_THREAD = ThreadPoolExecutor(
+    1, "parsing"
+)  # one thread, because a large body is in memory twice while it is parsed
 HOW = "With curl: -F file=@picture.png"
 
 
@@ -111,7 +113,7 @@ def explanation() -> str:
 
 
 def against() -> int | None:
-    """Return the digit that the query wants the answer compared with, None if it names none."""
+    """Return the digit that the query asks to compare the answer with, None if it names none."""
     given = parameter("against")
     if given is None:
         return None

@@ -1,4 +1,4 @@
-"""From decoded pictures to answers: of several readings of a picture, the one that looks most like a digit.
+"""From decoded pictures to answers; of several readings of a picture, the most digit-like one counts.
 
     pictures -> readings of each -> one forward pass for all -> the least novel of each -> Answer
 
@@ -46,7 +46,7 @@ def _doubt(prediction: Prediction) -> tuple[float, float]:
     return prediction.novelty, -prediction.confidence
 
 
-# What a second look makes of a refused picture must look this much like a digit, as a share of the limit.
+# A reading from the second look is accepted only up to this share of the limit, and from this confidence.
 SECOND_LIMIT = 0.5
 SECOND_CONFIDENCE = 0.9
 

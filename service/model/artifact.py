@@ -94,7 +94,7 @@ def serialize(
 
 
 def save(path: Path, content: bytes) -> None:
-    """Write a model file atomically: readers see the old file or the new one, never a part."""
+    """Write a model file atomically: readers see the old file or the new one, never half of one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -196,7 +196,7 @@ def _layers(
 def _rejector(
     members: Mapping[str, np.ndarray], metadata: Mapping[str, Any], layers: Sequence[Layer]
 ) -> tuple[Layer, ...]:
-    """Return the layers of the rejector; () where neither members nor metadata mention one."""
+    """Return the layers of the rejector; () if neither members nor metadata mention one."""
     if "judge_activations" not in metadata and not any(name.startswith("judge_") for name in members):
         return ()
     inputs = layers[0].weights.shape[0] + (layers[-1].weights.shape[0] if len(layers) > 1 else 0)

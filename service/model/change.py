@@ -1,11 +1,11 @@
-"""Why not another digit: a small change of the picture that would make it one.
+"""Why not another digit: a small change to the picture that would make the network read that digit.
 
     pixels -> logits -> how far the wanted digit lies behind -> gradient, smoothed -> step, within [0, 1]
            ^----------------------------- until it leads ----------------------------|
            -> back along the way while it still leads -> change
 
-The steps are those of DeepFool (Moosavi-Dezfooli et al. 2016) towards one class. The gradient is smoothed,
-so that the change looks like ink of a pen and not like noise.
+The steps are those of DeepFool (Moosavi-Dezfooli et al. 2016) toward one class. The gradient is smoothed,
+so that the change looks like pen ink and not like noise.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def change_towards(wanted: int, pixels: np.ndarray, classifier: Classifier) -> n
     """Return what to add to the pixels for the answer `wanted`, or None if no such change was found.
 
     pixels: (side * side,) float32 in [0, 1]. The result has the same shape; the sum of both lies in [0, 1]
-    too. It is small, not proven to be the smallest. All zeros if `wanted` is the answer already.
+    too. It is small, not proven to be the smallest. All zeros if `wanted` is already the answer.
     """
     layers = classifier.artifact.layers
     changed = pixels
@@ -41,7 +41,7 @@ def change_towards(wanted: int, pixels: np.ndarray, classifier: Classifier) -> n
 
 
 def _leader(logits: np.ndarray, wanted: int) -> int:
-    """Return the most likely digit but `wanted`."""
+    """Return the most likely digit other than `wanted`."""
     others = logits.copy()
     others[wanted] = -np.inf
     return int(others.argmax())

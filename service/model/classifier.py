@@ -82,7 +82,9 @@ class Classifier:
         ]
 
     def novelty(self, pixels: np.ndarray, hidden: Sequence[np.ndarray]) -> np.ndarray:
-        """Return (n,): how likely each picture is not a digit, divided by the limit; 0 without a rejector.
+        """Return each picture's novelty, (n,): its probability of not being a digit, divided by the limit.
+
+        It is 0 without a rejector.
 
         pixels: (n, side * side). hidden: the activations of the hidden layers for them.
         """
@@ -95,7 +97,7 @@ class Classifier:
     def self_check(self) -> None:
         """Classify the stored probes; raise SelfCheckError if an answer differs.
 
-        This catches a change of Pillow, NumPy, resizing or thresholds at the start.
+        At start, this catches a changed Pillow, NumPy, resizing or threshold.
         """
         artifact = self.artifact
         try:
@@ -116,8 +118,8 @@ def rejector_inputs(pixels: np.ndarray, hidden: Sequence[np.ndarray]) -> np.ndar
 
     pixels: (n, side * side). hidden: activations of the hidden layers, the last (n, width), possibly
     none. Only the direction of that layer counts, as in nearest-neighbor measures of novelty (Sun et
-    al. 2022, "Out-of-Distribution Detection with Deep Nearest Neighbors"): it gets the length that
-    sqrt(width) ones would have.
+    al. 2022, "Out-of-Distribution Detection with Deep Nearest Neighbors"): it is scaled to length
+    sqrt(width), the length of a vector of ones.
     """
     if not hidden:
         return pixels

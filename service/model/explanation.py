@@ -20,7 +20,7 @@ from service.model.change import change_towards
 from service.model.classifier import Classifier, Prediction
 from service.model.network import forward, lead_gradient
 
-# For and against the answer; distinct with every kind of color vision, on black and on white.
+# Colors for and against the answer, distinct with every kind of color vision, on black and on white.
 FOR = (255, 122, 26)  # orange
 AGAINST = (77, 148, 255)  # blue
 

@@ -1,4 +1,4 @@
-"""The arrays of an `.npz` file, read without trusting it: no pickles, no claim that the bytes do not back.
+"""The arrays of an `.npz` file, read without trusting it: no pickles, and every claim is checked first.
 
 bytes -> zip directory -> checked entries -> .npy headers -> arrays, by member name
 """

@@ -102,7 +102,7 @@ GATHERED_SHARE = 0.3
 SHARED_SHARE = 0.7
 GATHERED_SIZE = 50_000  # weights, from which a layer is large enough
 FEW_ROWS = 8
-MANY_ROWS = 64  # in more, hardly any unit is 0 in every row
+MANY_ROWS = 64  # in more rows, hardly any unit is 0 in all of them
 
 
 def product(signal: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
     routes, statuses, problem types (all from the code) -> one JSON document -> GET /openapi.json
 
-Written by hand where words matter; what can be taken from the code is, and tests/service/api/test_openapi.py
-compares the rest with it and with the running service.
+Descriptions are written by hand and everything else comes from the code where possible;
+tests/service/api/test_openapi.py compares the rest with the code and with the running service.
 """
 
 import json

@@ -12,7 +12,7 @@ JsonObject = dict[str, Any]
 
 
 def operation(tag: str, name: str, summary: str, responses: JsonObject, **more: Any) -> JsonObject:
-    """Return an operation object; `name` is its operationId."""
+    """Return an OpenAPI operation object; `name` is its operationId."""
     return {"tags": [tag], "operationId": name, "summary": summary, **more, "responses": responses}
 
 
@@ -22,7 +22,7 @@ def ok(schema: JsonObject, description: str, media_type: str = "application/json
 
 
 def problems(*errors: type[Exception], plain: tuple[int, ...] = ()) -> JsonObject:
-    """Return the responses for these errors by status; plain: statuses that come as about:blank too."""
+    """Return the responses for these errors by status; plain: statuses that may also be about:blank."""
     by_status: dict[int, list[type[Exception]]] = {status: [] for status in plain}
     for error in errors:
         by_status.setdefault(STATUSES[error], []).append(error)

@@ -1,4 +1,4 @@
-"""The shapes of what the service answers, for its API description.
+"""The schemas of the service's answers, for its API description.
 
 -> schemas for service.openapi.document
 """
@@ -44,7 +44,7 @@ def _object(properties: JsonObject, optional: tuple[str, ...] = (), **more: Any)
 
 
 def schemas() -> JsonObject:
-    """Return the schemas of all but /v2, by name."""
+    """Return the schemas of everything except /v2, by name."""
     digit = {"type": "integer", "minimum": 0, "maximum": 9}
     share = {"type": "number", "minimum": 0, "maximum": 1}
     count = {"type": "integer", "minimum": 1}

@@ -19,7 +19,7 @@ SCHEMES: JsonObject = {
 def guard(document: JsonObject, open_routes: Container[str]) -> JsonObject:
     """Return the OpenAPI document of the same service with a key; the argument is not changed.
 
-    open_routes: those that answer without it, such as "/static/<name>".
+    open_routes: those that answer without the key, such as "/static/<name>".
     """
     paths = {
         path: {

@@ -1,4 +1,4 @@
-"""One image on its way to a prediction: what is known of it so far, and the steps that need no one else.
+"""One image on its way to a prediction: what is known about it, and the steps that it takes on its own.
 
 file -> decode -> prepare: its readings -> the predictor classifies them -> prediction
 """
@@ -17,10 +17,10 @@ from service.tracing import Stage
 
 @dataclass(eq=False, slots=True)
 class Outcome:
-    """What became of an image; the predictor fills it in step by step.
+    """The result for one image; the predictor fills it in step by step.
 
     prediction: the answer. pixels: (side * side,) float32 in [0, 1], what the network saw of it. steps: what
-    preprocessing did, in words, None where that is not wanted. queue_seconds: how long the image waited.
+    preprocessing did, in words, or None if that is not wanted. queue_seconds: how long the image waited.
     stages: what was done with it, and when.
     """
 
@@ -40,7 +40,7 @@ class Outcome:
     prediction: Prediction = field(init=False)
 
     def wait_no_longer(self) -> None:
-        """Note that its turn has come."""
+        """Record that its wait is over."""
         now = time.perf_counter()
         self.queue_seconds += now - self.waiting_since
         self.stages.append(Stage("queue", self.waiting_since, now))

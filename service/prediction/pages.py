@@ -2,7 +2,7 @@
 
     read -> open -> the predictor's memory and threads: decode, find, classify -> PageOutcome
 
-A page takes long enough to leave the event loop for it, however small it is.
+Even a small page takes so long that a thread reads it, not the event loop.
 """
 
 import time
@@ -27,7 +27,7 @@ class PageOutcome:
 
 
 class PageReader:
-    """Reads for the views, without knowing requests."""
+    """Reads pages for the views; knows nothing about requests."""
 
     def __init__(self, settings: Settings, metrics: Metrics, threads: Threads) -> None:
         self._max_pixels = settings.max_image_pixels
@@ -51,7 +51,7 @@ class PageReader:
         return PageOutcome(rows, started - submitted)
 
     def _read(self, opened: OpenedImage, classifier: Classifier) -> tuple[float, list[list[Digit]]]:
-        """Return when it began, and the rows of digits; in any thread."""
+        """Return the start time and the rows of digits; runs in any thread."""
         started = time.perf_counter()
         measured = _MeasuredClassifier(classifier, self._metrics)
         try:
@@ -70,7 +70,7 @@ class _MeasuredClassifier(Classifier):
         self._metrics = metrics
 
     def classify(self, pixels: np.ndarray) -> list[Prediction]:
-        """Return what the classifier returns."""
+        """Return the classifier's predictions, and add the time that they took to `seconds`."""
         started = time.perf_counter()
         predictions = super().classify(pixels)
         seconds = time.perf_counter() - started

@@ -4,8 +4,8 @@
                     -> large: memory -> decoded by a thread -^        -> one forward pass -> outcomes
                                  several digits? a thread reads the picture -^
 
-Images that are there together go through the network together. The event loop is never held for long: what
-takes long to decode goes to a thread, and after a few milliseconds of the rest other tasks get their turn.
+Images that wait at the same time go through the network together. Nothing blocks the event loop for long:
+large images are decoded in a thread, and other tasks get their turn every few milliseconds.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from service.preprocessing import ImageError, OpenedImage, error_name, open_imag
 from service.reading.several import holds_several, may_hold_several, with_several
 from service.tracing import Stage
 
-# The most in one forward pass, so that an answer does not depend on the other images in it.
+# The most images in one forward pass, so that an answer does not depend on the other images in it.
 BATCH_SIZE = FEW_ROWS
 TURN_SECONDS = 0.008
 LARGE_PIXELS = 1_000_000
@@ -35,7 +35,7 @@ LARGE_DECODING_BYTES = 6_000_000  # 999 x 999 as RGBA or WebP takes as long as f
 
 
 class Predictor:
-    """Predicts for the views, without knowing requests. It serves one event loop at a time."""
+    """Predicts for the views; knows nothing about requests. It serves one event loop at a time."""
 
     def __init__(self, settings: Settings, metrics: Metrics, threads: Threads) -> None:
         self._max_pixels = settings.max_image_pixels
@@ -47,7 +47,7 @@ class Predictor:
     async def predict(self, image: bytes, classifier: Classifier, traced: bool = False) -> Outcome:
         """Return the outcome for an image file; raises ImageError.
 
-        traced: whether the steps of preprocessing are wanted.
+        traced: whether to record the steps of preprocessing.
         """
         return await self._submit(image, classifier, traced)
 
@@ -104,7 +104,7 @@ class Predictor:
     def _process(self) -> None:
         """Preprocess and classify queued images, as many as fit into one turn.
 
-        Step by step, so that what a step needs is in the processor's caches from the second image on.
+        Each step runs over all images before the next one, so that its code and data stay in the caches.
         """
         end = time.perf_counter() + TURN_SECONDS
         decoded: deque[Outcome] = deque()
@@ -127,7 +127,7 @@ class Predictor:
             asyncio.get_running_loop().call_soon(self._process)
 
     def _takes(self, step: Callable[[Outcome], None], outcome: Outcome) -> bool:
-        """Take an image one step further; return False if that fails."""
+        """Run one step for an image; if it raises, fail the outcome and return False."""
         try:
             step(outcome)
         except Exception as error:
@@ -136,7 +136,7 @@ class Predictor:
         return True
 
     def _decode(self, outcome: Outcome) -> None:
-        """Open an image and decode it, or let a thread do so if it takes long; raises ImageError."""
+        """Open an image and decode it, in a thread if it is large; raises ImageError."""
         if outcome.is_decoded:  # by a thread, or in the turn before
             outcome.wait_no_longer()
             return
@@ -153,7 +153,7 @@ class Predictor:
         outcome.decode(opened)
 
     def _finish(self, outcomes: list[Outcome], classifier: Classifier) -> None:
-        """Classify preprocessed images together; an error is the outcome of all of them."""
+        """Classify preprocessed images together; an error fails all of them."""
         started = time.perf_counter()
         try:
             answers = answer(classifier, [outcome.picture for outcome in outcomes])
@@ -190,7 +190,7 @@ class Predictor:
 
     def _deliver(self, outcome: Outcome) -> None:
         del outcome.picture
-        if not outcome.future.done():  # else: cancelled
+        if not outcome.future.done():  # else: canceled
             outcome.future.set_result(outcome)
 
     def _observe(self, predictions: list[Prediction], classifier: Classifier, started: float) -> None:
@@ -198,7 +198,7 @@ class Predictor:
         self._metrics.predicted(classifier.name, predictions)
 
     def _fail(self, outcome: Outcome, error: Exception) -> None:
-        if not outcome.is_decoded:  # it never had its turn
+        if not outcome.is_decoded:  # its turn never came
             self._metrics.requests_waiting.dec()
         if isinstance(error, ImageError):
             self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)

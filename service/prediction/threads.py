@@ -1,4 +1,4 @@
-"""The threads for what takes long, and the memory that they share.
+"""Threads for slow work, and the memory that they share.
 
 work, price in bytes -> wait for the memory -> a thread -> result
 """
@@ -40,7 +40,7 @@ class Threads:
     async def run_counted(self, work: Callable[[], Result], price: int) -> Result:
         """Return what `work` returns, as `run` does, and count it as waiting until it begins.
 
-        If the caller is cancelled, the thread keeps its memory until it ends.
+        If the caller is canceled, the thread keeps its memory until it ends.
         """
         is_waiting = True
 
@@ -54,14 +54,14 @@ class Threads:
             try:
                 return await self.run(begin, price)
             finally:
-                if is_waiting:  # it never had its turn
+                if is_waiting:  # it never began
                     self._metrics.requests_waiting.dec()
 
         self._metrics.requests_waiting.inc()
         return await asyncio.shield(self.keep(hold_and_begin()))
 
     def keep(self, coroutine: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
-        """Start a coroutine and keep it: the event loop alone would not."""
+        """Start a coroutine and keep a reference to it, which the event loop does not."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -70,4 +70,4 @@ class Threads:
     def _ended(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # seen, even if no one waits for it any more
+            task.exception()  # marks the error as retrieved, even if no task waits for it any more

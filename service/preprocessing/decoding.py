@@ -1,10 +1,10 @@
-"""Bytes of an image file -> grey picture, whatever kind of file people have.
+"""Bytes of an image file, in any common format -> gray picture.
 
     bytes -> open_image: allowed format? few enough pixels? -> OpenedImage, which knows what it will cost
           -> decode: first frame, JPEG at reduced size -> averaged down -> upright -> grey (grey.py)
 
 Opening reads only the header; decoding takes the time and the memory, and may happen in any thread.
-Every way in which a file can be wrong leaves here as an `ImageError` that says what to do.
+A file that is wrong in any way raises an `ImageError` that says what to do.
 """
 
 import struct
@@ -26,7 +26,7 @@ from service.preprocessing.trace import Trace, no_trace
 
 DEFAULT_MAX_PIXELS = 52_000_000  # the 50 megapixels of phones (8192 x 6144), whose JPEGs are decoded reduced
 
-# What undoes each orientation that a camera may have been held in (EXIF 2.32, tag 274).
+# The operation that undoes each orientation of a camera (EXIF 2.32, tag 274).
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -62,7 +62,7 @@ class OpenedImage:
     """An image file whose header has been read and whose pixels have not.
 
     pixels: width x height as stored, before JPEG is reduced while it is decoded: its decoder still reads
-    every coefficient, so the time grows with them. decoding_bytes: an upper bound of the memory that
+    every coefficient, so the time grows with this number. decoding_bytes: an upper bound of the memory that
     `decode` takes besides the file. size: (width, height) as stored, and once decoded as seen upright.
     """
 
@@ -76,9 +76,9 @@ class OpenedImage:
         self.decoding_bytes = decoding_bytes(image, self._stored_size, data, working_side)
 
     def decode(self, trace: Trace = no_trace) -> np.ndarray:
-        """Return the picture as grey values, (height, width) float32 in [0, 255], upright.
+        """Return the picture as gray values, (height, width) float32 in [0, 255], upright.
 
-        Dark and light are as in the file; the longer side is below 256 pixels by default. To be called
+        Dark and light are as in the file; the longer side is below 256 pixels by default. Call it only
         once, in any thread: it frees the image. trace: gets what was done. Raises BrokenImageError or
         TooManyPixelsError.
         """
@@ -123,7 +123,7 @@ def open_image(
 
 
 def decode(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, trace: Trace = no_trace) -> np.ndarray:
-    """Return the picture in a file as grey values: `open_image` and `OpenedImage.decode` in one call.
+    """Return the picture in a file as gray values: `open_image` and `OpenedImage.decode` in one call.
 
     Raises what these raise.
     """

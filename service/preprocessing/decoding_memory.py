@@ -16,7 +16,7 @@ from service.preprocessing.grey import WORKING_SIDE, strip_pixels
 # Bytes per pixel of a picture in memory; four for all other modes, RGB included.
 _MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 _STRIP_BYTES = 16  # per pixel: cut out, converted, multiplied by its opacity
-_REDUCED_BYTES = 32  # per pixel of the reduced picture: its conversion to grey
+_REDUCED_BYTES = 32  # per pixel of the reduced picture: its conversion to gray
 _BASE_BYTES = 512 * 1024  # decoders' tables and buffers
 
 _COEFFICIENT_BYTES = 2
@@ -24,7 +24,7 @@ _LARGEST_MCU = 32  # pixels: the unit of JPEG's subsampling at its coarsest
 # Components of JpegImagePlugin.get_sampling, counted in full ones: 4:4:4, 4:2:2, 4:2:0.
 _SAMPLED_COMPONENTS = {0: 3.0, 1: 2.0, 2: 1.5}
 _MAX_SEGMENTS = 1_000
-_FEW_BYTES = 3 * 1024 * 1024  # finding out whether a small picture needs them takes longer than it is worth
+_FEW_BYTES = 3 * 1024 * 1024  # checking whether a small picture needs them costs more than it saves
 
 _WEBP_BYTES = 12.5  # per pixel: two canvases of the animation decoder, and the frame as bytes
 _RUN_LENGTH_BMP_BYTES = 2.25  # per pixel: Pillow decodes to a bytearray and copies it to bytes
@@ -83,8 +83,8 @@ def _jpeg_bytes(image: JpegImagePlugin.JpegImageFile, size: tuple[int, int], dat
 def _is_one_scan(data: bytes, components: int) -> bool:
     """Return whether a JPEG's first scan holds all components; else its decoder keeps all coefficients.
 
-    Pillow does not say. False also where the segments before the scan are too many or not what they
-    usually are, so that a file cannot look cheaper than it is.
+    Pillow does not expose this. It is also False if the segments before the scan are too many or unusual, so
+    that a file cannot look cheaper than it is.
     """
     position = 2
     for _ in range(_MAX_SEGMENTS):
@@ -104,7 +104,7 @@ def _tiff_bytes(image: TiffImagePlugin.TiffImageFile, picture_bytes: int, data: 
     compression = image.info["compression"]
     if compression == "raw":
         # Pillow reads what lies between two strips in one piece, and copies it once. Of strips for the same
-        # part of the picture it drops all but one.
+        # part of the picture it keeps only one.
         offsets = sorted({tile[1:2] + tile[3:]: tile[2] for tile in image.tile}.values())
         longest = max((after - before for before, after in pairwise(offsets)), default=0)
         return turned + 2 * (longest if len(offsets) == len(image.tile) else len(data))

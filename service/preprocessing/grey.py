@@ -1,4 +1,4 @@
-"""A loaded picture in any mode -> a small grey one that shows its ink best.
+"""A loaded picture in any mode -> a small gray one that shows its ink best.
 
 picture -> averaged down, strip by strip -> RGB, RGBA, L or F -> transparency laid on white
         -> luma or the clearest color channel -> (height, width) float32 in [0, 255]
@@ -92,7 +92,7 @@ _SHADES = 16  # the most in the 8x8 digits of scikit-learn
 def _of_data_set(values: np.ndarray, trace: Trace) -> np.ndarray | None:
     """Return the bytes of a data set's picture spread over [0, 255], or None for any other picture.
 
-    Arrays of digits have values from 0 to 1 or from 0 to 16. Saved as they are, they are all but black.
+    Arrays of digits have values from 0 to 1 or from 0 to 16. Saved unchanged, they look almost black.
     """
     highest = int(values.max())
     if not 0 < highest <= _SHADES or values.min() > 0:
@@ -124,8 +124,8 @@ def _over_paper(planes: np.ndarray, trace: Trace) -> np.ndarray:
     """Return a picture laid on white, or its opacity as ink if nothing of it shows on white.
 
     planes: (4, height, width) float32, red, green, blue, opacity. White ink on
-    nothing, a common canvas export, is invisible on white paper: there the ink lives in the alpha
-    channel alone.
+    nothing, a common canvas export, is invisible on white paper: there the ink is only in the alpha
+    channel.
     """
     opacity = planes[3] / 255
     laid = planes[:3] * opacity + 255 * (1 - opacity)
@@ -145,7 +145,7 @@ _CHANNEL_ADVANTAGE = 1.5
 
 
 def _ink_channel(planes: np.ndarray, trace: Trace) -> np.ndarray:
-    """Return the grey, (height, width), of a picture (red, green, blue; height; width) that shows ink best.
+    """Return the gray version of an RGB picture that shows ink best, (height, width).
 
     Luma, unless one color channel has a clearly larger standard deviation.
     """
@@ -155,7 +155,7 @@ def _ink_channel(planes: np.ndarray, trace: Trace) -> np.ndarray:
     luma = (_LUMA @ planes.reshape(3, -1)).reshape(red.shape)
     greys = (luma, red, green, blue)
     deviations = [_deviation(grey) for grey in greys]
-    clearest = max(deviations) * (1 - 1e-5)  # of those that differ only by rounding, the first
+    clearest = max(deviations) * (1 - 1e-5)  # the first of those that differ only by rounding
     best = [deviation >= clearest for deviation in deviations].index(True)
     if not best or deviations[best] < _CHANNEL_ADVANTAGE * deviations[0]:
         return luma

@@ -2,10 +2,10 @@
 
     ink -> upright -> 20 x 32 of 32 x 32 cells -> strokes of even width -> means of 4 x 4 cells -> box
 
-Their forms went through NIST's programs (Garris et al. 1994, "NIST Form-Based Handprint Recognition
-System", NISTIR 5469): each digit was stretched to 20 x 32 cells, made bolder or thinner where it held
-little or much ink, and sheared upright. Then the ink in blocks of four by four cells was counted. Uploads
-have other widths, pens and slants, which a network trained on those digits has never seen.
+The forms behind those digits went through NIST's programs (Garris et al. 1994, "NIST Form-Based Handprint
+Recognition System", NISTIR 5469): each digit was stretched to 20 x 32 cells, made bolder or thinner where it
+held little or much ink, and sheared upright. Then the ink in blocks of four by four cells was counted.
+Uploads have other widths, pens and slants, which a network trained on those digits has never seen.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Grey picture -> only the ink: what was written, on a background of exactly zero.
+"""Gray picture -> only the ink: what was written, on a background of exactly zero.
 
     grey -> darkness relative to the paper -> how dark is ink? -> ruled lines erased
          -> connected pieces -> the digit's own -> ink

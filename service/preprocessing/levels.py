@@ -31,10 +31,11 @@ def median(ordered: np.ndarray) -> float:
 def median_distance(ordered: np.ndarray, level: float) -> float:
     """Return the median of abs(ordered - level).
 
-    ordered: at least one value, ascending; level: their median. The distances therefore fall up to the
-    middle and then rise. Of any two that are half of all values apart, the nearer one belongs to the nearer
-    half (Batcher 1968, "Sorting networks and their applications": a bitonic sequence splits in two), and
-    the median is where those on the left begin to be the nearer ones, so no second sort is needed.
+    ordered: at least one value, ascending; level: their median. No second sort is needed, because the
+    distances fall up to the middle and then rise. Pair each value of the lower half with the value half of
+    all places further up. The nearer one of each pair is among the nearer half of all values (Batcher 1968,
+    "Sorting networks and their applications": a bitonic sequence splits in two). The median distance is at
+    the first pair whose lower value is the nearer one.
     """
     half = ordered.size // 2
     quarter = (ordered.size - 1) // 4

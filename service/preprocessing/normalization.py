@@ -72,10 +72,10 @@ def normalize(inks: np.ndarray, geometry: Geometry) -> np.ndarray:
 
 
 def is_normal(ink: np.ndarray, geometry: Geometry) -> bool:
-    """Return whether a picture, (side, side) float32 in [0, 1], is what `normalize` would make of it.
+    """Return whether `normalize` would leave a picture, (side, side) float32 in [0, 1], unchanged.
 
     It is if its digit is black enough, has the right length, and its center of mass is in the middle, or as
-    near as the frame allows: cheaper to check than making the pixels and comparing them, above all when the
+    near as the frame allows: this is cheaper than making the pixels and comparing them, above all when the
     answer is no. A pixel less of length, as in some digits of MNIST, is right as well.
     """
     if _most(ink) < (FULL_PEAK if geometry.margin else LEAST_PEAK):
@@ -164,7 +164,7 @@ def _corners(boxes: np.ndarray, geometry: Geometry) -> list[tuple[int, int]]:
     """Return (top, left) of each of (n, digit_side, digit_side) boxes in its frame.
 
     The center of mass comes to the middle of the frame, as far as the box stays inside. MNIST's centers
-    of mass lie in (13.5, 14.5], counting pixels from zero: hence the floor.
+    of mass lie in (13.5, 14.5], counting pixels from zero, which is why the result is rounded down.
     """
     moments = boxes.reshape(len(boxes), -1) @ _pixel_moments(geometry.digit_side)  # (n, 3)
     middle, most = geometry.side / 2 + 0.5, geometry.margin

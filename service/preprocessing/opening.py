@@ -18,7 +18,7 @@ from PIL import AvifImagePlugin, Image, PngImagePlugin, features
 
 from service.preprocessing.errors import BrokenImageError, UnsupportedFormatError
 
-# Anything else (PSD, EPS, FITS, PDF, ...) never reaches its parser: most of Pillow's security fixes of
+# Other formats (PSD, EPS, FITS, PDF, ...) never reach their parsers: most of Pillow's security fixes of
 # recent years were in formats that cameras and drawing programs do not use.
 _ALWAYS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 
@@ -26,13 +26,13 @@ _ALWAYS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 def _of_phones() -> tuple[str, ...]:
     """Return the formats that phones write, if the package that reads one of them is installed.
 
-    It says that they are wanted: their decoders parse videos' pictures, and are large and young.
+    They are optional because their decoders, which parse video frames, are large and young.
     """
     try:
         import pillow_heif
     except ImportError:
         return ()
-    # Only the picture itself, in the thread that asked.
+    # Decode only the picture itself, in the calling thread.
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     return ("HEIF", "AVIF") if features.check("avif") else ("HEIF",)
@@ -86,10 +86,10 @@ def open_header(data: bytes) -> Image.Image:
     """Return an image file opened by Pillow, which has read only its header.
 
     This takes up to three times the memory of the file. Raises UnsupportedFormatError, BrokenImageError,
-    or whatever a parser raises.
+    or any error of a parser.
     """
     if data.startswith((b"II", b"MM")) and strips_of_tiff(data) > _MAX_TIFF_STRIPS:
-        raise BrokenImageError("The picture lies in too many strips. Save it as PNG and send it again.")
+        raise BrokenImageError("The picture has too many strips. Save it as PNG and send it again.")
     try:
         if len(data) <= _SMALL_FILE_BYTES:
             return Image.open(io.BytesIO(data), formats=FORMATS)
@@ -128,7 +128,7 @@ def strips_of_tiff(data: bytes) -> int:
 
 
 def _unsupported(data: bytes) -> str:
-    """Return what to do about a file in another format."""
+    """Return the message for a file in another format, which says what to do."""
     supported = f"Send one of {', '.join(FORMATS)}."
     beginning = data[:512].lstrip().lower()
     if beginning.startswith((b"<svg", b"<?xml")):

@@ -13,7 +13,7 @@ from PIL import Image
 from service.preprocessing.levels import ascending, median, otsu_threshold
 from service.preprocessing.trace import Trace, no_trace
 
-# A border within this many grey values is one color.
+# A border within this many gray values is one color.
 FLAT_RANGE = 2
 # A border with more than this share on either side of the threshold does not decide which side is paper.
 CLEAR_SHARE = 0.4
@@ -73,7 +73,7 @@ def ink_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
 
 
 def evened_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray | None:
-    """Return how much darker than its paper each pixel of dark writing is, whatever the border says.
+    """Return how much darker than its paper each pixel of dark writing is, ignoring the border.
 
     None where the light is even, so that there is nothing to even out. trace: gets what was done.
     """
@@ -114,7 +114,7 @@ def border(grey: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=256)  # 8 kB each at most
 def _border_places(height: int, width: int) -> np.ndarray:
-    """Return where the outermost pixels of a picture are in one row of all."""
+    """Return the flat indices of a picture's outermost pixels."""
     places = np.arange(height * width).reshape(height, width)
     return np.concatenate((places[0], places[-1], places[1:-1, 0], places[1:-1, -1]))
 
@@ -160,7 +160,7 @@ def _share(mask: np.ndarray) -> float:
 def paper_light(tiles: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Return the brightness of the bare paper at each pixel, (height, width) float32 in [0, 255].
 
-    tiles: (rows, columns) uint8, the picture averaged to a grid. The light is a grey-scale closing (Serra
+    tiles: (rows, columns) uint8, the picture averaged to a grid. The light is a gray-scale closing (Serra
     1982) of it: strokes are narrower than the neighborhood and vanish, shadows are wider and stay.
     """
     rows, columns = (_continuation(length) for length in tiles.shape)
@@ -202,7 +202,7 @@ def _continuation(length: int) -> np.ndarray:
 def _stretching(length: int, target: int) -> np.ndarray:
     """Return the matrix, (target, length) float32, that stretches a row of tiles to so many pixels.
 
-    It is what Pillow's bilinear resize makes of each single tile; passing it the picture takes longer.
+    It is Pillow's bilinear resize of each single tile; resizing every picture with Pillow takes longer.
     """
     tiles = Image.fromarray(np.eye(length, dtype=np.float32))
     matrix = np.array(tiles.resize((length, target), Image.Resampling.BILINEAR))

@@ -3,7 +3,7 @@
     bytes -> decode -> grey -> already_normal? -> pixels
                             -> extract_ink -> ink -> frame: normalize -> pixels
 
-This is one reading of a picture; where its border does not tell ink from paper, there are others
+This is one reading of a picture; if its border does not tell ink from paper, there are others
 (service/preprocessing/readings). Service, trainer and evaluation all use this pipeline.
 """
 

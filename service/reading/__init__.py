@@ -1,7 +1,7 @@
 """A picture with any number of digits -> all of them, in reading order, with their boxes.
 
-Finding what may be a digit, ordering it in rows, splitting what touches, and choosing with the model what is
-one. It holds no state, no lock and no thread, knows no HTTP, and builds on `service.preprocessing` and
+It finds what may be a digit, orders it in rows, splits what touches, and lets the model choose the digits. It
+holds no state, no lock and no thread, knows no HTTP, and builds on `service.preprocessing` and
 `service.model`. Start reading in `reader.py`.
 """
 

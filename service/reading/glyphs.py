@@ -19,8 +19,8 @@ SHARED_WIDTH = 0.5
 # As shares of the typical height:
 JOINED_GAP = 0.35  # the most between two parts of a digit, one above the other
 JOINED_HEIGHT = 1.4  # of both together
-LEAST_HEIGHT = 0.35  # what is lower is a dot, a dash or a line
-CLEAR_MARGIN = 0.15  # with so much paper above and below, a row is not cut tightly
+LEAST_HEIGHT = 0.35  # anything lower is a dot, a dash or a line
+CLEAR_MARGIN = 0.15  # a row with this much paper above and below is not cut tightly
 
 
 class Glyph(NamedTuple):
@@ -52,7 +52,7 @@ class Glyph(NamedTuple):
 
 
 def find_glyphs(writing: Writing, most: int) -> list[Glyph]:
-    """Return what may be digits, at most `most` and then the largest, in no order."""
+    """Return what may be digits, in no order; if there are more than `most`, the largest."""
     pieces = writing.pieces
     kept = _without_specks_and_frames(pieces)
     if not len(kept):
@@ -79,7 +79,7 @@ def _without_specks_and_frames(pieces: Components) -> np.ndarray:
 def typical_height(pieces: Components, kept: np.ndarray, shape: tuple[int, int]) -> float:
     """Return the height of most of the ink of the pieces `kept`, (n,); shape: the page's.
 
-    High pieces count more, so that grain does not; what the edge cuts and what is a line count only where
+    High pieces count more, so that grain counts little. Pieces that the edge cuts, and lines, count only if
     there is nothing else.
     """
     top, bottom, left, right = (side[kept] for side in pieces.boxes)
@@ -128,7 +128,9 @@ def _cut_out(writing: Writing, groups: list[np.ndarray], typical: float, most: i
     high = [k for k, (top, bottom, *_) in enumerate(boxes) if bottom - top >= LEAST_HEIGHT * typical]
     first = min((boxes[k][0] for k in high), default=0)
     last = max((boxes[k][1] for k in high), default=height)
-    if min(first, height - last) >= CLEAR_MARGIN * typical:  # not cut tightly: what touches a side is cut off
+    if (
+        min(first, height - last) >= CLEAR_MARGIN * typical
+    ):  # not cut tightly: a glyph that touches a side is cut off
         high = [k for k in high if boxes[k][2] > 0 and boxes[k][3] < width] or high
     high.sort(key=lambda k: -pieces.mass[groups[k]].sum())
     number = np.full(len(pieces.mass) + 1, -1)

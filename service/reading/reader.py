@@ -1,8 +1,8 @@
-"""A grey page -> the digits on it, in rows.
+"""A gray page -> the digits on it, in rows.
 
     grey -> find_writing -> find_glyphs -> in_rows -> pixels of each -> one forward pass -> digits
          doubtful ones: their parts -> one more for all of these -> the best path through each -^
-         a row of digits speaks for a doubtful one among them
+         a doubtful one in a row of digits is accepted more readily
 
 Each glyph goes through the same preprocessing as a picture of one digit.
 """
@@ -25,17 +25,18 @@ MOST_DIGITS = 256
 READING_SIDE = 512
 _BYTES_PER_PIXEL = 24  # of the page at that size; tests/service/reading/test_memory.py measures it
 
-# A glyph so much wider than high, or read with less than this quality, may be several that touch.
+# A glyph this many times as wide as high, or read with less than this quality, may be several that touch.
 WIDE = 1.2
 GOOD = 0.6
-# Digits are on average at least so wide: what is narrower for its parts is rather a letter, such as an m.
+# Digits are on average at least this wide. A glyph that is narrower for its number of parts is probably a
+# letter, such as an m.
 WIDTH_EACH = 0.5  # of the height
 WIDEST_LETTER = 1.6  # of the height
-# What a cut costs, in nats of quality: each, and for each row of ink that it goes through (of ROWS).
+# What a cut costs, in nats of quality: a fixed amount, and one for each row of ink that it crosses, of ROWS.
 CUT_COST = 1.0
 INK_COST = 0.15
-# Where at least so many glyphs of a row, and this share, are digits, another one is a digit too if it is so
-# many times as likely not to be one as the limit says, or its digit as unsure.
+# If at least this many glyphs of a row, and this share of them, are accepted, the other glyphs of the row are
+# accepted more readily: up to LENIENCE times the limit's odds of not being a digit, from LEAST_CONFIDENCE.
 NEIGHBORS, NEIGHBORS_SHARE = 2, 0.6
 LENIENCE = 100.0
 LEAST_CONFIDENCE = 0.4
@@ -54,7 +55,7 @@ def text_of(row: list[Digit]) -> str:
 
 
 class Read(NamedTuple):
-    """A glyph and what the model says of it."""
+    """A glyph and its prediction."""
 
     glyph: Glyph
     prediction: Prediction
@@ -86,7 +87,7 @@ def read(grey: np.ndarray, classifier: Classifier, size: tuple[int, int] | None 
 
 
 def read_glyphs(grey: np.ndarray, classifier: Classifier) -> list[list[Read]]:
-    """Return the glyphs of a page, in rows, and what the model says of each; see `read`."""
+    """Return the glyphs of a page in rows, each with its prediction; arguments as for `read`."""
     ready = already_normal(grey, classifier.artifact.geometry)
     if ready is not None:
         return [[_ready_digit(grey, ready, classifier)]]
@@ -95,7 +96,7 @@ def read_glyphs(grey: np.ndarray, classifier: Classifier) -> list[list[Read]]:
 
 
 def _ready_digit(grey: np.ndarray, pixels: np.ndarray, classifier: Classifier) -> Read:
-    """Return what the model says of a picture that is what a network sees already."""
+    """Return the prediction for a picture that is normalized already."""
     ink = pixels.reshape(grey.shape)
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     glyph = Glyph(int(rows[0]), int(columns[0]), ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
@@ -103,7 +104,7 @@ def _ready_digit(grey: np.ndarray, pixels: np.ndarray, classifier: Classifier) -
 
 
 def _classified(rows: list[list[Glyph]], classifier: Classifier) -> list[list[Read]]:
-    """Return what the model says of each glyph, in one forward pass."""
+    """Return each glyph with its prediction, all from one forward pass."""
     read = iter(_classify([glyph for row in rows for glyph in row], classifier))
     return [[next(read) for _ in row] for row in rows]
 
@@ -128,7 +129,7 @@ def _read(classifier: Classifier, glyphs: list[Glyph], pixels: np.ndarray) -> li
 
 
 def _with_touching_split(rows: list[list[Read]], classifier: Classifier) -> list[list[Read]]:
-    """Return the rows with each doubtful glyph in parts where these are better digits than the whole."""
+    """Return the rows, with each doubtful glyph split if its parts are better digits than the whole."""
     split = [(one, *parts_of(one.glyph)) for row in rows for one in row if _may_be_several(one)]
     read = iter(_classify([part.glyph for *_, parts in split for part in parts], classifier))
     instead = {}
@@ -149,9 +150,9 @@ def _is_wide_enough(glyph: Glyph, count: int) -> bool:
 
 
 def best_path(seams: int, parts: list[tuple[Part, Read]]) -> tuple[float, list[Read]] | None:
-    """Return the value, in nats, and the parts of the best way from the left end to the right one.
+    """Return the best sequence of parts that covers a glyph from left to right, and its value in nats.
 
-    seams: how many there are between the ends. None if there is no way of two or more accepted parts.
+    seams: how many there are between the ends. None if no sequence of two or more parts is accepted.
     """
     best: list[tuple[float, list[Read]] | None] = [(0.0, []), *[None] * (seams + 1)]
     for part, read in sorted(parts, key=lambda each: each[0].last):
@@ -167,7 +168,7 @@ def best_path(seams: int, parts: list[tuple[Part, Read]]) -> tuple[float, list[R
 
 
 def _lenient(rows: list[list[Read]], classifier: Classifier) -> list[list[Read]]:
-    """Return the rows, with what stands among digits accepted more readily."""
+    """Return the rows; glyphs among accepted digits are accepted more readily."""
     return [_lenient_row(row, classifier.artifact.max_novelty) for row in rows]
 
 

@@ -9,12 +9,12 @@ from service.reading.glyphs import Glyph
 
 # A glyph belongs to a row if it shares this much of the lower one's height with the row's last glyphs.
 SHARED_HEIGHT = 0.4
-LAST = 3  # glyphs that say where a row is: it may climb, and one of them may be a low one
-LEAST_HEIGHT = 0.45  # of the row's median: what is lower is punctuation
+LAST = 3  # the last glyphs, which say where a row is: it may climb, and one of them may be low
+LEAST_HEIGHT = 0.45  # of the row's median height: anything lower is punctuation
 
 
 def in_rows(glyphs: list[Glyph]) -> list[list[Glyph]]:
-    """Return glyphs in reading order, without those that are too low to be digits of their row."""
+    """Return glyphs in reading order, without those that are not high enough to be digits of their row."""
     rows: list[list[Glyph]] = []
     for glyph in sorted(glyphs, key=lambda each: each.left + each.width / 2):
         shares = [_shared_height(glyph, row) for row in rows]

@@ -1,8 +1,8 @@
-"""Ruled lines: found by what they cover from side to side, also where they climb, are pale or cross ink.
+"""Ruled lines: found because they run from side to side, even if they climb, are pale or cross ink.
 
     mask -> runs that are thin across -> which slope piles them up? -> offsets covered all along -> erased
 
-`service.preprocessing.cleaning` erases lines that hang together; on a page many are broken by the writing.
+`service.preprocessing.cleaning` erases unbroken lines; on a page, the writing breaks many lines.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from service.preprocessing.components import find_runs
 SLOPES = np.linspace(-0.03, 0.03, 25)  # rows per column
 THIN = 3  # pixels across, or this share of the page's longer side
 THIN_SHARE = 0.008
-PILED = 0.25  # of the length of the page: thin pixels that make it worth looking along a line
+PILED = 0.25  # thin pixels, as a share of the page's length, from which it is worth looking for a line
 COVERED = 0.88  # of the length of the page that a line must cover
 
 
@@ -31,10 +31,10 @@ def erase_rules(darkness: np.ndarray, faint: float) -> np.ndarray:
 
 
 def _ruled(mask: np.ndarray, thin: int) -> np.ndarray | None:
-    """Return the pixels of lines from left to right, None without one.
+    """Return the pixels of lines from left to right, or None if there are none.
 
-    mask: (height, width) bool. thin: the most pixels that a line is high. Where writing crosses a line, the
-    ink is higher and stays.
+    mask: (height, width) bool. thin: the greatest height of a line in pixels. Where writing crosses a line,
+    the ink is higher and stays.
     """
     height, width = mask.shape
     starts, ends = find_runs(np.ascontiguousarray(mask.T))  # downward, column by column

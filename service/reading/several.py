@@ -2,8 +2,8 @@
 
     steps and pixels of preprocessing -> may_hold_several, at once -> holds_several: the picture is read
 
-Most pictures hold one piece, and for them the first question is all. A part of a neighbor that the picture's
-edge cuts is not a digit.
+Most pictures hold one piece; for them the first check is enough. A part of a neighbor that the picture's edge
+cuts is not a digit.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,17 @@ from service.preprocessing.components import Components
 from service.reading.glyphs import Glyph
 from service.reading.reader import read_glyphs
 
-DROPPED = ("other piece dropped", "other pieces dropped")  # what preprocessing says of a digit's neighbors
-ERASED = "a line across"  # of a refused picture, and the line may be a digit
-READY = "ink taken as it is"  # and of a picture that it need not change
+DROPPED = (
+    "other piece dropped",
+    "other pieces dropped",
+)  # ends of preprocessing's sentences about a digit's neighbors
+ERASED = "a line across"  # in a refused picture, the line may be a digit
+READY = "ink taken as it is"  # in a picture that needs no change
 INKED = 0.1
 WIDE = 0.75  # width over height from which a picture may show two digits that are close
 HIGH = 0.5  # of the picture's ink: pieces so high may be digits of their own
-TOUCHING = 0.45  # width over height from which what is not a digit may be two
-NEIGHBOR = 0.6  # of the highest digit's height: what is lower is no second one
+TOUCHING = 0.45  # width over height from which a refused picture may show two digits
+NEIGHBOR = 0.6  # of the highest digit's height: anything lower is not a second digit
 
 
 def may_hold_several(
@@ -31,7 +34,7 @@ def may_hold_several(
 ) -> bool:
     """Return whether a picture has to be read to know how many digits it shows.
 
-    steps: what preprocessing did. pixels: (side * side,), what it made. prediction: the answer to them.
+    steps: what preprocessing did. pixels: (side * side,), its result. prediction: the answer for them.
     """
     if any(step.endswith(DROPPED) or step.startswith(ERASED) for step in steps):
         return True

@@ -3,7 +3,7 @@
     ink -> 40 rows high -> the cheapest way down near each column -> seams -> parts between two seams
 
 A seam (Avidan and Shamir 2007, "Seam carving") goes from top to bottom through as little ink as it can, so it
-follows a slanted gap and cuts a joint where it is thin. Which seams are right, the network decides.
+follows a slanted gap and cuts a joint where it is thin. The network decides which seams are right.
 """
 
 from itertools import combinations
@@ -15,15 +15,15 @@ from PIL import Image
 from service.preprocessing.components import Components
 from service.reading.glyphs import Glyph
 
-ROWS = 40  # that seams are sought in
+ROWS = 40  # height of the picture in which seams are sought
 REACH = 9  # how many of these columns a seam may lie to either side of where it is sought
-ASIDE = 0.04  # ink that a step to the side is worth
-PAPER = 0.01  # ink that a step through paper is worth
+ASIDE = 0.04  # cost of a step to the side, in ink
+PAPER = 0.01  # cost of a step through paper, in ink
 # As shares of the glyph's height:
 LEAST_WIDTH, MOST_WIDTH = 0.1, 1.25  # of a part
 LEAST_HEIGHT = 0.55  # of a part
 STEP = 0.075  # between the columns near which seams are sought
-REMNANT = 0.1  # of a part's ink: less than that, apart from the rest, is what a cut has left of its neighbor
+REMNANT = 0.1  # of a part's ink: a separate piece with less is a remainder of its neighbor
 MOST_SEAMS = 24
 
 
@@ -40,7 +40,7 @@ class Part(NamedTuple):
 
 
 def parts_of(glyph: Glyph) -> tuple[int, list[Part]]:
-    """Return the number of seams and the parts between any two that are as wide as a digit may be."""
+    """Return the number of seams, and the parts between any two of them that could be a digit by width."""
     seams, inks = find_seams(glyph.ink)
     height, width = glyph.ink.shape
     edges = np.vstack((np.zeros(height, int), *seams, np.full(height, width)))  # (seams + 2, height)
@@ -85,7 +85,7 @@ def find_seams(ink: np.ndarray) -> tuple[list[np.ndarray], list[float]]:
 
 
 def _cheapest_ways(ink: np.ndarray, sought: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the way down near each column of `sought`, (n, rows), and the ink that it goes through, (n,).
+    """Return the cheapest path down near each column of `sought`, (n, rows), and its ink, (n,).
 
     ink: (rows, columns). All are found at once, row by row (dynamic programming).
     """

@@ -1,8 +1,8 @@
-"""A grey page -> all that is written on it.
+"""A gray page -> everything that is written on it.
 
 grey -> darkness relative to the paper -> how dark is ink? -> ruled lines erased -> Writing
 
-The steps are those of `service.preprocessing.ink` up to the choice of pieces: one digit has some, a page all.
+The steps are those of `service.preprocessing.ink`, but a page keeps all pieces, not only those of one digit.
 """
 
 from functools import cached_property
@@ -16,14 +16,14 @@ from service.preprocessing.ink import MIN_EVEN_SIGNAL_TO_NOISE, MIN_SIGNAL_TO_NO
 from service.preprocessing.paper import LIGHT_GRID, TURNED, even_darkness, ink_darkness, paper_light
 from service.reading.rules import erase_rules
 
-LEVEL_PIXELS = 65_536  # so many suffice to tell how dark ink is
+LEVEL_PIXELS = 65_536  # enough pixels to tell how dark ink is
 LONGEST_GRID = 8 * LIGHT_GRID  # tiles along the longer side, at most
 
 
 class Writing:
-    """What is darker than the paper of a page, without ruled lines.
+    """Everything darker than the paper of a page, without ruled lines.
 
-    pieces: what hangs together of it. shape: (height, width) of the page.
+    pieces: its connected components. shape: (height, width) of the page.
     """
 
     def __init__(self, darkness: np.ndarray, levels: Levels) -> None:

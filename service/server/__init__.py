@@ -1,4 +1,5 @@
 """Everything that touches the process: gunicorn's settings, the worker, connections.
 
-What requests mean is not known here; nothing else of the service imports this. Start reading in `worker.py`.
+What a request means is decided elsewhere. The rest of the service does not import this folder. Start reading
+in `worker.py`.
 """

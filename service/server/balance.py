@@ -1,27 +1,30 @@
-"""How many connections each worker has, where all workers see it.
+"""How many connections each worker has, in memory that all workers see.
 
     worker: its count -> memory that the workers share -> has one of us clearly more than another?
 
-All workers accept from one socket. One that has more than its share closes a connection after its answer.
+All workers accept from one socket. A worker with more than its share closes a connection after an answer.
 """
 
 import mmap
 import time
 from collections.abc import Callable
 
-PLACES, PAUSE_SECONDS = 256, 0.05  # a client needs that time to reconnect
+PLACES, PAUSE_SECONDS = 256, 0.05  # the time that a client needs to reconnect
 # One more than the count, 0 for no worker; made before the fork, so shared.
 _counts = memoryview(mmap.mmap(-1, 4 * PLACES)).cast("i")
 
 
 def forget(slot: int) -> bool:
-    """Take a worker that ended out of the count; return whether it ended without leaving it."""
+    """Set the count of a worker that ended to 0; return whether it died before it did so itself."""
     was_counted, _counts[slot % PLACES] = _counts[slot % PLACES] > 0, 0
     return was_counted
 
 
 class Balance:
-    """The view of the worker in place `slot`."""
+    """One worker's access to the counts of all workers; slot: its place among them.
+
+    note: called with each new count.
+    """
 
     def __init__(self, slot: int = 0, note: Callable[[int], None] = lambda connections: None) -> None:
         self._place, self._next_closing, self._note = slot % PLACES, 0.0, note

@@ -31,7 +31,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 from service.server.balance import Balance, forget  # noqa: E402 - the environment comes first
 
-# A new worker that is told to stop while it still has the master's handlers would lose the signal.
+# A new worker that still has the master's signal handlers would lose a signal to stop.
 _STOPPING = {signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 _hold = partial(signal.pthread_sigmask, signal.SIG_BLOCK, _STOPPING)
 _release = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOPPING)
@@ -49,7 +49,7 @@ logconfig_dict = logging_config(_settings.log_level)
 
 
 def when_ready(server: Any) -> None:
-    """Greet the person at a terminal."""
+    """Print the greeting, if stdout is a terminal."""
     from service.wsgi import models
 
     greet(_settings.host, _settings.port, missing="" if models.ready else f"{models.default}.npz")

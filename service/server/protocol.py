@@ -28,7 +28,7 @@ class Parser:
         return getattr(self._parser, name)
 
     def feed_data(self, data: bytes) -> None:
-        """Parse on. llhttp stops after a head that offers an upgrade; read it again without the offer."""
+        """Parse more bytes. llhttp stops at an offer to upgrade: parse that head again without it."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -45,7 +45,7 @@ class Protocol(HttpToolsProtocol):
     """A connection.
 
     arrival: the newest request. head_bytes: of a head that is not complete; since: when it, or the wait for
-    it, began. failure: to be sent once the requests before it are answered. is_deaf: no more is read.
+    it, began. failure: sent once the requests before it are answered. is_deaf: nothing more is read.
     """
 
     app: Bridge
@@ -57,7 +57,7 @@ class Protocol(HttpToolsProtocol):
     failure: HTTPException | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Begin; above the limit of connections, close the one that has waited longest for its client."""
+        """Accept a connection; above the limit, close the one that has waited longest for its client."""
         super().connection_made(transport)
         self.parser, self.arrival = Parser(self), Arrival()
         self.since = self.progress = self.loop.time()
@@ -68,17 +68,17 @@ class Protocol(HttpToolsProtocol):
             min(waiting, key=lambda each: each.since, default=self).transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Forget the connection."""
         self.timer.cancel()
         super().connection_lost(exc)
         self.balance.count(len(self.connections))
 
     def is_idle(self) -> bool:
-        """Return whether there is no request; there may be the beginning of a head."""
+        """Return whether no request is being answered; part of the next head may have arrived."""
         return self.cycle is None or self.cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
-        """Continue to read, unless a head becomes too long."""
+        """Parse the bytes, unless the head becomes too long."""
         if self.is_deaf or self.arrival.is_draining:
             return
         self.head_bytes += len(data) if self.is_in_head else 0
@@ -94,7 +94,7 @@ class Protocol(HttpToolsProtocol):
         self.scope["extensions"] = {EXTENSION: self.arrival}
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, and ignore trailers."""
+        """Record a header; ignore trailers."""
         if self.is_in_head:
             super().on_header(name, value)
 
@@ -122,7 +122,7 @@ class Protocol(HttpToolsProtocol):
             self.refuse(self.failure)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what llhttp cannot read."""
+        """Send 400 for a request that llhttp cannot parse."""
         self.fail(BadRequest("This is not a valid HTTP/1.1 request."))
 
     def fail(self, error: HTTPException) -> None:
@@ -137,7 +137,7 @@ class Protocol(HttpToolsProtocol):
             self.failure = error
 
     def refuse(self, error: HTTPException) -> None:
-        """Answer bytes that never became a request, and close."""
+        """Answer bytes that are not a valid request, and close."""
         self.is_deaf, self.failure = True, None
         self.transport.write(self.app.refuse(error, self.server_state.default_headers))
         self.transport.write_eof()
@@ -152,7 +152,7 @@ class Protocol(HttpToolsProtocol):
         return True
 
     def check_progress(self) -> None:
-        """Close the connection if its client is too slow with a head, or with reading; look again later."""
+        """Close the connection if its client sends a head or reads too slowly; else check again later."""
         now, patience = self.loop.time(), self.app.settings.read_timeout_seconds
         unsent_bytes = self.transport.get_write_buffer_size()
         if unsent_bytes != self.unsent_bytes or not unsent_bytes:
@@ -167,6 +167,6 @@ class Protocol(HttpToolsProtocol):
         self.timer = self.loop.call_later(patience / 4, self.check_progress)
 
     def shutdown(self) -> None:
-        """End soon: give an idle connection a last moment, and a busy one its answer."""
+        """Close soon: an idle connection after a moment, a busy one after its answer."""
         self.is_ending = True
         self.loop.call_later(MOMENT_SECONDS if self.is_idle() else 0, super().shutdown)

@@ -31,7 +31,7 @@ class Worker(UvicornWorker):
 
             def drain() -> None:
                 app.config[DRAINING] = self.wsgi.is_draining = True
-                # At least a moment, for connections that are not accepted yet.
+                # At least a moment, so that waiting connections are still accepted.
                 loop.call_later(max(settings.drain_seconds, 0.2), stop, signal.SIGTERM, None)
 
             loop.add_signal_handler(signal.SIGTERM, drain)

@@ -57,7 +57,7 @@ export function showSecondBars(probabilities) {
 export function showExplanation(explanation, digit) {
   const picture = `data:image/png;base64,${explanation.picture}`;
   $("seen").src = $("seen-under").src = picture;
-  $("seen").alt = "The picture cut out, scaled and centred, white on black";
+  $("seen").alt = "The picture cut out, scaled and centered, white on black";
   $("saliency").src = `data:image/png;base64,${explanation.saliency}`;
   $("saliency").alt = `Heat map: orange spoke for ${digit}, blue for ${explanation.runner_up}`;
   $("for-digit").textContent = digit;

@@ -3,7 +3,7 @@
 //   changed(finished) -> send() -> answer; the next question when it returns and the sheet has changed
 //
 // The question at pen up does not wait for a live one. Each has a number, and an answer older than the one
-// shown is dropped. A question goes again later if the service does not answer or asks for patience.
+// shown is dropped. A question is sent again later if the service does not answer or sends Retry-After.
 
 const PAUSE = 80; // milliseconds between live questions
 const SLOW = 150; // after this long without an answer the page says that it is reading
@@ -39,7 +39,7 @@ export class Asking {
     this.#next();
   }
 
-  // Nothing asked so far matters any more, and nothing new is asked until the sheet changes.
+  // Answers to earlier questions no longer matter, and no question is sent until the sheet changes.
   forget() {
     for (const flight of this.#flights) flight.abort();
     this.#flights.clear();

@@ -22,7 +22,7 @@ export function section(title, ...content) {
   return element("section", {}, element("h3", {}, title), ...content);
 }
 
-// A text to take away. label: what it is, for the ear.
+// A text to copy. label: what it is, for screen readers.
 export function copied(text, label) {
   const pre = element("pre", { tabindex: "0", "aria-label": label }, text);
   const button = element("button", { type: "button", "aria-label": `Copy: ${label}` }, "Copy");

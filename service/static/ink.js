@@ -3,7 +3,7 @@
 //   strokes (lists of [x, y] in shares of the sheet) -> paint(context, side, colour)
 //                                                    -> path(stroke, side) -> <path d="...">
 
-// The digit covers about two thirds of the sheet; this gives strokes as wide as those the network learnt.
+// The digit covers about two thirds of the sheet; this gives strokes as wide as those the network learned.
 export const PEN = 0.08;
 
 // Curves from midpoint to midpoint with the points as controls: smooth at any speed of the hand.
@@ -66,7 +66,7 @@ export function path(stroke, side = 100) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// A drawing as an <svg> that takes the colour of the text around it.
+// A drawing as an <svg> that takes the color of the text around it.
 export function thumbnail(strokes) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 100 100");

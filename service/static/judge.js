@@ -1,4 +1,4 @@
-// The history judged anew: a model that came, or was chosen, reads again what was drawn and corrected here.
+// The history read again: a model that is new, or was chosen, answers the earlier drawings and corrections.
 //
 //   strip's drawings, corrections -> POST predict?model=NAME, one after the other -> the strip, a line of words
 

@@ -1,4 +1,4 @@
-// The key, where the service asks for one: kept for this tab alone, sent with each request.
+// The key, if the service needs one: kept only for this tab, sent with each request.
 //
 //   answer 401 -> the page shows a field -> keep(text) -> ask(path) sends it as Authorization: Bearer
 //

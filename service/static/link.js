@@ -1,4 +1,4 @@
-// A drawing in the address: whoever opens the link sees it, and no server ever does.
+// A drawing in the address: a browser that opens the link shows it, and no server ever gets it.
 //
 //   strokes -> bytes -> #d=... after the address -> bytes -> strokes
 //

@@ -34,7 +34,7 @@ export async function loadModels(onLocked) {
   }
 }
 
-// Looks for models that came since; without an answer nothing changes.
+// Looks for models that were published since; without an answer nothing changes.
 export async function lookForModels() {
   const response = await ask("models").catch(() => null);
   if (response?.ok && models.length) list(await response.json());

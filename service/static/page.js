@@ -188,7 +188,7 @@ function showLocked() {
   const wrong = hasKey();
   keep("");
   const headline = wrong ? "This is not the key" : "The service asks for a key";
-  show({ state: "locked", digit: "?", headline, detail: "Whoever runs it has one for you." });
+  show({ state: "locked", digit: "?", headline, detail: "The operator of this service has one for you." });
   showNoAnswer();
   $("models-link").hidden = true; // an address cannot carry the key
   $("key").focus({ preventScroll: true });

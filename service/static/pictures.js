@@ -1,6 +1,6 @@
 // Pictures from files, the clipboard or a camera, made fit to send.
 //
-//   file -> decoded by the browser -> as it is, or scaled down and encoded anew -> {file, bitmap}
+//   file -> decoded by the browser -> as it is, or scaled down and encoded again -> {file, bitmap}
 //
 // A phone's photo is larger than any digit needs, and a browser reads formats that the service does not.
 

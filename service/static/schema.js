@@ -1,4 +1,4 @@
-// The schemas of the description, as outlines that look like the JSON they describe.
+// The schemas of the API description, as outlines that look like the JSON they describe.
 //
 //   components.schemas -> useSchemas; schema -> showSchema(schema) -> <pre>
 

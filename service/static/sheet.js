@@ -152,7 +152,7 @@ export class Sheet extends EventTarget {
     });
   }
 
-  // kind: what happened, for the ear; fresh: nothing said of the sheet before holds for this one.
+  // kind: what happened, for screen readers; fresh: nothing said about the sheet before applies any more.
   #changed(finished, kind, fresh = false) {
     this.redraw();
     this.dispatchEvent(new CustomEvent("change", { detail: { finished, kind, fresh } }));
@@ -170,7 +170,7 @@ export class Sheet extends EventTarget {
   }
 
   #begin(point) {
-    const fresh = this.empty || this.picture !== null; // someone who writes on a picture wants the writing read
+    const fresh = this.empty || this.picture !== null; // writing on a picture starts a new sheet
     this.#draft = [...(fresh ? [] : this.#history.current.strokes), [point]];
     this.#changed(false, "writing", fresh);
   }

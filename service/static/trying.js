@@ -17,7 +17,7 @@ async function exampleStrokes() {
   return strokes.map((stroke) => stroke.map(([x, y]) => [x / 1000, y / 1000]));
 }
 
-// A long number says no more than a short one.
+// A long number tells no more than a short one.
 const shortened = (key, value) => (typeof value === "number" ? Number(value.toFixed(4)) : value);
 
 function pretty(answer) {

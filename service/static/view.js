@@ -1,6 +1,6 @@
 // How a sheet looks on its canvas: the picture, the ink, and the ring of the keyboard's pen.
 //
-//   {strokes, picture, cursor, writing} -> draw(canvas, ...) in the colours of the page
+//   {strokes, picture, cursor, writing} -> draw(canvas, ...) in the colors of the page
 
 import { paint, PEN } from "./ink.js";
 
@@ -37,7 +37,7 @@ function showName(context, side, style, name) {
   context.fillText(name || "picture", side / 2, side / 2, side * 0.9);
 }
 
-// The pen that is down is told by width as well as by colour.
+// A pen that is down is shown by width as well as by color.
 function showCursor(context, side, style, [x, y], writing) {
   context.beginPath();
   context.arc(x * side, y * side, (PEN * side) / 2 + 3 * devicePixelRatio, 0, 2 * Math.PI);

@@ -4,7 +4,7 @@
 //   sayNow(text) -> what a key just did: the pen is down, the sheet is cleared
 //   keepFocus()  -> the focus goes to the sheet when the control that had it is hidden or disabled
 
-const PAUSE = 700; // nobody wants to hear every stroke
+const PAUSE = 700; // so that not every stroke is spoken
 
 const answers = document.getElementById("announcement");
 const deeds = document.getElementById("deed");

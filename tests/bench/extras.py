@@ -1,4 +1,4 @@
-"""What is measured on this service alone: batches, saliency, growth.
+"""Measurements of this service only: batches, saliency, growth.
 
 running service -> wrk -> figures by name; tests/bench/report.py has the sentence for each
 """

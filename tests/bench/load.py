@@ -37,7 +37,7 @@ def need_wrk() -> None:
 def measure(server: Running, script: Path, clients: int, seconds: float, path: str = "/predict") -> Load:
     """Return what `clients` connections get in `seconds`; errors of the server end the benchmark."""
     before = server.processor_seconds()
-    # wrk knows whole seconds alone
+    # wrk takes only whole seconds
     options = ["-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "--latency"]
     command = ["wrk", *options, "-s", str(script), f"{server.url}{path}"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -16,7 +16,7 @@ BOUNDARY = "digits-benchmark"
 
 
 def photograph(width: int, height: int) -> bytes:
-    """Return a colour JPEG with the noise of a camera, which is what makes photographs large."""
+    """Return a color JPEG with the noise of a camera, which is what makes photographs large."""
     page = draw_digit(7, (width, height), ink=(30, 30, 60), paper=(205, 200, 190), mode="RGB")
     noise = np.random.default_rng(0).normal(0, 4, (height, width, 1)).astype(np.float32)
     noisy = np.clip(np.asarray(page, np.float32) + noise, 0, 255).astype(np.uint8)

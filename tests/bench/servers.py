@@ -28,7 +28,7 @@ TICK = 1 / os.sysconf("SC_CLK_TCK")
 # One thread for each matrix product: two would fight for the cores with the other worker.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 SERVICE = "this service"
-# The last version with a web server of its own, for what leaving that to others costs and gains.
+# The last version with its own web server, to measure the cost and gain of using libraries instead.
 BEFORE_COMMIT = "6509ddd"
 BEFORE = f"version {BEFORE_COMMIT}"
 
@@ -195,7 +195,7 @@ def running(server: Server, first: Body) -> Iterator[Running]:
     if server.is_ours:
         environment |= MALLOC
     else:
-        del environment["WEB_CONCURRENCY"]  # others take it for theirs
+        del environment["WEB_CONCURRENCY"]  # other servers would read it as their own setting
     command = [str(server.python), *(part.format(port=port) for part in server.command)]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")

@@ -1,4 +1,4 @@
-"""How the service bears slow clients, too many of them, and the death of a worker.
+"""How the service handles slow clients, too many clients, and the death of a worker.
 
 running service, 200 slow connections | eight times as many clients as it takes | kill -9
     -> a normal client that asks on and on -> figures by name; tests/bench/report.py has the sentence for each
@@ -30,7 +30,7 @@ def _percentile(values: list[float], share: float) -> float:
 
 @contextlib.contextmanager
 def slow_clients(service: Running) -> Iterator[None]:
-    """Keep 200 connections that say nothing, stall, or drip a byte a second into header or body."""
+    """Keep 200 connections that send nothing, stall, or send a byte a second of header or body."""
     whole = post(next(iter(pictures().values())))
     beginnings = [b"", whole[:-50], whole[:-50], b"POST /predict HTTP/1.1\r\nHost: x\r\nX-Slow: "]
     with contextlib.ExitStack() as closing:
@@ -45,7 +45,7 @@ def slow_clients(service: Running) -> Iterator[None]:
 
 
 def beside_slow_clients(service: Running, folder: Path, seconds: float) -> dict[str, float]:
-    """Return what normal clients get while slow ones hold as many connections as they like."""
+    """Return the figures of normal clients while slow clients hold 200 connections."""
     script = write_script(folder / "beside.lua", form(next(iter(pictures().values()))))
     seconds = min(seconds, LONGEST_SECONDS)
     alone = measure(service, script, 1, seconds)
@@ -74,7 +74,7 @@ def _until_well(service: Running) -> float:
 
 
 def overload(service: Running, folder: Path, seconds: float) -> dict[str, float]:
-    """Return what is answered and refused of far too much, and when normal clients are well again."""
+    """Return what is answered and refused under overload, and how soon normal clients recover."""
     body = form(next(iter(pictures().values())))
     script = write_script(folder / "overload.lua", body)
     capacity = measure(service, script, 8, seconds).rate

@@ -57,7 +57,7 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
 
 @pytest.fixture
 def fonts() -> str:
-    """The set of fonts; a test parametrises it to run with each."""
+    """The set of fonts; a test parametrizes it to run with each."""
     return "dejavu"
 
 
@@ -68,13 +68,13 @@ def browser(launched: Callable[[str], Browser], fonts: str) -> Browser:
 
 @pytest.fixture
 def options() -> dict[str, object]:
-    """Options of the browser context; a test parametrises it for another screen."""
+    """Options of the browser context; a test parametrizes it for another screen."""
     return {"viewport": {"width": 1180, "height": 900}}
 
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """What the console may show; empty but for tests that provoke an error."""
+    """What the console may show; empty except in tests that provoke an error."""
     return []
 
 

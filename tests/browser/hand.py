@@ -1,4 +1,4 @@
-"""What a person does on the page: draw, upload, paste; and what there is to see then.
+"""What a person does on the page (draw, upload, paste), and what the page then shows.
 
     strokes.json -> play -> the mouse goes where the hand went, point by point
                  -> play_pen -> the same with all points of a stroke in one event, coalesced

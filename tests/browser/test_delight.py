@@ -1,4 +1,4 @@
-"""What makes the page a pleasure: examples, two models, the way to an answer, drawings that come back."""
+"""The page's extras: examples, two models, how an answer came about, earlier drawings."""
 
 import io
 import re

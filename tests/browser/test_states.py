@@ -30,7 +30,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def locked_page(browser: Browser, guarded: Server) -> Iterator[Page]:
-    """The page of the guarded service, before anybody gave the key."""
+    """The page of the guarded service, before the key was entered."""
     context = browser.new_context(viewport={"width": 1180, "height": 900})
     page = context.new_page()
     page.goto(guarded.url)

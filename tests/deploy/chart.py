@@ -75,7 +75,7 @@ def text_of(objects: list[Object]) -> str:
 
 
 def main() -> None:
-    """Write the copies and remove those that are none."""
+    """Write the copies and remove other files."""
     folder = CHART / "files"
     folder.mkdir(exist_ok=True, parents=True)
     wanted = copies()

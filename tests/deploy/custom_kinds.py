@@ -1,4 +1,4 @@
-"""Schemas of the kinds that operators bring to a cluster, for Kubernetes' own schemas do not know them.
+"""Schemas of the kinds that operators bring to a cluster, which Kubernetes's own schemas do not contain.
 
 object of a custom kind -> complaint, "" for none
 
@@ -74,7 +74,7 @@ ROUTE_RULE = fields(
     backendRefs=several(fields(["name"], name=STRING, port=WHOLE, weight=WHOLE)),
     timeouts=fields([], request=GATEWAY_DURATION, backendRequest=GATEWAY_DURATION),
 )
-# What an InferenceService has beside the fields of a pod; models in KServe's own formats are none of ours.
+# Fields that an InferenceService has besides those of a pod; we use no models in KServe's own formats.
 PREDICTOR = {
     "annotations": STRINGS,
     "canaryTrafficPercent": {"type": "integer", "minimum": 0, "maximum": 100},
@@ -122,7 +122,7 @@ SPECIFICATIONS = {
     ),
     ("serving.kserve.io/v1beta1", "InferenceService"): fields(
         ["predictor"],
-        # The rest of it is a pod's, which Kubernetes' schema judges (tests/deploy/practices.py).
+        # The rest is a pod's, which Kubernetes's schema checks (tests/deploy/practices.py).
         predictor={"type": "object", "properties": PREDICTOR, "required": ["containers"]},
     ),
 }
@@ -132,7 +132,7 @@ CUSTOM_GROUPS = {api_version.partition("/")[0] for api_version, _ in SPECIFICATI
 
 @functools.cache
 def validator(api_version: str, kind: str) -> jsonschema.Draft202012Validator:
-    """Return what judges a custom kind; KeyError for one that is not known here."""
+    """Return the validator of a custom kind; raises KeyError for an unknown one."""
     metadata = fields(["name"], name=STRING, namespace=STRING, labels=STRINGS, annotations=STRINGS)
     specification = SPECIFICATIONS[api_version, kind]
     whole = fields(
@@ -152,7 +152,7 @@ def custom_complaint(one: Object) -> str:
 
 
 def predicting_pod(one: Object) -> Object:
-    """Return the pod that an InferenceService describes, for those who know pods."""
+    """Return the pod that an InferenceService describes, for the checks of pods."""
     predictor = one["spec"]["predictor"]
     pod = {name: value for name, value in predictor.items() if name not in PREDICTOR}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": one["metadata"], "spec": pod}

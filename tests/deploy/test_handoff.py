@@ -1,4 +1,4 @@
-"""From the trainer to the service, while it answers."""
+"""A model goes from the trainer to the service while the service answers requests."""
 
 from pathlib import Path
 

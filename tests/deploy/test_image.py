@@ -1,4 +1,4 @@
-"""The image as it is built and run: small, without what serving does not need, and polite at its end."""
+"""The image, built and run: it is small, has only what serving needs, and stops gracefully."""
 
 import json
 

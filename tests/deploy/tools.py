@@ -40,6 +40,6 @@ def program(name: str) -> str:
 def run(
     name: str, *arguments: object, seconds: float = 120, **options: object
 ) -> subprocess.CompletedProcess:
-    """Run a program and return what it said; its exit code is for the caller to judge."""
+    """Run a program and return its output; the caller checks its exit code."""
     command = [program(name), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, **options)

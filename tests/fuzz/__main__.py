@@ -118,7 +118,7 @@ TARGETS: dict[str, tuple[Callable[[], Callable[[bytes], None]], Callable[[], Ite
 
 
 def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """Change an input as libFuzzer would, then mend the checksums of a PNG."""
+    """Change an input as libFuzzer would, then correct the checksums of a PNG."""
     return with_right_checksums(atheris.Mutate(data, max_size))
 
 

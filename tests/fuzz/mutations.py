@@ -3,7 +3,7 @@
     kinds of picture -> files; file -> mutated -> PNG checksums made right again -> file
 
 A PNG whose checksums are wrong is refused before any of its content is read, so a change that is to
-reach a decoder has to mend them.
+reach a decoder has to correct them.
 """
 
 import struct

@@ -18,7 +18,7 @@ from tests.serving import PROJECT, Server
 
 FOUND = PROJECT / "tests/hostile"
 SEEDS = seed_files()
-LONGEST_SECONDS = 2.0  # of the worker's own clock, so that a busy machine is no failure of ours
+LONGEST_SECONDS = 2.0  # of the worker's own clock, so that a busy machine does not fail the test
 
 # The same files every time: what lands is not a matter of luck. `python -m tests.fuzz` goes on from here.
 FUZZED = settings(

@@ -1,4 +1,4 @@
-"""The HTTP contract, asked of the application itself with real images."""
+"""The HTTP contract, tested on the application itself with real images."""
 
 import io
 import json

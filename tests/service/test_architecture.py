@@ -1,4 +1,4 @@
-"""Who may import whom: the rules that keep the parts apart."""
+"""Which folder may import which: the rules that keep the parts apart."""
 
 import ast
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 from tests.serving import PROJECT
 
-# What knows no HTTP, each built on those before it: shared by the service and the trainer.
+# Folders without HTTP, each built on those before it; the service and the trainer share them.
 CORE = ("preprocessing", "model", "reading")
 MODEL_CORE = sorted(
     str(path.relative_to(PROJECT).with_suffix("")).replace("/", ".")

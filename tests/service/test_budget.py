@@ -1,4 +1,4 @@
-"""The memory for decoding: never more than there is, first come, first served, and all of it comes back."""
+"""The memory for decoding is never exceeded, is given first come, first served, and is all released."""
 
 import asyncio
 import contextlib

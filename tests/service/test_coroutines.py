@@ -36,7 +36,7 @@ async def later(value: Any, seconds: float = 0.001) -> Any:
 
 
 def on_loop(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what a synchronous function gives that an event loop calls in a greenlet."""
+    """Return the result of a synchronous function that an event loop calls in a greenlet."""
 
     async def main() -> Any:
         return await InGreenlet(function, *arguments)

@@ -1,4 +1,4 @@
-"""What happens to the log is no reason to stop answering, and nothing of an image gets into it."""
+"""A broken log does not stop the answers, and never contains image data."""
 
 import base64
 import subprocess

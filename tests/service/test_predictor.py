@@ -1,4 +1,4 @@
-"""Images that come at once are predicted together, each as if it were alone, and nobody waits long."""
+"""Images that arrive together are predicted together, get the same answers as singly and wait briefly."""
 
 import asyncio
 import gc
@@ -145,7 +145,7 @@ def test_an_error_of_the_network_reaches_all_that_wait(predictor, metrics, class
 
     with caplog.at_level(logging.ERROR):
         run_alone(scenario())
-    assert caplog.text == ""  # asyncio logs errors that nobody has looked at
+    assert caplog.text == ""  # asyncio logs errors that were never retrieved
     assert value(metrics, "http_requests_waiting") == 0
 
 
@@ -267,7 +267,7 @@ def test_the_event_loop_is_not_held_for_long(predictor, classifiers, kind):
         assert ticker.ticks > 3
         return ticker.longest_seconds
 
-    run_alone(predictor.predict_many(DIGITS, classifiers[0]))  # what is slow the first time
+    run_alone(predictor.predict_many(DIGITS, classifiers[0]))  # warms up: the first call is slower
     fastest = min(run_alone(scenario()) for _ in range(3))
     assert fastest < HELD_SECONDS
 
@@ -346,7 +346,7 @@ def test_a_prediction_can_be_cancelled_at_any_moment(predictor, metrics, classif
             batch.cancel()
             assert [outcome.prediction.digit for outcome in await others] == [0, 1, 2]
             await asyncio.gather(task, batch, return_exceptions=True)
-        # What was cancelled while a thread decoded it is not in anyone's way, and comes to an end.
+        # An image that was canceled while a thread decoded it delays no other one, and its thread ends.
         assert (await predictor.predict(LARGE, classifiers[0])).prediction.digit == 3
         while value(metrics, "http_requests_waiting"):
             await asyncio.sleep(0.01)

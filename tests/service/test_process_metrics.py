@@ -95,7 +95,7 @@ def test_a_refused_model_shows_until_its_file_is_gone(server: Server) -> None:
     broken = server.log.parent / "models" / "broken.npz"
     broken.write_bytes(b"no model")
     wait_until(lambda: server.metric("digits_model_refused", model="broken") == 1, "the refusal")
-    # The next worker in each place says so too.
+    # The next worker in each place reports the same.
     for worker in server.workers():
         os.kill(worker, signal.SIGTERM)
     wait_until(lambda: server.metric("digits_workers_running") == 2, "two workers")

@@ -1,4 +1,4 @@
-"""Pages are read by threads, within the memory for decoding, and keep nobody waiting."""
+"""Pages are read by threads, within the memory for decoding, and do not delay other requests."""
 
 import asyncio
 import gc

@@ -109,7 +109,7 @@ def test_settings_cannot_be_changed_afterwards():
 
 
 def start(**environment: str) -> subprocess.CompletedProcess[str]:
-    """Return how a start ended that had to fail."""
+    """Return the outcome of a start that has to fail."""
     return subprocess.run(
         COMMAND,
         cwd=PROJECT,

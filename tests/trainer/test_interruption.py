@@ -193,6 +193,6 @@ def test_ignored_hang_up_stays_ignored(tmp_path: Path) -> None:
 def test_line_of_other_commands_names_no_resume(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with running_trainer("publish", "pipe", "--to", "models", cwd=tmp_path) as process:
-        time.sleep(3)  # opening a pipe that nobody writes to blocks
+        time.sleep(3)  # opening a pipe without a writer blocks
         _, error = end(process, signal.SIGINT)
     assert (process.returncode, error) == (1, "trainer: interrupted.\n")

@@ -1,4 +1,4 @@
-"""The commands that ask or measure a model and change nothing: predict, evaluate, cross-validate.
+"""The commands that run or measure a model and change nothing: predict, evaluate, cross-validate.
 
 arguments -> figures -> text or JSON on stdout
 """
@@ -115,7 +115,7 @@ def _print(arguments: argparse.Namespace, classifier: Classifier, figures: dict[
 
 
 def cross_validate_recipe(arguments: argparse.Namespace) -> int:
-    """Print how many digits networks get wrong that have not learned them, of random or of writers' folds."""
+    """Print how many digits networks get wrong on folds they did not learn: random ones, or whole writers."""
     digits = load_dataset("digits", None)
     count = len(digits.everything)
     if not 2 <= arguments.splits <= count:

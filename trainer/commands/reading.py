@@ -1,4 +1,4 @@
-"""What commands read: the data set that the arguments name, and what there is to say about it.
+"""What commands read: the data set that the arguments name, with notes about it.
 
 arguments -> load_dataset -> Dataset, its notes on stderr
 """
@@ -32,8 +32,8 @@ def read_dataset(
     """Return the data set, and print on stderr what was skipped or turned while it was read.
 
     geometry: replaces the data set's own. classifier: chooses among several readings of a picture. Raises
-    what `load_dataset` raises, and UsageError for MNIST beside a data set that is MNIST or has no such
-    pictures.
+    what `load_dataset` raises, and UsageError if MNIST is added to a data set that is MNIST already or has no
+    such pictures.
     """
     dataset = load_dataset(arguments.dataset, arguments.data, geometry, split_seed, classifier)
     extra = getattr(arguments, "with_mnist", None)

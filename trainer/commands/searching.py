@@ -1,4 +1,4 @@
-"""The commands that make something else of settings and models: search, export.
+"""The commands that search for settings and export models: search, export.
 
 data set -> trials in a storage -> the best settings as a recipe; model file -> ONNX file
 """

@@ -49,7 +49,7 @@ LOCAL_SWITCHES = {
 
 
 def train(arguments: argparse.Namespace) -> int:
-    """Train a model into its run folder; publish it as well where --to is given."""
+    """Train a model into its run folder; with --to, publish it as well."""
     recipe = arguments.recipe or default_recipe(arguments.dataset)
     run = Run(arguments.name or default_name(arguments.dataset, recipe), arguments.runs)
     config = load_config(recipe, arguments)
@@ -138,7 +138,7 @@ def teach(arguments: argparse.Namespace) -> int:
 
 
 def _train_table(arguments: argparse.Namespace, config: TrainingConfig, run: Run) -> int:
-    """Train on rows of numbers; there is nothing to publish, because the service answers only digits."""
+    """Train on rows of numbers. The result is not published, because the service answers only digits."""
     parts = read_table(arguments.dataset, config, arguments.rows, arguments.columns)
     state = train_table(arguments.dataset, parts, config, _session(arguments, run))
     parameters, train = state.best, parts.train

@@ -1,6 +1,6 @@
 """Data sets: labeled pictures, how they are read and fetched, and how copies of them are distorted.
 
-No network, no training, and nothing drawn from scratch, which is `trainer.synthetic`.
+No network, no training, and no generated pictures (those are in `trainer.synthetic`).
 Start reading in `examples.py`, then `datasets.py`.
 """
 

@@ -44,7 +44,7 @@ class Raw(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The columns of a CSV file: names where there is a header, delimiter, and which are what.
+    """The columns of a CSV file: their names if there is a header, the delimiter, and what each column holds.
 
     label: column of the label; None without one. file: column of file names; None without one. pixels: the
     columns of pixels. header: whether the first line holds names.

@@ -3,8 +3,8 @@
     pictures -> affine + elastic warp -> stroke width -> blur -> fading -> contrast -> noise -> JPEG
              -> pictures
 
-Small pictures are enlarged before and reduced after (`trainer.data.detail`): a stroke of one pixel cannot
-move by a third of one otherwise.
+Small pictures are enlarged before and reduced after (`trainer.data.detail`), so that a stroke of one pixel
+can move by a third of a pixel.
 
 Every step works on a whole batch of ink (background 0) in NumPy. Like any picture, the result still has to
 be normalized as in serving (`service.preprocessing.normalization.normalize`).
@@ -220,7 +220,7 @@ def _compress(pictures: np.ndarray, settings: Augmentation, rng: np.random.Gener
     """Round the cosine coefficients of 8 x 8 blocks, as JPEG does (ITU-T T.81, annex A).
 
     All frequencies share one step, while real tables are coarser for the high ones. Serving does not
-    take what this adds to the background for ink.
+    mistake what this adds to the background for ink.
     """
     picked = _pick(len(pictures), settings.jpeg_share, rng)
     some, side = pictures[picked], pictures.shape[1]

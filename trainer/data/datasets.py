@@ -2,7 +2,7 @@
 
     "digits" (scikit-learn) | "mnist", "fashion", "folder" with what people have -> Dataset (train, test)
 
-What --data names is recognized by its content: IDX files, an npz, a CSV, a table of file names, a folder of
+--data is recognized by its content: IDX files, an npz, a CSV, a table of file names, a folder of
 pictures. Every reader checks what it reads. A wrong file ends the command with one line.
 """
 
@@ -32,7 +32,7 @@ from trainer.errors import TrainerError, UsageError
 DATASETS = ("digits", "mnist", "fashion", "folder")
 DIGITS_TEST_SHARE = 0.2
 DIGITS_SOURCE = "sklearn.datasets.load_digits"
-EXTRA_PREFIX = "extra "  # of the names of sources of pictures beside the data set's own
+EXTRA_PREFIX = "extra "  # prefix of the names of sources whose pictures are added to the data set's own
 TABLE_NAMES = ("labels.csv", "label.csv", "annotations.csv")
 
 
@@ -48,7 +48,7 @@ def load_dataset(
     data: the folder or file with the data; digits needs none. geometry: replaces the data set's own, for
     instance to evaluate an 8x8 model on MNIST. split_seed: decides which fifth of digits, or tenth of
     others without test pictures, is held out for testing. classifier: chooses among several readings of a
-    picture; without, the model that serves does. Raises UsageError without needed data,
+    picture; by default the model that serves does. Raises UsageError if data is needed and not given,
     TrainerError for files that are missing or wrong.
     """
     if name == "digits":
@@ -119,7 +119,7 @@ def _is_csv(path: Path) -> bool:
 def _listed(table: Path, skipped: Skipped) -> list[Listed]:
     """Return the pictures that a table of file names lists, by label and path.
 
-    A file that is not there is counted as skipped. Raises TrainerError if a label is not a digit.
+    A missing file is counted as skipped. Raises TrainerError if a label is not a digit.
     """
     layout = csv_layout(table)
     files = {path.name: path for path in sorted(table.parent.rglob("*")) if path.is_file()}

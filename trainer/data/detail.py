@@ -2,22 +2,22 @@
 
     (n, side, side) -> enlarge -> (n, side * parts, side * parts) -> distortion -> reduce -> (n, side, side)
 
-The pixels of an 8x8 digit are means over squares of ink. Enlarging estimates that ink, and reducing counts it
-again: what nothing has distorted comes back as it was.
+The pixels of an 8x8 digit are means over squares of ink. Enlarging estimates that ink, and reducing averages
+it again: an undistorted picture comes back unchanged.
 """
 
 from functools import lru_cache
 
 import numpy as np
 
-CORRECTIONS = 4  # of means that clipping has moved
+CORRECTIONS = 4  # passes that correct means which clipping has moved
 
 
 def enlarge(pictures: np.ndarray, parts: int) -> np.ndarray:
     """Return pictures with parts x parts pixels in place of each, (n, side * parts, side * parts) float32.
 
-    pictures: (n, side, side) ink in [0, 1]. The mean over each square is the old pixel, nearly so where that
-    would take ink below 0 or above 1.
+    pictures: (n, side, side) ink in [0, 1]. The mean over each square is the old pixel, except for a small
+    error where the exact mean would take ink below 0 or above 1.
     """
     if parts == 1:
         return pictures

@@ -47,8 +47,8 @@ class Dataset:
 
     sources: file name -> SHA-256 of the uncompressed content, for the artifact's metadata. notes: what was
     skipped or turned while reading. missing: digits without a picture. warnings: what a user of the model
-    should know; see `trainer.data.classes`. extra: pictures from elsewhere to learn from as well, shown as
-    they are, as many in each batch as its own.
+    should know; see `trainer.data.classes`. extra: more pictures to learn from, shown undistorted; each
+    batch has as many of them as of its own.
     """
 
     name: str
@@ -84,7 +84,7 @@ def hold_out(examples: Examples, share: float, seed: int) -> tuple[Examples, Exa
 
 
 def prepare(raw: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
-    """Return the usable ones of raw gray pictures, (n, height, width) uint8, and their indices.
+    """Return the usable pictures among raw gray ones, (n, height, width) uint8, and their indices.
 
     The first is (m, side, side) float32 ink in [0, 1], the second (m,): pictures without ink are left out.
     """
@@ -98,7 +98,7 @@ def prepare(raw: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, np.ndarray
             usable[index] = False
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(prepare_one, range(len(raw))))  # building the list raises what a thread raised
+        list(pool.map(prepare_one, range(len(raw))))  # building the list re-raises an error of a thread
     kept = np.flatnonzero(usable)
     if len(kept) < len(raw):
         pixels = pixels[kept]

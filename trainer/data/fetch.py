@@ -91,7 +91,9 @@ def _download(url: str, target: Path, timeout_seconds: tuple[float, float]) -> P
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=timeout_seconds) as response:
-        if response.status_code == 416:  # no bytes after ours: the part is complete, or of another file
+        if (
+            response.status_code == 416
+        ):  # the server has no further bytes: our part is complete, or is of another file
             return part
         response.raise_for_status()
         continued = response.status_code == 206

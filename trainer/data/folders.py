@@ -2,7 +2,7 @@
 
 DIR/7/a.png, DIR/training/seven/b.jpg | DIR/7_a.png | DIR/labels.csv -> listed -> preprocessed like uploads
 
-What is not an image is skipped and counted, and so is a picture that is broken or blank.
+Files that are not images and pictures that are broken or blank are skipped and counted.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ class Listed(NamedTuple):
 class Skipped:
     """Files that were left out: reason -> their paths, relative to the folder with the data.
 
-    remarks: what else there is to say about the folder.
+    remarks: other remarks about the folder.
     """
 
     files: dict[str, list[str]] = field(default_factory=dict)
@@ -127,8 +127,8 @@ def load_folder(
 ) -> Dataset:
     """Return the data set of listed pictures, preprocessed like uploads.
 
-    classifier: chooses among several readings of a picture, if it is for the same geometry; without, the
-    first one is taken.
+    classifier: chooses among several readings of a picture, if it has the same geometry; by default
+    the first reading counts.
 
     Folders called train and test, or training and testing, decide the test pictures; else a tenth is held
     out. Raises TrainerError if fewer than MIN_FOLDER_IMAGES can be used.

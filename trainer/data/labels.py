@@ -2,8 +2,8 @@
 
 relative paths -> one way of reading them that gives every picture a label -> labels
 
-A way is used only if it is the only one: an index that is read as a label gives a network that is wrong
-about everything and looks fine.
+If several ways would work, none is used: a network trained on indices mistaken for labels would be wrong
+about everything and look fine.
 """
 
 import re
@@ -51,7 +51,7 @@ def labels_of_folders(paths: Sequence[PurePath]) -> list[int | None] | None:
 
 
 def labels_of_names(paths: Sequence[PurePath]) -> tuple[list[int], str]:
-    """Return the label of each picture from its file name, and which part of the names states it.
+    """Return the label of each picture from its file name, and the part of the names that states it.
 
     Names are such as 7_anna.png or scan-012_seven.png. Raises TrainerError unless exactly one place states
     a digit in all of them.

@@ -2,7 +2,7 @@
 
 pictures, labels -> the model that serves answers some of them both ways -> upright pictures
 
-Names do not decide: copies of EMNIST come either way.
+File names do not tell: copies of EMNIST come in both orientations.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ CLEARLY = 0.3  # how much better the other way must be
 
 
 def serving_model() -> Classifier | None:
-    """Return the model that serves; None where there is none to ask."""
+    """Return the model that serves, or None if there is none."""
     for folder in FOLDERS:
         try:
             return Classifier(load(folder / MODEL))
@@ -34,9 +34,9 @@ def serving_model() -> Classifier | None:
 def upright(
     pictures: np.ndarray, labels: np.ndarray, classifier: Classifier | None
 ) -> tuple[bool, float, float]:
-    """Return whether to exchange rows and columns, and the shares right as they are and exchanged.
+    """Return whether to exchange rows and columns, and the shares answered right without and with that.
 
-    pictures: (n, height, width) uint8. labels: (n,). Without a model to ask, nothing is exchanged.
+    pictures: (n, height, width) uint8. labels: (n,). Without a model, nothing is exchanged.
     """
     if classifier is None or not len(pictures):
         return False, 0.0, 0.0

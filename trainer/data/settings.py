@@ -1,4 +1,4 @@
-"""The settings of distortion, and what all models of settings have in common.
+"""The settings of distortion, and the base of all settings classes.
 
 recipe, flags, Python -> Augmentation, checked where it is constructed -> trainer.data.augmentation
 """
@@ -8,7 +8,7 @@ import dataclasses
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-# Of every model of settings: no text for a number, no unknown name, no infinity.
+# For every settings class: no text for a number, no unknown name, no infinity.
 CHECKED = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
@@ -86,7 +86,7 @@ class Augmentation:
 def in_parts(settings: Augmentation) -> Augmentation:
     """Return the settings with lengths in parts of a pixel, `detail` of them to each.
 
-    Smoothing over more parts leaves less of the random field, hence its strength grows with the square.
+    Smoothing over more parts weakens the random field, so its strength grows with the square of `detail`.
     `thicken` and `thin` stay one part wide.
     """
     if settings.detail == 1:

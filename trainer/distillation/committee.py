@@ -75,7 +75,7 @@ class Committee:
     def cached_answers(
         self, key: tuple[int, int] | None, pixels: np.ndarray, temperature: float
     ) -> np.ndarray:
-        """Return `answers`, (n, 10) float32, from the cache if there are some for `key`.
+        """Return `answers`, (n, 10) float32, from the cache if it has those for `key`.
 
         key: identifies the pixels; None bypasses the cache. Answers are rounded to half precision even
         the first time, so that a resumed training sees the same ones. 54,000 images in 60 views take 65 MB.

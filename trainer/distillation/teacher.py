@@ -181,7 +181,7 @@ def train_epoch(
 
 
 def _follow(state: TeacherState, decay: float) -> None:
-    """Move the average towards the network like `WeightAverage`; decay 0 copies the network."""
+    """Move the average toward the network like `WeightAverage`; decay 0 copies the network."""
     state.steps += 1
     share = 1 - min(decay, (1 + state.steps) / (10 + state.steps))
     network = state.network.state_dict()

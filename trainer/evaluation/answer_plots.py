@@ -52,7 +52,7 @@ def evaluation_figures(
 
 
 def confusion_figure(evaluation: Evaluation) -> Figure:
-    """Return the confusion matrix; only mistakes are colored, or correct answers would hide them."""
+    """Return the confusion matrix; only mistakes are colored, because correct answers would hide them."""
     figure = new_figure(6, 6)
     axes = figure.subplots()
     axes.spines[:].set_color("#e6e9ec")

@@ -1,10 +1,10 @@
-"""The error on digits that no network has learned, pooled over folds: random ones, or whole writers.
+"""The error on digits that a network has not learned, pooled over folds: random ones, or whole writers.
 
     digits -> folds -> for each: train on the others -> wrong of the fold -+-> CrossValidation
                                  a support vector machine, the same way ---+
 
-Random folds leave every writer on both sides, which flatters: the networks know their handwriting. Nothing is
-chosen on a held-out fold: training ends where the recipe ends.
+With random folds, every writer is on both sides. The error is then too low, because the networks know the
+handwriting. No choice depends on a held-out fold: training ends where the recipe ends.
 """
 
 import dataclasses
@@ -65,9 +65,9 @@ def writer_folds(count: int) -> list[np.ndarray]:
 def cross_validate(
     config: TrainingConfig, by: str, folds: Sequence[np.ndarray], extra: Examples | None = None
 ) -> CrossValidation:
-    """Return how many digits of each fold a network gets wrong that has learned only the other folds.
+    """Return how many digits of each fold are wrong for a network that was trained only on the other folds.
 
-    by: names the kind of folds. extra: see `Dataset`; the support vector machine does without.
+    by: names the kind of folds. extra: see `Dataset`; the support vector machine does not use it.
     """
     digits, _ = load_digits()
     wrong, svm_wrong = [], []

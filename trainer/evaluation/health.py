@@ -2,8 +2,8 @@
 
 first and last parameters, examples -> LayerHealth for each layer -> a table of the report, a warning
 
-A unit is dead if its activation passes no slope for any of the examples: a ReLU that is always 0, a sigmoid
-at its end. No gradient ever reaches its weights again.
+A unit is dead if the slope of its activation is 0 for all examples, as for a ReLU that is always 0 or a
+saturated sigmoid. Gradients no longer reach its weights.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ HEALTH_EXAMPLES = 2000  # enough to meet rare units, quick for large networks
 class LayerHealth(NamedTuple):
     """A layer, counted from 1.
 
-    units: its outputs. dead: how many of them pass no slope; always 0 in the last layer. first_gradient,
+    units: its outputs. dead: how many of them have no slope; always 0 in the last layer. first_gradient,
     last_gradient: norm of the mean gradient of its weights, before and after the training.
     """
 

@@ -12,7 +12,7 @@ from service.model.classifier import Classifier
 from trainer.data import CLASSES, Examples
 
 CALIBRATION_BINS = 15
-SET_ASIDE = 0.01  # the share of the least certain answers that a person could check
+SET_ASIDE = 0.01  # the share of answers, the least certain ones, that a person could check
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How well whole numbers are read: those of a folder of pictures, or composed of a data set's digits.
+"""How well numbers of several digits are read, from a folder of pictures or composed from a data set.
 
 427_13.png, or digits -> compose_number -> service.reading -> text -> read whole, wrong or doubtful
 """
@@ -26,7 +26,7 @@ NUMBER = re.compile(r"\d+")
 class Reading(NamedTuple):
     """How many pictures of numbers there were, and shares of them in [0, 1].
 
-    whole: read as they are. wrong: read as another number, with every digit found accepted. The rest are
+    whole: read correctly. wrong: read as another number, with every digit accepted. The rest are
     doubtful: something in them was not accepted, or nothing was found.
     """
 

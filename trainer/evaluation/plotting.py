@@ -40,7 +40,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def plain_axes(axes: Axes) -> Axes:
-    """Remove what carries no information from axes, and return them."""
+    """Hide the upper and right frame line of axes, draw pale lines across, and return the axes."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=9, color=GRAY)
     axes.grid(axis="y", color="#e6e9ec", linewidth=0.8)

@@ -53,7 +53,7 @@ def forward_rows(
 ) -> np.ndarray:
     """Fill rows `part` of the activations and return their logits, (rows of part, outputs).
 
-    pixels: (n, fan_in). Without dropout the result equals `service.model.network.forward` to the last
+    pixels: (n, fan_in). Without dropout, the result equals `service.model.network.forward` to the last
     bit. With it, each hidden unit is 0 with that probability and the others are scaled up ("inverted
     dropout", Srivastava et al. 2014).
     """

@@ -92,7 +92,7 @@ def _perceptron(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the sum of |z| over the wrong units of each row, and its gradient y - t.
 
-    A step unit has no slope. Rosenblatt's rule (1958) takes the error itself for one, which is the gradient
+    A step unit has no slope. Rosenblatt's rule (1958) uses the error itself instead, which is the gradient
     of this sum (Bishop 2006, eq. 4.54).
     """
     error = outputs - targets

@@ -23,7 +23,7 @@ def blocks(part: slice) -> Iterator[slice]:
 class Optimizer:
     """The base of all optimizers.
 
-    steps: how many were taken. state: name -> array as long as the parameters.
+    steps: the number of steps taken. state: name -> array as long as the parameters.
     """
 
     names: tuple[str, ...] = ()
@@ -175,7 +175,7 @@ class WeightAverage:
         self.share = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
 
     def change(self, parameters: np.ndarray, part: slice) -> None:
-        """Move `part` of the average towards `parameters`, (parameters,)."""
+        """Move `part` of the average toward `parameters`, (parameters,)."""
         scratch = np.empty(min(BLOCK, part.stop - part.start), parameters.dtype)
         for block in blocks(part):
             work = scratch[: block.stop - block.start]

@@ -25,7 +25,7 @@ from trainer.nn import Parameters
 from trainer.publishing.calibration import draw_probes, fit_temperature, fit_thresholds
 from trainer.training import REJECTOR_SETTINGS, TrainingConfig, fit_rejector, libraries, provenance
 
-SPARE_SHARE = 0.1  # of the training images, held out from the rejector where there is no validation
+SPARE_SHARE = 0.1  # of the training images, held out from the rejector if there are no validation images
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,12 @@ class Plan:
     """What to pack into a model file, and which examples to fit the rest of it on.
 
     layers: the trained network, for pixels in [0, 1]. made: metadata["training"]. train: the images that
-    the network has learned. validation: held-out images; where it is empty, a part of `train` is held out
+    the network has learned. validation: held-out images; if it is empty, a part of `train` is held out
     from the rejector instead.
 
-    twin: set for a network that has learned the validation images too; the network that was trained in
-    the same way on fewer images. Everything that only unseen images can tell comes from it: temperature,
-    thresholds, figures. Its limit for the rejector is sound, because unseen digits exceed it as often as
-    they should. A limit chosen on digits that the network knows by heart would refuse too many others.
+    twin: set if the network has learned the validation images too. It is a network that was trained in the
+    same way without them. Everything that needs unseen images comes from it: temperature, thresholds,
+    figures. A rejector limit chosen on digits that the network has learned would refuse too many others.
     """
 
     layers: Sequence[Layer]
@@ -61,7 +60,7 @@ def trained_plan(
 ) -> Plan:
     """Return the plan for a new network.
 
-    train: what it was trained on, without drawn digits. command: the command line that repeats it.
+    train: the images it was trained on, without drawn digits. command: the command line that repeats it.
     """
     layers = fold_offset(parameters, config.input_offset)
     made = provenance(config, dataset, train, validation, command)
@@ -144,7 +143,7 @@ def export_model(plan: Plan) -> bytes:
 
 
 def _with_extra(shown: Examples, plan: Plan) -> Examples:
-    """Return the digits for the rejector: those shown, repeated, and as many of the extra ones.
+    """Return the digits for the rejector: half from `shown`, repeated, and half from the extra pictures.
 
     Together they are as many as it learns from at once.
     """
@@ -174,7 +173,10 @@ def _draft_metadata(plan: Plan, rejector: Sequence[Layer], held_out: Examples) -
 
 
 def _metrics(plan: Plan, classifier: Classifier) -> dict[str, Any]:
-    """Return the figures on test and validation images, the twin's where the network has learned them."""
+    """Return the figures on test and validation images.
+
+    Figures on images that the network has learned are those of its twin, which has not learned them.
+    """
     metrics = dict(plan.twin.metadata["metrics"]) if plan.twin else {}
     if not plan.twin or plan.dataset.name not in SPLIT_OFF:
         metrics["test"] = evaluate(classifier, plan.dataset.test).figures()

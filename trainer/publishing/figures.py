@@ -2,7 +2,7 @@
 
 Artifact, held-out images -> Figure (accuracy, images) -> standard error of the difference
 
-Test images decide nothing. They are for the card, after a model has been chosen.
+Test images are not used here. They are for the card, after a model has been chosen.
 """
 
 import functools
@@ -30,7 +30,7 @@ class Figure(NamedTuple):
     def variance(self) -> float:
         """The square of the standard error.
 
-        One more hit and one more miss are counted, because no mistake in a few images is not certainty
+        One hit and one miss are added, because a few images without a mistake do not prove certainty
         (Agresti and Coull 1998).
         """
         share = (self.accuracy * self.images + 1) / (self.images + 2)
@@ -54,7 +54,7 @@ class HeldOut:
     load: Callable[[Geometry], Examples]
 
     def unseen_by(self, artifact: Artifact) -> bool:
-        """Return whether it is known that a model has not learned these images."""
+        """Return whether a model is known not to have learned these images."""
         training = artifact.metadata["training"]
         if training.get("dataset") != self.key[0]:
             return True
@@ -98,9 +98,9 @@ def validated_on(training: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def validation_figure(artifact: Artifact, images: HeldOut | None = None) -> Figure | None:
-    """Return the validation figure of a model; None if it is unknown.
+    """Return the validation accuracy of a model, and of how many images; None if it is unknown.
 
-    It is measured on `images` where the model has not learned them, else read from the file.
+    It is measured on `images` if the model was not trained on them, else read from the model's file.
     """
     if images and images.unseen_by(artifact):
         examples = images.load(artifact.geometry)

@@ -34,7 +34,7 @@ class Gate:
 
     minimum_accuracy: share of the validation images that it must get right, in [0, 1]. maximum_drop: how
     far that share may fall below that of the model that serves now; None for a standard error of the
-    difference, 1 to skip the comparison. images: to measure both models on; where it is None, or a model
+    difference, 1 to skip the comparison. images: to measure both models on; if it is None, or a model
     has learned them, the figures in the files are compared. all_digits: refuse a model that has not seen
     every digit.
     """
@@ -48,7 +48,7 @@ class Gate:
 class Comparison(NamedTuple):
     """A model's figure beside that of the one that serves now; None where it is unknown or there is none.
 
-    same: whether both are about the same images. alike: whether they are at least about the same data set.
+    same: whether both were measured on the same images. alike: whether at least on the same data set.
     """
 
     figure: Figure
@@ -61,8 +61,8 @@ class Comparison(NamedTuple):
 class Notes(NamedTuple):
     """Where a card's notes come from.
 
-    beside: a file that goes before NAME.notes.md in the folder. optional: publish without notes that name
-    another version, instead of refusing.
+    beside: a file that takes precedence over NAME.notes.md in the folder. optional: publish without notes if
+    they name another version, instead of refusing.
     """
 
     beside: Path | None = None
@@ -80,7 +80,7 @@ class Published(NamedTuple):
 def publish(
     content: bytes, name: str, folder: Path, gate: Gate, keep: int = 0, notes: Notes | None = None
 ) -> Published:
-    """Check a model file, write it to `folder` as NAME.npz, and return what became of it.
+    """Check a model file, write it to `folder` as NAME.npz, and return the outcome.
 
     keep: how many versions to keep for `rollback`; 0 for plain files. Readers of the folder see the old
     file or the new one, never a part of one. Raises RefusedError if the file fails a check and

@@ -3,7 +3,7 @@
     Artifact -> one Gemm and activation for each layer -> / temperature -> Softmax -> FILE.onnx
              -> ONNX Runtime, beside our own forward pass -> written only if they agree
 
-Preprocessing and rejector stay behind: the file answers for pixels that `service.preprocessing` has made, and
+The file has neither preprocessing nor rejector: it takes pixels that `service.preprocessing` has made, and
 does not say whether they are a digit.
 """
 
@@ -39,7 +39,7 @@ def onnx_bytes(artifact: Artifact) -> tuple[bytes, float]:
     (found,) = session.run(["probabilities"], {"pixels": pixels})
     ours = np.array([one.probabilities for one in Classifier(artifact).classify(pixels)])
     difference = float(np.abs(found - ours).max())
-    if not difference < ROUNDING:  # NaN is no agreement either
+    if not difference < ROUNDING:  # NaN does not count as agreement
         raise TrainerError(f"ONNX Runtime answers otherwise: a probability differs by {difference:.2g}")
     return content, difference
 

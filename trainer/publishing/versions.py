@@ -5,9 +5,9 @@
                 .versions/NAME/1a2b3c4d5e6f/NAME.npz     never changed once the pointer leads here
                 .versions/NAME/previous -> ...           where the pointer was before
 
-Links are relative, so the folder can be mounted anywhere. They are on one file system, where a rename is one
-step: a reader of NAME.npz gets one version or the other. A rollback moves the pointer. A file system without
-symbolic links is refused.
+Links are relative, so the folder can be mounted anywhere. They are on one file system, where a rename is
+atomic: a reader of NAME.npz gets one version or the other. A rollback moves the pointer. A file system
+without symbolic links is refused.
 """
 
 import errno
@@ -134,7 +134,7 @@ def prune_versions(folder: Path, name: str, keep: int) -> None:
 
 
 def _nothing_kept(folder: Path, name: str) -> str:
-    """Return why there is nothing to roll back to."""
+    """Return the message that says why there is nothing to roll back to."""
     if (folder / f"{name}.npz").exists():
         return (
             f"nothing was rolled back: {folder} has only the first version of {name}. "

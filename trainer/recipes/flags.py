@@ -1,4 +1,4 @@
-"""The flags of the command line, made from the models of settings: no second list of them.
+"""The flags of the command line, made from the settings classes, so that they are listed only once.
 
 TrainingConfig, Augmentation -> a flag for each field, with its type, choices and description
 """
@@ -15,7 +15,7 @@ from trainer.training import TrainingConfig
 
 
 def fields_of(settings: Any) -> dict[str, FieldInfo]:
-    """Return the fields of a model of settings by name: their types, limits and descriptions."""
+    """Return the fields of a settings class by name: their types, limits and descriptions."""
     return dict(settings.__pydantic_fields__)
 
 

@@ -54,8 +54,8 @@ def make_outliers(count: int, geometry: Geometry, digits: Examples, rng: np.rand
 def make_outlier(kind: str, geometry: Geometry, digits: Examples, rng: np.random.Generator) -> np.ndarray:
     """Return the pixels of one picture that is not blank, (side * side,) float32 in [0, 1].
 
-    kind: one of KINDS. digits: handwriting to take pieces from. Of several readings any may be taken: all
-    must be refused.
+    kind: one of KINDS. digits: handwriting to take pieces from. A random one of its readings is returned:
+    all must be refused.
     """
     while True:
         picture = outlier_picture(kind, digits, rng)

@@ -1,10 +1,10 @@
-"""Digits as MNIST's writers did not write them, or as MNIST does not keep them.
+"""Digits in forms that MNIST's writers did not use, or stored in ways that MNIST does not.
 
     label -> strokes -> own form -> stretch, slant, tails -> fine pen | brush | pixels -> normalized picture
     picture of a digit -> cut out -> small, stretched to a square, two-level ----------> normalized picture
 
-The rejector learns from these that unusual is not wrong. A ring as wide as high is still a zero, and a digit
-drawn with a pen of one pixel is still a digit.
+They teach the rejector to accept unusual digits: a ring as wide as high is still a zero, and a digit drawn
+with a pen of one pixel is still a digit.
 """
 
 from collections.abc import Callable
@@ -125,7 +125,7 @@ def _draw(label: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _with_tail(stroke: Stroke, hand: Hand) -> Stroke:
-    """Return a stroke that begins or ends in a short hook, as where a pen is set down or taken away fast."""
+    """Return a stroke that begins or ends in a short hook, as if the pen were set down or lifted fast."""
     end = stroke[-1]
     away = end + (hand.between(-0.12, 0.12), hand.between(-0.12, 0.12))
     return np.vstack((stroke, away)) if hand.happens(0.5) else np.vstack((stroke[0] + (away - end), stroke))

@@ -132,8 +132,8 @@ def made_ahead(make: Callable[[int, np.ndarray], Batch], order: np.ndarray, rows
 class Kept:
     """Distorted pictures as bytes, for the epochs that see the same ones again (`views`).
 
-    Once `limit_bytes` are full, what does not fit is distorted again on each visit. All are rounded to bytes,
-    kept or not, so that memory does not change the weights.
+    Once `limit_bytes` are full, the remaining pictures are distorted again on each visit. All are rounded to
+    bytes, kept or not, so that memory does not change the weights.
     """
 
     def __init__(self, limit_bytes: int = KEPT_BYTES) -> None:

@@ -104,7 +104,7 @@ def _continue(path: Path, state: TrainingState, planned: TrainingConfig, config:
         return
     if not finished(state, planned):
         raise TrainerError(
-            f"{path} is at epoch {state.epoch} of {planned.epochs}, and its learning rate falls towards the "
+            f"{path} is at epoch {state.epoch} of {planned.epochs}, and its learning rate falls toward the "
             f"last: resume with --epochs {planned.epochs} first, then with more"
         )
     state.stages = [*state.stages, planned.epochs]

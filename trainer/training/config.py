@@ -1,4 +1,4 @@
-"""Hyper-parameters: one frozen model that checks itself, from which the command line is made.
+"""Hyper-parameters: one frozen class that checks itself, from which the command line is made.
 
 recipe (TOML), flags, Python -> TrainingConfig -> training, and as a dictionary into the artifact's metadata
 

@@ -59,7 +59,7 @@ class TrainingState:
 
     @property
     def latest(self) -> Parameters:
-        """The parameters to validate: the average where there is one."""
+        """The parameters to validate: the average if there is one, else the current ones."""
         return self.parameters.like(self.average.vector) if self.average else self.parameters
 
     @property

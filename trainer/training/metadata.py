@@ -1,4 +1,4 @@
-"""What a model was made of, in its metadata: enough to make it again, and to know what it has seen.
+"""How a model was made, in its metadata: enough to make it again, and to know which images it has seen.
 
 TrainingConfig, Dataset, command -> provenance -> metadata["training"]
 metadata["training"] -> figures_of_twin, teacher_files -> the gate, model cards, tables

@@ -1,4 +1,4 @@
-"""The rejector: a small network beside the classifier that recognizes what is not a digit.
+"""The rejector: a small network beside the classifier that recognizes pictures that are not digits.
 
     digits, resampled, drawn, unusual   -> 0 -+
                                               +-> half of them distorted
@@ -33,8 +33,8 @@ EPOCHS = 20
 DISTORTED_SHARE = 0.5
 DIGITS_PER_OUTLIER = 2  # at most
 OUTLIERS_PER_DRAWN = 4  # drawn digits add styles that the training digits lack
-OUTLIERS_PER_UNUSUAL = 4  # and unusual ones forms and pens
-OUTLIERS_PER_RESAMPLED = 4  # training digits as other data sets would keep them
+OUTLIERS_PER_UNUSUAL = 4  # unusual digits add forms and pens
+OUTLIERS_PER_RESAMPLED = 4  # training digits as other data sets store them
 PART = 1000  # pictures generated or distorted at a time, to bound the memory
 
 

@@ -15,7 +15,7 @@ Batch = tuple[np.ndarray, np.ndarray]  # inputs, (n, inputs), and targets, (n, o
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be learned.
+    """One learning task: its batches, and what to validate on.
 
     inputs, outputs: columns of a batch. examples: how many make an epoch. batches: epoch, from 0, -> its
     batches. held_out: inputs and targets to validate on, possibly without rows. rows_each: rows of a batch

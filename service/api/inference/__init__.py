@@ -1,7 +1,7 @@
 """KServe's inference protocols: V1 under /v1 and V2, the Open Inference Protocol, under /v2.
 
-Both turn a request into named arrays and predictions into what their clients expect; no view of the service's
-own interface. Start reading in `v2.py`.
+Both turn a request into named arrays, and predictions into what their clients expect. The service's own
+interface is not here. Start reading in `v2.py`.
 """
 
 from service.api.inference.tensors import HEADER_LENGTH

@@ -30,7 +30,7 @@ class TensorError(Exception):
 
 
 class Output(NamedTuple):
-    """A requested output; classes > 0: only that many of the best, by the classification extension."""
+    """A requested output; classes > 0: only so many of the likeliest classes (classification extension)."""
 
     name: str
     binary: bool
@@ -72,9 +72,8 @@ def read_request(body: bytes, header_length: str | None) -> InferenceRequest:
 def raw_request(body: bytes, pixels: int) -> InferenceRequest:
     """Return the request of a body that is only one tensor; all outputs come back raw.
 
-    Two inputs may be meant: a row of `pixels` float32 numbers in [0, 1], or an image file. No image file is
-    such a row: the first bytes of each format, read as numbers, are far outside [0, 1] or followed by others
-    that are.
+    The body is either a row of `pixels` float32 numbers in [0, 1] or an image file. They cannot be confused:
+    the first bytes of each image format, read as float32, soon give a number far outside [0, 1].
     """
     if len(body) == pixels * DTYPES["FP32"].itemsize:
         row: np.ndarray = np.frombuffer(body, DTYPES["FP32"])
@@ -105,7 +104,7 @@ def _inputs(message: Mapping[str, Any], raw: bytes) -> dict[str, np.ndarray]:
         _expect(isinstance(tensor, dict), "A tensor of 'inputs' must be an object.")
         name = tensor.get("name")
         _expect(isinstance(name, str), "The 'name' of an input must be a string.")
-        _expect(name not in arrays, f"The input {name!r} is there twice.")
+        _expect(name not in arrays, f"The input {name!r} appears twice.")
         _expect(name in INPUTS, f"There is no input {name!r}. Send one, either {INPUTS_IN_WORDS}.")
         datatype = str(tensor.get("datatype"))
         _expect(
@@ -162,7 +161,7 @@ def tensor_from_json(name: str, data: Any, shape: tuple[int, ...]) -> np.ndarray
 
 
 def _element(value: Any, name: str) -> bytes:
-    """Return an element of BYTES: a string's, or of {"b64": ...}, as TensorFlow and KServe V1 write it."""
+    """Return an element of BYTES from a string or {"b64": ...}, as TensorFlow and KServe V1 write it."""
     if isinstance(value, dict) and isinstance(value.get("b64"), str):
         return decode_base64(value["b64"])
     _expect(isinstance(value, str), f'The elements of {name!r} must be strings, or {{"b64": "..."}}.')

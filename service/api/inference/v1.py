@@ -21,13 +21,13 @@ from service.config import Settings
 from service.prediction import Predictor
 from service.registry import ModelRegistry
 
-# What an instance may be wrapped in; TensorFlow asks names of binary tensors to end with _bytes.
+# Names under which an instance may be wrapped; TensorFlow requires names of binary tensors to end in _bytes.
 NAMES = {"image": "image", "image_bytes": "image", "pixels": "pixels"}
 HOW = 'Send {"instances": [...]} with an image as {"b64": "..."}, or rows of pixels.'
 
 
 def create_v1(settings: Settings, models: ModelRegistry, predictor: Predictor) -> Blueprint:
-    """Return the protocol's routes over the same collaborators as the others."""
+    """Return the protocol's routes, given the same collaborators as the other routes."""
     v1 = Blueprint("v1", __name__, url_prefix="/v1")
 
     @v1.get("/models")

@@ -3,7 +3,7 @@
     POST /v2/models/NAME/infer -> tensors -> pixels -> classify -> tensors
     input `pixels`: prepared already; input `image`: files, as for POST /predict
 
-Errors are {"error": "..."} instead of problems, as the protocol asks. Protocol:
+Errors are {"error": "..."} instead of problems, as the protocol requires. Protocol:
 kserve/open-inference-protocol, specification/protocol/inference_rest.md.
 """
 
@@ -40,7 +40,7 @@ WORTH_COMPRESSING = 1024  # bytes; below, they fit one packet either way
 
 
 def create_v2(settings: Settings, models: ModelRegistry, predictor: Predictor) -> Blueprint:
-    """Return the protocol's routes over the same collaborators as the others."""
+    """Return the protocol's routes, given the same collaborators as the other routes."""
     v2 = Blueprint("v2", __name__, url_prefix="/v2")
 
     def find(name: str, version: str | None) -> Classifier:

@@ -31,7 +31,7 @@ class Reading(NamedTuple):
     """What a network would see of a picture under one assumption.
 
     pixels: (side * side,) float32 in [0, 1], ink near 1 and background exactly 0. steps: what was done to the
-    picture, in words. is_guess: whether so much was assumed that the picture cannot be accepted as a digit.
+    picture, in words. is_guess: whether it assumes so much that the picture cannot be accepted as a digit.
     """
 
     pixels: np.ndarray

@@ -1,4 +1,4 @@
-"""A line drawn across a digit, straight or not: found by its way through the ink, and erased.
+"""A line drawn across a digit, straight or not: found by its path through the ink, and erased.
 
 ink -> the most inked way from left to right, and from top to bottom -> erased where it is thin -> ink
 """

@@ -13,7 +13,8 @@ from service.preprocessing.components import Components
 from service.preprocessing.normalization import MNIST_GEOMETRY
 from service.preprocessing.pipeline import frame
 
-# Of outlines no more than this share is left where what is not three pixels thick is taken away.
+# A picture is thin, made of outlines, if removing everything under three pixels thick leaves at most this
+# share of its ink.
 THICK_SHARE = 0.03
 # Outlines this far apart, in pixels of MNIST's frame, belong to one stroke.
 STROKE = 3
@@ -37,9 +38,10 @@ def filled(ink: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def between_lines(lines: np.ndarray) -> np.ndarray | None:
-    """Return what closed lines, (height, width) bool, surround, float32, FINE times as large, or None.
+    """Return the regions inside closed outlines, or None if there are none.
 
-    As in the even-odd rule of vector graphics, a region within a region is outside again: the hole of a 0.
+    lines: (height, width) bool. The result is float32, 0 or 1, and FINE times as large along each axis. As in
+    the even-odd rule of vector graphics, a region within a region is outside again: the hole of a 0.
     """
     cells = np.kron(lines, np.ones((FINE, FINE), bool))
     walls = _grown(cells, 3)  # so that no region leaks out between two pixels that touch by a corner
@@ -63,5 +65,5 @@ def between_lines(lines: np.ndarray) -> np.ndarray | None:
 
 
 def _grown(mask: np.ndarray, reach: int) -> np.ndarray:
-    """Return a mask with everything set that has a set cell within reach x reach around it."""
+    """Return the mask dilated by a square of reach x reach cells."""
     return np.asarray(Image.fromarray(mask.astype(np.uint8)).filter(ImageFilter.MaxFilter(reach)), bool)

@@ -5,9 +5,9 @@
             -> a line drawn across the digit ----------> erased (lines.py)
             -> only the outlines of the strokes -------> filled (outlines.py)
 
-These are rare, and each would harm an ordinary digit. They are therefore tried only where nothing is lost.
-Cut out, almost anything is a digit to someone who looks for one: without a line or filled, a picture gets a
-better guess and is still refused.
+Such pictures are rare, and each of these readings would harm an ordinary digit. They are therefore tried only
+on pictures that were refused anyway. Erasing lines or filling outlines makes almost anything look like a
+digit: such a reading gives a better guess, but the picture is still refused.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from service.preprocessing.readings.first import Reading, framed, read_grey
 from service.preprocessing.readings.lines import without_lines
 from service.preprocessing.readings.outlines import filled
 
-# Of ink in [0, 1] that has been cleaned before.
+# The level of ink, in [0, 1], in a picture that has been cleaned before.
 CLEANED = Levels(faint=0, solid=0.5, full=1)
 # A panel covers at least this share of the picture; its rows and columns are filled so far, and its edge.
 PANEL_SHARE = 0.15
@@ -35,7 +35,7 @@ PANEL_INSET = 0.04
 def look_again(grey: np.ndarray, geometry: Geometry) -> list[Reading]:
     """Return further readings of a decoded picture, (height, width) in [0, 255], possibly none.
 
-    A picture that is ready-made gets none: it has been cleaned before.
+    A ready-made picture gets none, because it has been cleaned before.
     """
     grey = np.asarray(grey, np.float32)
     if already_normal(grey, geometry) is not None:

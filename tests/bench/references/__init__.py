@@ -1,1 +1,1 @@
-"""What this service is measured against, each written as its own documentation has it."""
+"""The servers that this service is compared with, each written as its own documentation shows."""

@@ -1,4 +1,4 @@
-"""Flask as tutorials have it: open, grey, resize, three matrix products, jsonify."""
+"""Flask as tutorials have it: open, gray, resize, three matrix products, jsonify."""
 
 import os
 

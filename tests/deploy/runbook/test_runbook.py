@@ -27,7 +27,7 @@ RUNBOOK = (DEPLOY / "runbook.md").read_text()
 DEFAULT, OTHER = "mnist-28x28", "digits-8x8"
 NAMESPACE, NIGHT = "digits-production", "Models at night"
 LOOKS = re.compile(r"kubectl (-n NS )?(get|describe|top|logs|rollout status)\b(?!.*>)")
-ALREADY: set[str] = set()  # looks that were run and are said again
+ALREADY: set[str] = set()  # commands that only look, and were run already
 
 
 def sections(text: str) -> dict[str, str]:
@@ -46,7 +46,7 @@ ENTRIES = {name: commands(text) for name, text in sections(RUNBOOK).items()}
 
 
 class Operator:
-    """Somebody at a keyboard, with the runbook and kubectl."""
+    """A person with the runbook and kubectl."""
 
     def __init__(self, cluster: Cluster, environment: dict[str, str]) -> None:
         self.cluster = cluster

@@ -80,7 +80,7 @@ def fit(reading: Reading, answers: list[Answer], closed: bool) -> None:
 
 
 def echoed(reading: Reading, answers: list[Answer]) -> None:
-    """Fail unless every answer that is no refusal describes its request, byte for byte."""
+    """Fail unless every answer that is not a refusal describes its request, byte for byte."""
     for answer, request in zip(answers, reading.requests, strict=False):
         if answer.status < 400:
             assert request.complete, "an answer before the end of the body"

@@ -1,4 +1,4 @@
-"""What schemathesis sends: real pictures, spoilt ones and noise; models that exist and tensors that fit.
+"""What schemathesis sends: real pictures, broken ones and noise; models that exist and tensors that fit.
 
 Loaded by the command that tests/service/api/test_openapi.py runs. A schema cannot say what an image file
 is, nor that a tensor's shape goes with its data.

@@ -1,4 +1,4 @@
-"""With a key, only those who send it are answered."""
+"""With a key, only requests that carry it are answered."""
 
 import io
 import re

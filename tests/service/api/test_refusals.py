@@ -1,4 +1,4 @@
-"""What is refused, how long requests take and wait: told truthfully in metrics and log, by real gunicorn."""
+"""Metrics and log of real gunicorn tell truthfully what is refused, and how long requests take and wait."""
 
 import concurrent.futures
 import os

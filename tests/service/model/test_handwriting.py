@@ -1,6 +1,6 @@
 """Real handwriting over real HTTP: MNIST's test images, photographs, drawings, and no digits.
 
-The pictures are no part of the repository; these tests run where they lie beside it.
+The pictures are not part of the repository; these tests run if they lie beside it.
 """
 
 import concurrent.futures

@@ -78,7 +78,7 @@ ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (
 
 
 def png(bands: int, dtype: type, interlaced: bool) -> Writer:
-    """Return a writer of grey (1), RGB (3) or RGBA (4) PNG files of 8 or 16 bits."""
+    """Return a writer of gray (1), RGB (3) or RGBA (4) PNG files of 8 or 16 bits."""
 
     def write(width: int, height: int) -> bytes:
         values = picture(width, height, bands, dtype)

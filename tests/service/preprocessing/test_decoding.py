@@ -1,4 +1,4 @@
-"""Bytes of every kind of image file become the same grey picture, or a clear error."""
+"""Bytes of every kind of image file become the same gray picture, or a clear error."""
 
 import io
 import struct

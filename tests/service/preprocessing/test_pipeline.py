@@ -49,7 +49,7 @@ def test_a_digit_in_normal_form_passes_unchanged(digit, geometry):
 
 
 def test_a_small_picture_without_paper_is_not_in_normal_form():
-    grey = np.full((8, 8), 60, np.float32)  # as large as its frame and black enough, but on a grey ground
+    grey = np.full((8, 8), 60, np.float32)  # as large as its frame and black enough, but on a gray ground
     grey[1:7, 3:5] = 255
     pixels = preprocess_grey(grey, DIGITS_GEOMETRY).reshape(8, 8)
     assert not pixels[:, 0].any()
@@ -147,7 +147,7 @@ def test_a_separate_stroke_belongs_to_the_digit_when_it_is_near(gap, stays):
     draw.line((60, 40, 60, 160), fill=0, width=10)
     draw.line((66 + gap, 45, 96 + gap, 45), fill=0, width=10)  # the hat of a 5, or the next word
     inked = pixels_of(picture).reshape(28, 28).any(axis=0).sum()
-    assert (inked > 6) == stays  # columns: the upright stroke alone fills two
+    assert (inked > 6) == stays  # columns: the upright stroke by itself fills two
 
 
 @pytest.mark.parametrize(

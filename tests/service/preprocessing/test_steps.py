@@ -14,7 +14,7 @@ TURNED_OVER = "light ink on dark: turned over"
 
 
 def told(data: bytes, geometry: Geometry = MNIST_GEOMETRY) -> list[str]:
-    """Return the sentences, and check that nobody's asking changes nothing."""
+    """Return the sentences, and check that the pixels are the same without a trace."""
     steps: list[str] = []
     pixels = preprocess(data, geometry, steps=steps)
     np.testing.assert_array_equal(preprocess(data, geometry), pixels)

@@ -25,7 +25,7 @@ def sockets(pid: int) -> int:
 
 
 def ready(server: Server) -> bool:
-    """Tell whether both workers are there and watch their models, which they begin when all else is done."""
+    """Return whether both workers run and watch their models, which is the last thing that they start."""
     pids = server.workers()
     return len(pids) == 2 and all(len(list(Path(f"/proc/{pid}/task").iterdir())) > 1 for pid in pids)
 
@@ -74,7 +74,7 @@ def test_busy_worker_closes_one_connection_at_a_time() -> None:
     one, other = Balance(0), Balance(1)
     try:
         one.count(3)
-        assert not one.should_close()  # nobody else is there
+        assert not one.should_close()  # there is no other worker
         other.count(1)
         time.sleep(balance.PAUSE_SECONDS)
         assert one.should_close()

@@ -112,7 +112,7 @@ def test_largest_pictures_at_once_stay_in_bounded_memory(tmp_path, mode, format)
         before = peak_megabytes(server)
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             statuses = {response.status_code for response in pool.map(server.predict, [picture] * 8)}
-        # Blank; those for whom there was no room in time are told to come again.
+        # Blank images; requests that found no memory in time are told to try again.
         assert 422 in statuses
         assert statuses <= {422, 503}
         # Eight at once would take 8 x 104 MiB as PNG and 8 x 384 MiB as WebP.

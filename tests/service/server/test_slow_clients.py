@@ -1,4 +1,4 @@
-"""Clients that are slow or rude keep nobody else waiting, and are parted with after the stated time."""
+"""Slow or hostile clients do not delay other clients, and are disconnected after the stated time."""
 
 import contextlib
 import socket
@@ -18,7 +18,7 @@ IMAGE = digit_png(7)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[Server]:
-    """Few threads, little patience: fifty slow clients of a kind are far more than it could hold."""
+    """A server with few threads and short time-outs, which fifty slow clients would exceed by far."""
     with running_service(
         tmp_path_factory.mktemp("slow"),
         DIGITS_THREADS="4",
@@ -47,7 +47,7 @@ def open_many() -> Iterator[OpenMany]:
 
 
 def ask(server: Server, times: int = 20) -> None:
-    """Have normal clients be answered, every time."""
+    """Send requests as normal clients and check every answer."""
     for _ in range(times):
         response = requests.post(f"{server.url}/predict", files={"file": IMAGE}, timeout=10)
         assert response.json()["digit"] == 7
@@ -57,7 +57,7 @@ def test_two_hundred_slow_clients_are_closed_and_delay_no_one(server, open_many)
     in_head = open_many(server, EACH_KIND, b"POST /predict HTTP/1.1\r\nHost: x\r\nX-Slow: ")
     in_body = open_many(server, EACH_KIND, post(IMAGE)[:-300])
     silent = open_many(server, EACH_KIND)
-    # So much at first that on the whole they were quick enough for a minute: it is the silence that counts.
+    # They send so much at first that their mean rate is fast enough for a minute: the pause has to count.
     stalled = open_many(server, EACH_KIND, post(IMAGE + bytes(250_000))[:-300])
     with dripping(in_head + in_body):
         ask(server)

@@ -1,4 +1,4 @@
-"""Stopping and dying: nothing that was accepted gets lost, and what dies takes only its own along."""
+"""A stopping worker loses no accepted request, and a killed worker loses only its own."""
 
 import concurrent.futures
 import contextlib
@@ -22,13 +22,13 @@ IMAGE = digit_png(7)
 
 
 class Load:
-    """Clients that ask on fresh connections until told to stop, and what became of each request."""
+    """Clients that send requests on new connections until told to stop, and the outcome of each request."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._done = threading.Event()
         self.statuses: list[int] = []
-        self.refused = 0  # nobody listened: not accepted, so not lost
+        self.refused = 0  # no worker listened: not accepted, so not lost
         self.lost: list[Exception] = []
 
     def _ask(self) -> None:
@@ -73,7 +73,7 @@ def test_sigterm_under_load_loses_no_request(tmp_path):
 
             wait_until(is_not_ready, "/readyz says no", seconds=10)
             assert int(seen[-1].headers["Retry-After"]) > 0
-            # Who has not heard yet is still answered, on new connections too.
+            # Clients that do not know yet are still answered, on new connections too.
             assert server.predict(IMAGE).json()["digit"] == 7
             assert requests.get(f"{server.url}/livez", timeout=5).status_code == 200
         # Here the load ended, as behind a proxy that watches readiness.
@@ -137,7 +137,7 @@ def test_signal_to_a_new_worker_waits_for_its_handlers(tmp_path):
 
 
 def test_an_idle_connection_does_not_hold_the_end_up(tmp_path):
-    # Far more than `stop` waits for: it has to be the connections' end, not the time's.
+    # Far longer than `stop` waits: the connections have to end it, not the time-out.
     with (
         running_service(tmp_path, DIGITS_GRACEFUL_TIMEOUT_SECONDS="600") as server,
         requests.Session() as session,
@@ -175,7 +175,7 @@ def test_killed_worker_costs_only_the_requests_it_held(tmp_path):
         count()
         assert set(load.statuses) == {200}
         assert load.refused == 0
-        assert len(load.lost) <= 3 * 6  # never more than the clients there were
+        assert len(load.lost) <= 3 * 6  # never more than there were clients
         assert counts == sorted(counts)
         # What a killed worker counted stays; a request it counted may have lost its answer.
         assert len(load.statuses) <= counts[-1] <= len(load.statuses) + len(load.lost)
