@@ -336,7 +336,7 @@ HUGE = {"Inference-Header-Content-Length": "99999"}
         (tensor(data=None), {}, "neither 'data'"),
         (tensor(parameters=[]), {}, "'parameters' must be an object"),
         (tensor(parameters={"binary_data_size": 256}), {}, "both 'data' and"),
-        ({"inputs": tensor()["inputs"] * 2}, {}, "there twice"),
+        ({"inputs": tensor()["inputs"] * 2}, {}, "appears twice"),
         (
             tensor() | {"outputs": [{"name": "digit", "parameters": {"classification": 3}}]},
             {},
