@@ -77,9 +77,18 @@ class Operator:
         return [self.does(command, job) for command in chosen]
 
     def serves(self, model: str) -> str:
-        """Return the version of a model that the service serves, "" for none."""
-        listed = requests.get(f"{self.cluster.server.url}/models", timeout=30).json()["models"]
-        return next((one["version"] for one in listed if one["name"] == model), "")
+        """Return the version of a model that all workers serve, "" for none."""
+        versions: set[str] = set()
+
+        def agree() -> bool:
+            versions.clear()
+            for _ in range(10):  # either worker may take a connection
+                listed = requests.get(f"{self.cluster.server.url}/models", timeout=30).json()["models"]
+                versions.add(next((one["version"] for one in listed if one["name"] == model), ""))
+            return len(versions) == 1
+
+        wait_until(agree, "workers that agree")
+        return versions.pop()
 
     def refuses(self, model: str) -> bool:
         """Tell whether the service refuses the file of a model."""

@@ -3,16 +3,18 @@
 client (bytes, in pieces) --> loopback --> Protocol (uvicorn, llhttp) --> Bridge --> echo
 
 One event loop runs client and server, so that a piece is sent when the server has read the one before: the
-pieces arrive as they were cut, on a machine of any speed.
+pieces arrive as they were cut, on a machine of any speed. It has a thread of its own, because the browser's
+tests leave a running loop in the main one.
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
 import itertools
 import json
 import socket
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 import uvloop
 from uvicorn.config import Config
@@ -26,6 +28,7 @@ from service.server.protocol import Protocol
 from tests.http.corpus.answers import Answer, split
 from tests.http.corpus.oracle import Reading
 
+Result = TypeVar("Result")
 GRACE_SECONDS = 0.003
 DEADLINE_SECONDS = 2.0
 TURNS = 50  # of the event loop, before it is given time
@@ -74,6 +77,7 @@ class EchoServer:
     """A listening socket, served while `converse` runs."""
 
     def __init__(self) -> None:
+        self._thread = concurrent.futures.ThreadPoolExecutor(1)
         self._loop = uvloop.new_event_loop()
         self._config = Config(
             Bridge(echo, Settings()),
@@ -87,8 +91,11 @@ class EchoServer:
         self._config.load()
         self._state = ServerState()
         self._accepted: list[Watched] = []
-        self._server = self._loop.run_until_complete(self._listen())
+        self._server = self._run(self._listen())
         self._address = self._server.sockets[0].getsockname()
+
+    def _run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        return self._thread.submit(self._loop.run_until_complete, coroutine).result()
 
     async def _listen(self) -> asyncio.Server:
         return await asyncio.get_running_loop().create_server(self._accept, "127.0.0.1", 0)
@@ -101,15 +108,16 @@ class EchoServer:
     def close(self) -> None:
         """Stop listening."""
         self._server.close()
-        self._loop.run_until_complete(self._server.wait_closed())
+        self._run(self._server.wait_closed())
         self._loop.close()
+        self._thread.shutdown()
 
     def converse(self, pieces: list[bytes], reading: Reading) -> tuple[list[Answer], bool]:
         """Send pieces one by one; return the answers, and whether the server closed the connection.
 
         reading: what llhttp reads in them, to know how many answers to wait for.
         """
-        return self._loop.run_until_complete(self._converse(pieces, reading))
+        return self._run(self._converse(pieces, reading))
 
     async def _converse(self, pieces: list[bytes], reading: Reading) -> tuple[list[Answer], bool]:
         self._accepted.clear()
