@@ -9,12 +9,9 @@ from tests.serving import PROJECT, Server, running_service
 from tests.trainer.quick import QUICK
 
 # The files that take longest begin first, so that the processes end together.
-LONGEST = tuple(
-    f"test_{name}.py"
-    for name in (
-        *("runbook", "handoff", "image", "cli", "readme_commands", "pager", "live", "monitoring", "refit"),
-        *("docs", "jumps", "page", "senses", "handwriting", "teaching", "rejector"),
-    )
+LONGEST = (
+    *("test_runbook.py", "test_handoff.py", "test_cli.py", "test_readme_commands.py", "test_image.py"),
+    *("test_refit.py", "test_docs.py", "test_monitoring.py", "test_pager.py", "test_rejector.py"),
 )
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 

@@ -38,6 +38,7 @@ def options(request: pytest.FixtureRequest) -> dict[str, object]:
 
 
 def test_nothing_jumps_in_thirty_two_drawings(page: Page) -> None:
+    page.wait_for_load_state("networkidle")
     page.evaluate(WATCH)
     before = page.evaluate(PLACES)
     for recorded in RECORDED:

@@ -10,7 +10,7 @@ from tests.browser.delay import delayed
 from tests.browser.hand import RECORDED, draw, expect_digit, play, settled_state
 from tests.serving import Server
 
-PACE = 3  # times the recorded one: a slow hand
+PACE = 5  # times the recorded one: the hand of someone who watches
 ROUND_TRIPS = [0, 50, 120, 200, 400]
 # Draws at the pace of a hand and returns when the pen was lifted for the last time.
 WRITE = """async ([strokes, pace]) => {
