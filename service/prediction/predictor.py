@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -169,12 +170,15 @@ class Predictor:
             if outcome.steps is not None:
                 outcome.steps += reading.steps
             self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)
-            if may_hold_several(
-                reading.steps, outcome.pixels, outcome.prediction, classifier.artifact.geometry
-            ):
-                self._threads.keep(self._look_for_several(outcome))
-            else:
-                self._deliver(outcome)
+            self._takes(partial(self._conclude, reading.steps), outcome)
+
+    def _conclude(self, steps: Sequence[str], outcome: Outcome) -> None:
+        """Deliver an outcome, after a thread has read the picture if it may show several digits."""
+        geometry = outcome.classifier.artifact.geometry
+        if may_hold_several(steps, outcome.pixels, outcome.prediction, geometry):
+            self._threads.keep(self._look_for_several(outcome))
+        else:
+            self._deliver(outcome)
 
     async def _look_for_several(self, outcome: Outcome) -> None:
         """Deliver an outcome, not accepted if a thread finds several digits in its picture."""

@@ -42,6 +42,8 @@ def may_hold_several(
         return False
     picture = pixels.reshape(geometry.side, geometry.side)
     inked = picture > INKED
+    if not inked.any():
+        return False
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
     height, width = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
     if not prediction.accepted and width >= TOUCHING * height:

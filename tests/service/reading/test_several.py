@@ -1,5 +1,6 @@
 """A picture of several digits is not one: /predict says so, and a cut neighbor does not count."""
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -8,6 +9,8 @@ from service.metrics import Metrics
 from service.model.artifact import load
 from service.model.classifier import Classifier, Prediction
 from service.prediction import Predictor, Threads
+from service.preprocessing import MNIST_GEOMETRY
+from service.reading.several import may_hold_several
 from tests.drawing import digit_png, draw_digit, encode
 from tests.service.reading.pages import Page
 from tests.serving import MODELS, run_alone
@@ -78,3 +81,19 @@ def test_several_digits_are_counted_as_not_accepted(predictor, metrics, classifi
     (one,) = predictions(predictor, classifier, page)
     assert not one.accepted
     assert metrics.registry.get_sample_value(name, labels) == before + 1
+
+
+def test_faint_pixels_hold_no_several_digits():
+    answer = Prediction(3, 0.9, [0.1] * 10, accepted=True, novelty=0.2)
+    assert not may_hold_several((), np.full(784, 0.05, np.float32), answer, MNIST_GEOMETRY)
+
+
+def test_predictor_goes_on_after_an_error_of_this_look(predictor, classifier, monkeypatch):
+    def fail(*arguments: object) -> bool:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("service.prediction.predictor.may_hold_several", fail)
+        with pytest.raises(ZeroDivisionError):
+            predictions(predictor, classifier, digit_png(4))
+    assert predictions(predictor, classifier, digit_png(4))[0].digit == 4
