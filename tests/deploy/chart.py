@@ -45,8 +45,8 @@ def copies() -> dict[str, str]:
 
 def documents(resources: list[Path], components: list[Path]) -> str:
     """Return what kustomize makes of some folders; the settings get their plain name."""
-    # Beside the folders it points at: kustomize wants relative paths.
-    with tempfile.TemporaryDirectory(dir=DEPLOY / "tests") as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = os.path.realpath(temporary)  # kustomize wants relative paths, and follows links itself
         kustomization = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
