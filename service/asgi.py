@@ -122,7 +122,9 @@ class Bridge:
                 self._in_flight -= 1
         finally:
             self._let_go(body)
-        if REFUSAL in environ or self.is_draining:
+            is_refused = REFUSAL in environ
+            environ.clear()  # an error, whose traceback has the environ, would keep the body with it
+        if is_refused or self.is_draining:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         if body.is_incomplete:

@@ -51,6 +51,7 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, _background.loop()).result()
     step: Callable[[Any], Any] = coroutine.send
     argument: Any = None
+    future: Any = None
     try:
         while True:
             future = step(argument)
@@ -60,6 +61,10 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
                 step, argument = coroutine.throw, error
     except StopIteration as finished:
         return finished.value
+    finally:
+        # An error's traceback has this frame: would the frame have the error too, then the images of the
+        # request would stay in memory until the garbage collector runs.
+        del step, argument, future
 
 
 class _Background:

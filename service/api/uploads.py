@@ -190,6 +190,7 @@ def _files(body: bytes, options: dict[str, str], max_parts: int) -> list[bytes]:
     try:
         parts = _parts(body, options.get("boundary", ""), max_parts)
     except MultipartError as error:
+        error.__traceback__ = None  # the parser keeps its error, which would keep the body
         raise MissingImageError(f"No part could be read from the form: {error}. {HOW}") from error
     files = [content for name, content in parts if name == PART]
     if files:

@@ -27,7 +27,7 @@ class Outcome:
     image: bytes
     classifier: Classifier
     steps: list[str] | None
-    future: "asyncio.Future[Outcome]"
+    future: "asyncio.Future[Outcome] | None"
     waiting_since: float = field(default_factory=time.perf_counter)
     queue_seconds: float = 0.0
     preprocessing_seconds: float = 0.0
@@ -38,6 +38,15 @@ class Outcome:
     picture: Picture = field(init=False)
     pixels: np.ndarray = field(init=False)
     prediction: Prediction = field(init=False)
+
+    def take_future(self) -> "asyncio.Future[Outcome] | None":
+        """Return the future if it still waits for a result, and forget it and the file.
+
+        The future will hold the outcome, or an error whose traceback does. If they held each other, ten
+        mebibytes of file would stay until the garbage collector runs, which a few requests do not cause.
+        """
+        future, self.future, self.image = self.future, None, b""
+        return None if future is None or future.done() else future  # done: canceled
 
     def wait_no_longer(self) -> None:
         """Record that its wait is over."""

@@ -194,8 +194,8 @@ class Predictor:
 
     def _deliver(self, outcome: Outcome) -> None:
         del outcome.picture
-        if not outcome.future.done():  # else: canceled
-            outcome.future.set_result(outcome)
+        if future := outcome.take_future():
+            future.set_result(outcome)
 
     def _observe(self, predictions: list[Prediction], classifier: Classifier, started: float) -> None:
         self._metrics.inference_duration.observe(time.perf_counter() - started)
@@ -207,5 +207,5 @@ class Predictor:
         if isinstance(error, ImageError):
             self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)
             self._metrics.image_rejected(error_name(type(error)))
-        if not outcome.future.done():
-            outcome.future.set_exception(error)
+        if future := outcome.take_future():
+            future.set_exception(error)
