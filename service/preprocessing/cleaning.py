@@ -13,6 +13,8 @@ from service.preprocessing.trace import Trace, counted, no_trace
 MIN_RULED_SIDE = 48
 # Ruled lines are thinner than this share of the picture.
 LINE_SHARE = 0.04
+# They reach so far across the picture, are inked on so much of it, and have gaps shorter than this.
+LINE_SPAN, LINE_INKED, LINE_GAP = 0.95, 0.75, 0.125
 # A frame's ink lies within this share of its length from its outline.
 FRAME_BAND = 0.08
 # Pieces with less than this share of the digit's ink are specks.
@@ -41,21 +43,33 @@ def erase_lines(darkness: np.ndarray, faint: float, trace: Trace = no_trace) -> 
 def ruled_lines(mask: np.ndarray) -> np.ndarray:
     """Return the pixels, (height, width) bool, of thin lines from the left edge to the right one.
 
-    mask: (height, width) bool. A line is made of long horizontal runs; where a stroke crosses it,
-    the ink is thicker and stays.
+    mask: (height, width) bool. A line is made of long horizontal runs, with gaps where it climbs from one
+    row to the next or fades. Where a stroke crosses it, the ink is thicker and stays.
     """
     height, width = mask.shape
     if not crosses(mask):
         return np.zeros_like(mask)
     long = long_runs(mask, max(3, width // 8))
-    pieces = Components(long, long)
+    pieces = Components(_gaps_closed(long), long)
     lines = np.zeros_like(mask)
-    for index in np.flatnonzero(pieces.boxes.right - pieces.boxes.left > 0.95 * width):
-        piece = pieces.labels == index + 1
-        thickness = np.median(piece.sum(axis=0))
+    for index in np.flatnonzero(pieces.boxes.right - pieces.boxes.left > LINE_SPAN * width):
+        way = pieces.labels == index + 1
+        inked = np.flatnonzero((way & mask).any(axis=0))
+        if inked[-1] - inked[0] < LINE_SPAN * width or len(inked) < LINE_INKED * width:
+            continue
+        thick = np.count_nonzero(way & long, axis=0)
+        thickness = np.median(thick[thick > 0])
         if thickness <= max(2, LINE_SHARE * height):
-            lines |= piece & ~long_runs(mask.T, round(1.5 * thickness) + 2).T
+            lines |= way & mask & ~long_runs(mask.T, round(1.5 * thickness) + 2).T
     return lines
+
+
+def _gaps_closed(long: np.ndarray) -> np.ndarray:
+    """Return long runs, (height, width) bool, grown by a row on either side, without gaps along the rows."""
+    grown = long.copy()
+    grown[1:] |= long[:-1]
+    grown[:-1] |= long[1:]
+    return ~long_runs(~grown, max(2, round(LINE_GAP * long.shape[1])))
 
 
 def crosses(mask: np.ndarray) -> bool:

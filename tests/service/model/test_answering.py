@@ -1,9 +1,12 @@
 """Of several readings the one that looks most like a digit counts, whatever other pictures are there."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from docs.pictures import encoded, photograph, recorded, written
 from service.config import PROJECT
 from service.model.answering import Picture, answer, answer_grey, answer_image
 from service.model.artifact import load
@@ -35,6 +38,26 @@ def test_an_answer_does_not_depend_on_other_pictures(classifier):
         (single,) = answer(classifier, [picture])
         assert single.prediction == found.prediction
         np.testing.assert_array_equal(single.reading.pixels, found.reading.pixels)
+
+
+@pytest.mark.parametrize("stroke", [(1, "slanted"), (3, "round"), (7, "plain"), (8, "one stroke, S first")])
+def test_a_photograph_on_ruled_paper_is_read_at_any_size(classifier, stroke):
+    large = Image.open(io.BytesIO(photograph(recorded(*stroke))))
+    for side in (600, 400, 300, 256, 128):
+        small = large.resize((side, side), Image.Resampling.LANCZOS)
+        prediction, _ = answer_image(classifier, encoded(small, "JPEG", quality=90))
+        assert (prediction.digit, prediction.accepted) == (stroke[0], True), side
+
+
+@pytest.mark.parametrize("softness", [0.02, 0.06, 0.15])
+def test_a_digit_in_the_soft_edge_of_a_shadow_is_read(classifier, softness):
+    for side in (128, 300, 600):
+        digit = np.asarray(written(side, 235, 60, "L", pen=0.045, box=(0.25, 0.2, 0.5)), np.float32)
+        y, x = np.mgrid[0 : 1 : side * 1j, 0 : 1 : side * 1j]
+        shadow = 0.4 / (1 + np.exp(-(x + 0.4 * y - 0.7) / softness))
+        picture = Image.fromarray((digit * (1 - shadow)).astype(np.uint8))
+        prediction, _ = answer_image(classifier, encoded(picture, "JPEG", quality=85))
+        assert (prediction.digit, prediction.accepted) == (7, True), side
 
 
 def test_a_digit_on_a_dark_panel_in_a_light_page_is_read(classifier):

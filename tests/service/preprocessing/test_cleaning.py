@@ -53,3 +53,17 @@ def test_a_stroke_across_a_line_stays():
 def test_in_a_small_picture_a_line_is_a_stroke():
     small = line(0, SIDE)[20:67]
     assert erased(small)[0] is small
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+def test_a_line_that_climbs_and_fades_is_erased(turn):
+    climbing = np.zeros((SIDE, SIDE), np.float32)
+    climbing[40, :44] = climbing[41, 54:90] = climbing[42, 94:] = 90
+    left, _ = erased(np.rot90(climbing, turn))
+    assert not left.any()
+
+
+def test_dashes_far_apart_stay():
+    dashes = line(0, SIDE)
+    dashes[:, 20:40] = dashes[:, 60:80] = 0
+    np.testing.assert_array_equal(erased(dashes)[0], dashes)
