@@ -23,7 +23,7 @@ from service.model.classifier import Classifier, Prediction
 from service.model.network import FEW_ROWS
 from service.prediction.outcome import Outcome
 from service.prediction.threads import Threads
-from service.preprocessing import ImageError, OpenedImage, error_name, open_image
+from service.preprocessing import ImageError, OpenedImage, Reading, error_name, open_image
 from service.reading.several import holds_several, may_hold_several, with_several
 from service.tracing import Stage
 
@@ -170,12 +170,12 @@ class Predictor:
             if outcome.steps is not None:
                 outcome.steps += reading.steps
             self._metrics.preprocessing_duration.observe(outcome.preprocessing_seconds)
-            self._takes(partial(self._conclude, reading.steps), outcome)
+            self._takes(partial(self._conclude, reading), outcome)
 
-    def _conclude(self, steps: Sequence[str], outcome: Outcome) -> None:
+    def _conclude(self, reading: Reading, outcome: Outcome) -> None:
         """Deliver an outcome, after a thread has read the picture if it may show several digits."""
         geometry = outcome.classifier.artifact.geometry
-        if may_hold_several(steps, outcome.pixels, outcome.prediction, geometry):
+        if may_hold_several(reading, outcome.prediction, geometry):
             self._threads.keep(self._look_for_several(outcome))
         else:
             self._deliver(outcome)

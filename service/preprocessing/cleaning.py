@@ -7,7 +7,7 @@ pieces -> those of the digit: no specks, frames, neighbors, or things cut off by
 import numpy as np
 
 from service.preprocessing.components import Boxes, Components, find_runs
-from service.preprocessing.trace import Trace, counted, no_trace
+from service.preprocessing.trace import LeftOut, Trace, counted, no_trace
 
 # In smaller pictures a line is as thick as a stroke.
 MIN_RULED_SIDE = 48
@@ -120,9 +120,11 @@ def _trace_dropped(pieces: Components, keep: np.ndarray, main: int, trace: Trace
     """Trace how many pieces of each kind were dropped; `main` is the largest piece of the digit."""
     around = surrounding(pieces.boxes, main)
     speck = pieces.mass < SPECK_SHARE * pieces.mass[main]
-    for kind, name in ((around, "frame"), (speck & ~around, "speck"), (~speck & ~around, "other piece")):
+    others = ~speck & ~around
+    for kind, name in ((around, "frame"), (speck & ~around, "speck"), (others, "other piece")):
         if count := int(np.count_nonzero(kind & ~keep)):
-            trace(f"{counted(count, name)} dropped")
+            step = f"{counted(count, name)} dropped"
+            trace(LeftOut(step) if kind is others else step)
 
 
 def surrounding(boxes: Boxes, index: int) -> np.ndarray:

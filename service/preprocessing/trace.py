@@ -11,6 +11,10 @@ from collections.abc import Callable
 Trace = Callable[[str], object]
 
 
+class LeftOut(str):
+    """A step that left out ink which may be another digit."""
+
+
 def no_trace(step: str) -> None:
     """Ignore a step: most callers want only the pixels."""
 

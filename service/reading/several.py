@@ -1,27 +1,19 @@
 """Does a picture that should show one digit show several?
 
-    steps and pixels of preprocessing -> may_hold_several, at once -> holds_several: the picture is read
+    what preprocessing did and its pixels -> may_hold_several, at once -> holds_several: the picture is read
 
 Most pictures hold one piece; for them the first check is enough. A part of a neighbor that the picture's edge
 cuts is not a digit.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from service.model.classifier import Classifier, Prediction
-from service.preprocessing import Geometry, ImageError
+from service.preprocessing import Geometry, ImageError, Reading
 from service.preprocessing.components import Components
 from service.reading.glyphs import Glyph
 from service.reading.reader import read_glyphs
 
-DROPPED = (
-    "other piece dropped",
-    "other pieces dropped",
-)  # ends of preprocessing's sentences about a digit's neighbors
-ERASED = "a line across"  # in a refused picture, the line may be a digit
-READY = "ink taken as it is"  # in a picture that needs no change
 INKED = 0.1
 WIDE = 0.75  # width over height from which a picture may show two digits that are close
 HIGH = 0.5  # of the picture's ink: pieces so high may be digits of their own
@@ -29,18 +21,16 @@ TOUCHING = 0.45  # width over height from which a refused picture may show two d
 NEIGHBOR = 0.6  # of the highest digit's height: anything lower is not a second digit
 
 
-def may_hold_several(
-    steps: Sequence[str], pixels: np.ndarray, prediction: Prediction, geometry: Geometry
-) -> bool:
+def may_hold_several(reading: Reading, prediction: Prediction, geometry: Geometry) -> bool:
     """Return whether a picture has to be read to know how many digits it shows.
 
-    steps: what preprocessing did. pixels: (side * side,), its result. prediction: the answer for them.
+    reading: the chosen one. prediction: the answer for it.
     """
-    if any(step.endswith(DROPPED) or step.startswith(ERASED) for step in steps):
+    if reading.has_left_out:
         return True
-    if not geometry.margin or any(step.startswith(READY) for step in steps):
+    if not geometry.margin or reading.is_ready_made:
         return False
-    picture = pixels.reshape(geometry.side, geometry.side)
+    picture = reading.pixels.reshape(geometry.side, geometry.side)
     inked = picture > INKED
     if not inked.any():
         return False

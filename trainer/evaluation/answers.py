@@ -23,7 +23,7 @@ def answer_file(classifier: Classifier, path: Path) -> dict[str, Any]:
         return {"file": str(path), "error": str(error)}
     except OSError as error:
         return {"file": str(path), "error": f"It cannot be read: {error.strerror}."}
-    if may_hold_several(reading.steps, reading.pixels, found, geometry):
+    if may_hold_several(reading, found, geometry):
         found = with_several(found, holds_several(grey, classifier))
     fields: dict[str, Any] = {
         "file": str(path),

@@ -16,7 +16,7 @@ from service.preprocessing.ink import extract
 from service.preprocessing.normalization import Geometry
 from service.preprocessing.pipeline import already_normal, frame
 from service.preprocessing.readings import cut_outs
-from service.preprocessing.trace import Trace
+from service.preprocessing.trace import LeftOut, Trace
 
 Read = Callable[[np.ndarray, Trace], np.ndarray | None]
 CLEAN: tuple[Read, ...] = (cut_outs.dark_ink, cut_outs.light_ink, cut_outs.striped_paper)
@@ -32,11 +32,15 @@ class Reading(NamedTuple):
 
     pixels: (side * side,) float32 in [0, 1], ink near 1 and background exactly 0. steps: what was done to the
     picture, in words. is_guess: whether it assumes so much that the picture cannot be accepted as a digit.
+    is_ready_made: whether the picture needed no change. has_left_out: whether ink was dropped or erased that
+    may be another digit.
     """
 
     pixels: np.ndarray
     steps: tuple[str, ...] = ()
     is_guess: bool = False
+    is_ready_made: bool = False
+    has_left_out: bool = False
 
 
 def read_grey(grey: np.ndarray, geometry: Geometry) -> list[Reading]:
@@ -49,7 +53,7 @@ def read_grey(grey: np.ndarray, geometry: Geometry) -> list[Reading]:
     steps: list[str] = []
     ready = already_normal(grey, geometry, steps.append)
     if ready is not None:
-        return [Reading(ready, tuple(steps))]
+        return [Reading(ready, tuple(steps), is_ready_made=True)]
     try:
         ink, is_clear = extract(grey, steps.append)
     except BlankImageError:
@@ -79,4 +83,4 @@ def _touching_readings(grey: np.ndarray, geometry: Geometry) -> list[Reading]:
 def framed(ink: np.ndarray, geometry: Geometry, steps: list[str]) -> Reading:
     """Return the reading of ink, (height, width) float32 in [0, 1]; steps: what was done so far."""
     pixels = frame(ink, geometry, steps.append)
-    return Reading(pixels, tuple(steps))
+    return Reading(pixels, tuple(steps), has_left_out=any(isinstance(step, LeftOut) for step in steps))

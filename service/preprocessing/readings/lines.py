@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from service.preprocessing.trace import LeftOut
+
 # A line across the digit climbs at most so many pixels for each one to the side.
 STEEPEST = 2
 # A line is inked along at least this share of its way.
@@ -29,7 +31,10 @@ def without_lines(ink: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         if line is None:
             continue
         changed = np.where(line, np.float32(0), part)
-        yield "a line across the digit erased", np.ascontiguousarray(changed.T) if turned else changed
+        yield (
+            LeftOut("a line across the digit erased"),
+            np.ascontiguousarray(changed.T) if turned else changed,
+        )
 
 
 def line_across(ink: np.ndarray) -> np.ndarray | None:

@@ -9,7 +9,7 @@ from service.metrics import Metrics
 from service.model.artifact import load
 from service.model.classifier import Classifier, Prediction
 from service.prediction import Predictor, Threads
-from service.preprocessing import MNIST_GEOMETRY
+from service.preprocessing import MNIST_GEOMETRY, Reading, read_grey
 from service.reading.several import may_hold_several
 from tests.drawing import digit_png, draw_digit, encode
 from tests.service.reading.pages import Page
@@ -85,7 +85,16 @@ def test_several_digits_are_counted_as_not_accepted(predictor, metrics, classifi
 
 def test_faint_pixels_hold_no_several_digits():
     answer = Prediction(3, 0.9, [0.1] * 10, accepted=True, novelty=0.2)
-    assert not may_hold_several((), np.full(784, 0.05, np.float32), answer, MNIST_GEOMETRY)
+    assert not may_hold_several(Reading(np.full(784, 0.05, np.float32)), answer, MNIST_GEOMETRY)
+
+
+@pytest.mark.parametrize(("gap", "left_out"), [(80, True), (None, False)])
+def test_a_reading_says_whether_ink_was_left_out(gap, left_out):
+    page = Page(400, 160).write("5" if gap is None else "51", 40, 50, gap=gap or 0)
+    (reading,) = read_grey(np.asarray(page.image().convert("L")), MNIST_GEOMETRY)
+    assert reading.has_left_out is left_out
+    (again,) = read_grey(255 * reading.pixels.reshape(28, 28), MNIST_GEOMETRY)
+    assert (reading.is_ready_made, again.is_ready_made, again.has_left_out) == (False, True, False)
 
 
 def test_predictor_goes_on_after_an_error_of_this_look(predictor, classifier, monkeypatch):
