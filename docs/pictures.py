@@ -5,6 +5,7 @@
 recorded strokes -> a page with lines, shadow, grain and a speck -> JPEG -> each step of preprocessing -> PNG
                  -> the same digit sent in eight ways -> what the network sees of each -> one PNG
                  -> cut out, on a panel, crossed out -> its readings (docs/readings.py) -> two PNGs
+                 -> a number on ruled paper, two digits touching -> what is read -> one PNG
 """
 
 import io
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageDraw, ImageFilter, ImageOps
 
-from docs.readings import cut_outs, second_looks
+from docs.readings import cut_outs, number_read, second_looks
 from service.preprocessing.cleaning import erase_lines
 from service.preprocessing.decoding import decode
 from service.preprocessing.ink import MIN_SIGNAL_TO_NOISE, extract_ink, ink_levels
@@ -56,6 +57,7 @@ def pictures() -> Iterator[tuple[str, Image.Image]]:
     digit = written(SIDE, 255, 0, "L", pen=0.09, box=(0.3, 0.28, 0.42))
     yield "cut-outs", cut_outs(digit)
     yield "second-looks", second_looks(digit)
+    yield "number-read", number_read(number())
 
 
 def photograph(strokes: Strokes | None = None) -> bytes:
@@ -106,6 +108,21 @@ def written(
         for x, y in points:
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
     return image.resize((side, side), Image.Resampling.BOX)
+
+
+def number() -> np.ndarray:
+    """Return a gray page, (200, 560), with 1378 on ruled paper in a shadow; the 3 and the 7 touch."""
+    page = Image.new("L", (560, 560), 244)
+    for y in range(30, 200, 56):
+        ImageDraw.Draw(page).line((0, y, 560, y + 3), fill=196, width=2)
+    values = np.asarray(page, np.float32)
+    styles = ((1, "with flag and foot"), (3, "round"), STYLE, (8, "one stroke, S first"))
+    for style, left in zip(styles, (0.07, 0.29, 0.384, 0.68), strict=True):
+        box = (left, 0.04, 0.26)
+        digit = written(560, 244, 50, "L", pen=0.014, box=box, strokes=recorded(*style))
+        values = np.minimum(values, np.asarray(digit, np.float32))
+    x = np.linspace(0, 1, 560)
+    return values[:200] * (1 - 0.3 / (1 + np.exp(-20 * (x - 0.62))))
 
 
 def eight_ways() -> Image.Image:

@@ -2,6 +2,7 @@
 
 recorded strokes -> cut out in four ways -> each of their readings -> the chosen one framed -> one sheet
                  -> on a panel, with a line across, as an outline -> first and second look -> one sheet
+                 -> a number -> its writing -> its digits framed -> one sheet
 """
 
 import numpy as np
@@ -12,6 +13,8 @@ from service.model.answering import answer_grey
 from service.model.artifact import load
 from service.model.classifier import Classifier
 from service.preprocessing import MNIST_GEOMETRY, Reading, read_grey
+from service.reading.reader import read
+from service.reading.writing import find_writing
 
 TILE = 128  # pixels, of each picture in a sheet
 GAP = 8
@@ -68,6 +71,23 @@ def second_looks(digit: Image.Image) -> Image.Image:
             ]
         )
     return _sheet(columns)
+
+
+def number_read(page: np.ndarray) -> Image.Image:
+    """Return a sheet: a gray page, (height, width); the writing found on it; and the digits read, framed."""
+    (row,) = read(page, _classifier())
+    boxes = Image.fromarray(page.astype(np.uint8)).convert("RGB")
+    draw = ImageDraw.Draw(boxes)
+    for prediction, (left, top, width, height) in row:
+        draw.rectangle((left - 3, top - 3, left + width + 3, top + height + 3), outline=CHOSEN, width=2)
+        draw.text((left, top + height + 5), str(prediction.digit), fill=CHOSEN, font_size=22)
+    size = (page.shape[1], page.shape[0])
+    found = Image.fromarray((255 * find_writing(page).ink).astype(np.uint8)).resize(size)
+    rows = [Image.fromarray(page.astype(np.uint8)).convert("RGB"), found.convert("RGB"), boxes]
+    sheet = Image.new("RGB", (size[0], 3 * size[1] + 2 * GAP), "white")
+    for index, picture in enumerate(rows):
+        sheet.paste(picture, (0, index * (size[1] + GAP)))
+    return sheet
 
 
 def _classifier() -> Classifier:
