@@ -95,7 +95,7 @@ class ImageCheck(PlainEngine):
         """Let image-check build the image and run it, with a request in flight at the end."""
         port, result = free_port(), folder / "answer"
         command = [str(IMAGE_CHECK), str(PROJECT), TAG, str(port), "readyz"]
-        command += [sys.executable, "-m", "tests.deploy.slow_request", str(port), str(result)]
+        command += [sys.executable, "-m", "tests.deploy.image.slow_request", str(port), str(result)]
         environment = {**os.environ, "IMAGE_CHECK_ARGS": " ".join(settings(port)), "MEMORY": MEMORY}
         with open(folder / "log", "w+") as log:
             done = subprocess.run(
@@ -110,7 +110,7 @@ class ImageCheck(PlainEngine):
 
 def slow_request(port: int, result: Path) -> None:
     """Begin a request that is still in flight when this returns."""
-    command = [sys.executable, "-m", "tests.deploy.slow_request", str(port), str(result)]
+    command = [sys.executable, "-m", "tests.deploy.image.slow_request", str(port), str(result)]
     subprocess.run(command, cwd=PROJECT, check=True, timeout=30)
 
 

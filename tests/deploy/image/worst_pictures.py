@@ -1,6 +1,6 @@
 """Post a dozen at once of the largest pictures of every kind, to see that no worker runs out of memory.
 
-    python -m tests.deploy.worst_pictures PORT [HOW_MANY]
+    python -m tests.deploy.image.worst_pictures PORT [HOW_MANY]
 
 kind -> the largest file of it that the shipped limits let in -> a dozen at once -> statuses, and that the
 service still answers

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.deploy.links import link_problems
-from tests.deploy.planted_faults import CONTAINER, FAULTS, MISMATCH, POD, REMOVED, put
-from tests.deploy.pod_security import pod_security_problems
-from tests.deploy.practices import practice_problems
+from tests.deploy.manifests.links import link_problems
+from tests.deploy.manifests.planted_faults import CONTAINER, FAULTS, MISMATCH, POD, REMOVED, put
+from tests.deploy.manifests.pod_security import pod_security_problems
+from tests.deploy.manifests.practices import practice_problems
 from tests.deploy.rendering import Object, render
 
 

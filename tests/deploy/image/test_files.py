@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.operator_rule import COMPONENT
+from tests.deploy.monitoring.operator_rule import COMPONENT
 from tests.deploy.rendering import DEPLOY
 from tests.deploy.tools import program, run
 from tests.serving import PROJECT

@@ -1,6 +1,6 @@
 """The dashboard as a picture for the documents, drawn from what a real Prometheus answers.
 
-    python -m tests.deploy.picture deploy/dashboard.png
+    python -m tests.deploy.monitoring.picture deploy/dashboard.png
 
 service under changing load -> Prometheus -> the queries of dashboard.json -> one picture of all panels
 """
@@ -26,8 +26,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tests.deploy.handoff import MODEL
-from tests.deploy.operator_rule import COMPONENT
-from tests.deploy.prometheus import Prometheus, running_prometheus
+from tests.deploy.monitoring.operator_rule import COMPONENT
+from tests.deploy.monitoring.prometheus import Prometheus, running_prometheus
 from tests.drawing import draw_digit, encode
 from tests.serving import PROJECT, Server, copy_models, running_service
 from tests.trainer.quick import QUICK

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.deploy.engine import PlainEngine, Report, find_engine
+from tests.deploy.image.engine import PlainEngine, Report, find_engine
 from tests.serving import PROJECT
 
 pytestmark = pytest.mark.image

@@ -14,7 +14,7 @@ from typing import Any
 import requests
 import yaml
 
-from tests.deploy.operator_rule import RULES
+from tests.deploy.monitoring.operator_rule import RULES
 from tests.deploy.tools import program
 from tests.serving import answers, free_port, wait_until
 

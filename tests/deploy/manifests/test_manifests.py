@@ -7,9 +7,9 @@ import pytest
 
 from service.config import Settings
 from tests.deploy import figures
-from tests.deploy.links import link_problems
-from tests.deploy.pod_security import pod_security_problems
-from tests.deploy.practices import environment, practice_problems
+from tests.deploy.manifests.links import link_problems
+from tests.deploy.manifests.pod_security import pod_security_problems
+from tests.deploy.manifests.practices import environment, practice_problems
 from tests.deploy.rendering import DEPLOY, find, kustomizations, pods, render
 
 OVERLAYS = ("overlays/dev", "overlays/staging", "overlays/production")

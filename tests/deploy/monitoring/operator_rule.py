@@ -1,6 +1,6 @@
 """The rules as the Prometheus operator wants them: the same groups inside a PrometheusRule.
 
-rules.yaml -> prometheus-rule.yaml; `python -m tests.deploy.operator_rule` writes it
+rules.yaml -> prometheus-rule.yaml; `python -m tests.deploy.monitoring.operator_rule` writes it
 """
 
 from tests.deploy.rendering import DEPLOY
@@ -10,7 +10,7 @@ RULES = COMPONENT / "rules.yaml"
 OPERATOR_RULE = COMPONENT / "prometheus-rule.yaml"
 
 HEAD = """\
-# Made from rules.yaml by `python -m tests.deploy.operator_rule`; change that one.
+# Made from rules.yaml by `python -m tests.deploy.monitoring.operator_rule`; change that one.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:

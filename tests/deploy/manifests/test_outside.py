@@ -8,8 +8,8 @@ import kubernetes_validate
 import pytest
 
 from service.config import Settings
-from tests.deploy.custom_kinds import CUSTOM_GROUPS, predicting_pod
-from tests.deploy.practices import environment
+from tests.deploy.manifests.custom_kinds import CUSTOM_GROUPS, predicting_pod
+from tests.deploy.manifests.practices import environment
 from tests.deploy.rendering import Object, find, kustomizations, pods, render, title
 
 VERSIONS = ("1.30", "1.32", "1.34", "1.37")

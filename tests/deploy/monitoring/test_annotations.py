@@ -7,7 +7,7 @@ from typing import Any
 import requests
 import yaml
 
-from tests.deploy.prometheus import running_prometheus
+from tests.deploy.monitoring.prometheus import running_prometheus
 from tests.deploy.rendering import DEPLOY, pods, render
 from tests.serving import free_port, wait_until
 

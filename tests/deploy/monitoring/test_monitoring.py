@@ -12,8 +12,8 @@ import pytest
 import requests
 import yaml
 
-from tests.deploy.operator_rule import COMPONENT, OPERATOR_RULE, RULES, operator_rule
-from tests.deploy.prometheus import Prometheus, running_prometheus
+from tests.deploy.monitoring.operator_rule import COMPONENT, OPERATOR_RULE, RULES, operator_rule
+from tests.deploy.monitoring.prometheus import Prometheus, running_prometheus
 from tests.deploy.rendering import DEPLOY
 from tests.deploy.tools import run
 from tests.drawing import digit_png
@@ -105,7 +105,7 @@ def test_each_alert_has_its_entry_in_the_runbook() -> None:
 
 def test_the_operator_gets_the_same_rules() -> None:
     expected = operator_rule()
-    assert OPERATOR_RULE.read_text() == expected, "run `python -m tests.deploy.operator_rule`"
+    assert OPERATOR_RULE.read_text() == expected, "run `python -m tests.deploy.monitoring.operator_rule`"
     assert yaml.safe_load(expected)["spec"] == yaml.safe_load(RULES.read_text())
 
 

@@ -1,6 +1,6 @@
 """A request that is in flight while the container is told to stop.
 
-`python -m tests.deploy.slow_request PORT RESULT` posts half a picture, leaves the rest to a process
+`python -m tests.deploy.image.slow_request PORT RESULT` posts half a picture, leaves the rest to a process
 that goes on by itself, and returns; that one writes the status of the answer to the file RESULT.
 """
 
@@ -33,7 +33,7 @@ if __name__ == "__main__":
     if sys.argv[3:] == ["--here"]:
         post_slowly(port, result)
     else:
-        subprocess.Popen([sys.executable, "-m", "tests.deploy.slow_request", *sys.argv[1:], "--here"])
+        subprocess.Popen([sys.executable, "-m", "tests.deploy.image.slow_request", *sys.argv[1:], "--here"])
         while not result.with_suffix(".begun").exists():
             time.sleep(0.05)
         time.sleep(0.5)  # the worker has read the head by now

@@ -19,9 +19,9 @@ from service.app import create_app
 from service.config import Settings, SettingsError
 from service.metrics import Metrics
 from service.registry import ModelRegistry
-from tests.deploy.custom_kinds import CUSTOM_GROUPS, custom_complaint, predicting_pod
-from tests.deploy.links import PROBES
-from tests.deploy.quantities import resources
+from tests.deploy.manifests.custom_kinds import CUSTOM_GROUPS, custom_complaint, predicting_pod
+from tests.deploy.manifests.links import PROBES
+from tests.deploy.manifests.quantities import resources
 from tests.deploy.rendering import Object, Pod, pods, title
 from trainer.parser import build_parser
 

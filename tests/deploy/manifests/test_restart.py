@@ -4,8 +4,8 @@ import os
 import signal
 from pathlib import Path
 
+from tests.deploy.manifests.practices import environment
 from tests.deploy.memory import processes
-from tests.deploy.practices import environment
 from tests.deploy.rendering import pods, render
 from tests.drawing import digit_png
 from tests.serving import running_service

@@ -122,7 +122,7 @@ SPECIFICATIONS = {
     ),
     ("serving.kserve.io/v1beta1", "InferenceService"): fields(
         ["predictor"],
-        # The rest is a pod's, which Kubernetes's schema checks (tests/deploy/practices.py).
+        # The rest is a pod's, which Kubernetes's schema checks (tests/deploy/manifests/practices.py).
         predictor={"type": "object", "properties": PREDICTOR, "required": ["containers"]},
     ),
 }
