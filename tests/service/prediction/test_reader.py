@@ -17,8 +17,8 @@ from service.prediction import PageReader, Threads
 from service.preprocessing import BlankImageError, TooManyPixelsError
 from service.reading import text_of
 from tests.drawing import draw_digit, encode
+from tests.service.prediction.outcomes import HELD_SECONDS, Ticker, value
 from tests.service.reading.pages import Page
-from tests.service.test_predictor import HELD_SECONDS, Ticker, value
 from tests.serving import MODELS, run_alone
 
 SMALL = encode(Page().write("1275").image())

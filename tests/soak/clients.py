@@ -1,25 +1,11 @@
-"""A soak test: all kinds of load at once, to see whether requests are lost or wrong, or memory grows.
+"""The clients of a soak test: honest, slow and rude ones, and an operator of models and workers."""
 
-    python -m tests.soak --minutes 10
-
-    the service as shipped, two workers <- honest clients, slow ones, rude ones, floods, huge and broken
-    pictures; models replaced and broken, workers killed -> a table of what was answered, lost and held
-
-Exits with 1 if a request was lost that was not on a killed worker, an answer was wrong, an error other than
-an intended 503 came back, a counter went backwards, or memory grew.
-"""
-
-import argparse
-import collections
 import contextlib
 import itertools
 import json
 import os
 import random
 import signal
-import statistics
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -32,55 +18,18 @@ from service.model.artifact import save
 from tests.deploy.memory import memory_bytes
 from tests.drawing import digit_png, draw_digit, encode
 from tests.fuzz.mutations import seed_files, with_right_checksums
-from tests.serving import MODELS, Server, copy_models, running_service
+from tests.serving import MODELS, Server
+from tests.soak.record import MEBIBYTE, Record
 from tests.sockets import connect, post, read_all, split
 from tests.tiny import repacked
 
-MEBIBYTE = 1024 * 1024
 KILL_SECONDS, SWAP_SECONDS, FLOOD_SECONDS, SAMPLE_SECONDS = 60, 15, 20, 5
+
+
 READ_TIMEOUT_SECONDS = 5
-RECOVERY_SECONDS = 3  # before this, a kept connection has been found dead
+
+
 DIGITS = [digit_png(digit) for digit in range(10)]
-GROWTH_LIMIT_MEBIBYTES = 10  # between the second and the last fifth of the run
-
-
-class Record:
-    """What happened, kept by many threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.statuses: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
-        self.milliseconds: list[float] = []
-        self.failures: list[str] = []
-        self.kills: list[float] = []
-        self.lost_with_a_worker = 0
-        self.memory: list[float] = []
-        self.versions: set[str] = set()
-
-    def answered(self, who: str, status: int, seconds: float | None = None) -> None:
-        """Record a status; any 5xx other than 503 is a failure."""
-        with self._lock:
-            self.statuses[who][status] += 1
-            if seconds is not None:
-                self.milliseconds.append(1000 * seconds)
-        if status >= 500 and status != 503:
-            self.failed(f"{who}: status {status}")
-
-    def failed(self, what: str) -> None:
-        """Record a failure."""
-        with self._lock:
-            self.failures.append(what)
-
-    def lost(self, who: str, error: Exception, since: float) -> None:
-        """Record a request, begun at `since`, without an answer; a failure unless a worker was killed since.
-
-        Or just before, because a kept connection shows that its worker has ended only when it is used again.
-        """
-        if any(kill > since - RECOVERY_SECONDS for kill in self.kills):
-            with self._lock:
-                self.lost_with_a_worker += 1
-        else:
-            self.failed(f"{who} lost a request: {error!r}")
 
 
 class Soak:
@@ -255,60 +204,4 @@ def run(soak: Soak, minutes: float) -> None:
         thread.join()
 
 
-def floor(memory: list[float]) -> float:
-    """Return the lower quartile, because higher values come and go with the pictures being decoded."""
-    return sorted(memory)[len(memory) // 4]
-
-
-def report(record: Record, server: Server, files: tuple[int, int]) -> None:
-    """Print the table."""
-    print("| client | answers by status |\n|---|---|")
-    for who, statuses in sorted(record.statuses.items()):
-        print(
-            f"| {who} | {', '.join(f'{status}: {count:,}' for status, count in sorted(statuses.items()))} |"
-        )
-    fifth = max(1, len(record.memory) // 5)
-    early = floor(record.memory[fifth : 2 * fifth] or record.memory)
-    late = floor(record.memory[-fifth:])
-    if late - early > GROWTH_LIMIT_MEBIBYTES:
-        record.failed(f"memory grew from {early:.0f} to {late:.0f} MiB")
-    p50, p99 = (statistics.quantiles(record.milliseconds, n=100)[at] for at in (49, 98))
-    refused = sum(line["message"] == "model refused" for line in server.log_lines())
-    print(f"\nhonest clients: p50 {p50:.1f} ms, p99 {p99:.1f} ms; versions seen: {len(record.versions)}")
-    print(f"workers killed: {len(record.kills)}; requests lost with them: {record.lost_with_a_worker}")
-    print(f"memory (PSS): {early:.0f} MiB early, {late:.0f} MiB late, {max(record.memory):.0f} MiB at most")
-    print(f"metric files: {files[0]} early, {files[1]} late; models refused: {refused}")
-    print(f"failures: {len(record.failures)}")
-    for failure, count in collections.Counter(record.failures).most_common(20):
-        print(f"  {count} x {failure}")
-
-
-def main() -> int:
-    """Run and report; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=10.0)
-    minutes = parser.parse_args().minutes
-    record = Record()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        models = copy_models(folder / "models")
-        metrics = folder / "metrics"
-        settings = {
-            "DIGITS_MODELS_DIR": str(models),
-            "DIGITS_READ_TIMEOUT_SECONDS": str(READ_TIMEOUT_SECONDS),
-            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
-        }
-        with running_service(folder, **settings) as server:
-            soak = Soak(server, models, record)
-            run(soak, minutes / 10)  # warms up: all kinds of metrics have their files
-            early = len(list(metrics.iterdir()))
-            record.memory.clear()
-            run(soak, minutes)
-            report(record, server, (early, len(list(metrics.iterdir()))))
-    return 1 if record.failures else 0
-
-
 HUGE = huge_pictures()
-
-if __name__ == "__main__":
-    sys.exit(main())
