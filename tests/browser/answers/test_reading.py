@@ -15,7 +15,7 @@ def number(text: str) -> bytes:
     return encode(page.line([(60, 190), (110, 190)]).image())
 
 
-def test_a_picture_of_a_number_shows_it_with_a_frame_around_each_digit(page: Tab) -> None:
+def test_a_number_is_shown_with_a_frame_around_each_digit(page: Tab) -> None:
     upload(page, number("4071"))
     expect(page.locator("#number")).to_have_text("4071")
     expect(page.locator("#headline")).to_have_text("It reads")

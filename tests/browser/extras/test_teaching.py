@@ -32,7 +32,7 @@ def saved(page: Page) -> zipfile.ZipFile:
     return archive
 
 
-def test_corrections_become_one_archive_in_the_layout_of_the_trainer(page: Page) -> None:
+def test_corrections_become_one_archive_for_the_trainer(page: Page) -> None:
     expect(page.locator("#save-corrections")).to_be_disabled()
     draw(page, 7)
     expect_digit(page, 7)

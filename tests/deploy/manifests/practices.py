@@ -1,11 +1,9 @@
-"""Checks of single manifests: schema, names, images, probes, schedules, settings.
+"""Checks of single manifests: schema, names, images, probes, schedules, mounts.
 
 [object, ...] -> [problem, ...], each a sentence that names the object
 """
 
-import contextlib
 import functools
-import io
 import json
 import re
 from collections.abc import Iterator
@@ -16,18 +14,19 @@ import kubernetes_validate
 from cronsim import CronSim, CronSimError
 
 from service.app import create_app
-from service.config import Settings, SettingsError
+from service.config import Settings
 from service.metrics import Metrics
 from service.registry import ModelRegistry
 from tests.deploy.manifests.custom_kinds import CUSTOM_GROUPS, custom_complaint, predicting_pod
 from tests.deploy.manifests.links import PROBES
 from tests.deploy.manifests.quantities import resources
-from tests.deploy.rendering import Object, Pod, pods, title
-from trainer.parser import build_parser
+from tests.deploy.manifests.settings import environment, settings, shutdown, trainer_commands
+from tests.deploy.rendering import Object, pods, title
 
 KUBERNETES = "1.32"
 COMPONENT = "app.kubernetes.io/component"
-TRAINERS = ("digits-trainer", "digits-trainer-search")
+
+
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -134,78 +133,6 @@ def schedules(objects: list[Object]) -> Iterator[str]:
                 CronSim(one["spec"]["schedule"], datetime.now(UTC))
             except CronSimError as error:
                 yield f"{title(one)}: the schedule {one['spec']['schedule']!r} is no cron expression: {error}"
-
-
-def environment(pod: Pod, objects: list[Object]) -> dict[str, str]:
-    """Return the variables that a pod's containers get from ConfigMaps and values."""
-    maps = {one["metadata"]["name"]: one.get("data", {}) for one in objects if one["kind"] == "ConfigMap"}
-    variables: dict[str, str] = {}
-    for container in pod.spec["containers"]:
-        for source in container.get("envFrom", []):
-            variables |= maps.get(source["configMapRef"]["name"], {})
-        variables |= {entry["name"]: entry["value"] for entry in container.get("env", []) if "value" in entry}
-    return variables
-
-
-def settings(objects: list[Object]) -> Iterator[str]:
-    """Yield settings that the service would refuse at its start."""
-    for pod in pods(objects):
-        try:
-            Settings.from_env(without_secrets(pod, environment(pod, objects)))
-        except SettingsError as error:
-            yield f"{pod.title}: {error}"
-        if pod.spec.get("enableServiceLinks") is not False and pod.owner["kind"] != "InferenceService":
-            yield f"{pod.title}: enableServiceLinks is not false; Kubernetes would add DIGITS_ variables"
-
-
-def without_secrets(pod: Pod, variables: dict[str, str]) -> dict[str, str]:
-    """Return the variables except paths of files in Secrets, which are there only in the cluster."""
-    secrets = {volume["name"] for volume in pod.spec.get("volumes", []) if "secret" in volume}
-    mounts = [mount for container in pod.containers for mount in container.get("volumeMounts", [])]
-    folders = [mount["mountPath"] for mount in mounts if mount["name"] in secrets]
-    return {
-        name: value
-        for name, value in variables.items()
-        if not any(PurePosixPath(value).is_relative_to(folder) for folder in folders)
-    }
-
-
-def shutdown(objects: list[Object]) -> Iterator[str]:
-    """Yield servers that are killed before their last request had its time, or that stop without notice."""
-    for pod in pods(objects):
-        if pod.owner["kind"] not in ("Deployment", "InferenceService"):
-            continue
-        current = Settings.from_env(_known(environment(pod, objects)))
-        graceful = current.graceful_timeout_seconds + current.drain_seconds
-        for container in pod.spec["containers"]:
-            pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-            if not pause:
-                yield f"{pod.title}: container {container['name']} has no preStop.sleep"
-            if pod.spec.get("terminationGracePeriodSeconds", 30) < pause + graceful + 5:
-                yield (
-                    f"{pod.title}: terminationGracePeriodSeconds is less than preStop ({pause}) "
-                    f"+ DIGITS_GRACEFUL_TIMEOUT_SECONDS and DIGITS_DRAIN_SECONDS ({graceful:g}) + 5"
-                )
-
-
-def _known(variables: dict[str, str]) -> dict[str, str]:
-    wanted = ("DIGITS_GRACEFUL_TIMEOUT_SECONDS", "DIGITS_DRAIN_SECONDS")
-    return {name: variables[name] for name in wanted if variables.get(name, "").isdigit()}
-
-
-def trainer_commands(objects: list[Object]) -> Iterator[str]:
-    """Yield commands that the trainer's own parser refuses."""
-    for pod in pods(objects):
-        for container in pod.containers:
-            # A container with a command of its own does not start the trainer.
-            if container["image"].split(":")[0].endswith(TRAINERS) and "command" not in container:
-                arguments = [re.sub(r"\$\(\w+\)", "7", argument) for argument in container["args"]]
-                complaint = io.StringIO()
-                try:
-                    with contextlib.redirect_stderr(complaint):
-                        build_parser().parse_args(arguments)
-                except SystemExit:
-                    yield f"{pod.title}: {complaint.getvalue().splitlines()[-1]}"
 
 
 def failure_policies(objects: list[Object]) -> Iterator[str]:

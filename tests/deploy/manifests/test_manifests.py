@@ -9,7 +9,8 @@ from service.config import Settings
 from tests.deploy import figures
 from tests.deploy.manifests.links import link_problems
 from tests.deploy.manifests.pod_security import pod_security_problems
-from tests.deploy.manifests.practices import environment, practice_problems
+from tests.deploy.manifests.practices import practice_problems
+from tests.deploy.manifests.settings import environment
 from tests.deploy.rendering import DEPLOY, find, kustomizations, pods, render
 
 OVERLAYS = ("overlays/dev", "overlays/staging", "overlays/production")
@@ -30,7 +31,7 @@ def test_pods_meet_the_restricted_standard_with_a_read_only_root(folder: str) ->
 
 
 @pytest.mark.parametrize("overlay", [*OVERLAYS, "overlays/kserve"])
-def test_overlays_make_a_namespace_that_enforces_the_restricted_standard(overlay: str) -> None:
+def test_namespaces_of_overlays_enforce_the_restricted_standard(overlay: str) -> None:
     objects = render(overlay)
     namespace = find(objects, "Namespace")
     labels = namespace["metadata"]["labels"]
@@ -51,14 +52,14 @@ def config_name(overlay: str) -> str:
     return deployment["spec"]["template"]["spec"]["containers"][0]["envFrom"][0]["configMapRef"]["name"]
 
 
-def test_the_port_of_the_container_is_the_one_the_image_listens_on() -> None:
+def test_the_container_has_the_port_the_image_listens_on() -> None:
     (pod,) = pods(render("base"))
     assert pod.ports() == {"http": Settings().port}
     assert "PORT" not in environment(pod, render("base"))
     assert f"PORT={Settings().port}" in (DEPLOY.parent / "Dockerfile").read_text()
 
 
-def test_a_rolling_update_keeps_every_pod_until_its_successor_answers() -> None:
+def test_a_rolling_update_keeps_a_pod_until_the_next_one_answers() -> None:
     strategy = find(render("base"), "Deployment")["spec"]["strategy"]
     assert strategy["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
 
@@ -79,7 +80,7 @@ def test_the_documents_name_every_overlay_and_component() -> None:
     assert [folder.name for folder in folders if f"`{folder.name}`" not in text] == []
 
 
-def test_every_component_is_part_of_an_overlay_or_a_tested_combination() -> None:
+def test_every_component_is_in_an_overlay_or_a_tested_set() -> None:
     used = "".join((DEPLOY / folder / "kustomization.yaml").read_text() for folder in kustomizations())
     components = [path.parent.name for path in DEPLOY.glob("components/*/kustomization.yaml")]
     assert [name for name in components if f"components/{name}\n" not in used] == []

@@ -9,7 +9,7 @@ import pytest
 
 from service.config import Settings
 from tests.deploy.manifests.custom_kinds import CUSTOM_GROUPS, predicting_pod
-from tests.deploy.manifests.practices import environment
+from tests.deploy.manifests.settings import environment
 from tests.deploy.rendering import Object, find, kustomizations, pods, render, title
 
 VERSIONS = ("1.30", "1.32", "1.34", "1.37")
@@ -70,7 +70,7 @@ def test_the_monitor_sends_the_key_that_metrics_need() -> None:
     assert endpoint["authorization"]["credentials"]["name"] == secret
 
 
-def test_the_ingress_leads_to_the_service_and_lets_its_limits_through() -> None:
+def test_the_ingress_leads_to_the_service_with_its_limits() -> None:
     ingress, service = find(outside(), "Ingress"), find(outside(), "Service")
     (rule,) = ingress["spec"]["rules"]
     (path,) = rule["http"]["paths"]

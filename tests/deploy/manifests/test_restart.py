@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.deploy.manifests.practices import environment
+from tests.deploy.manifests.settings import environment
 from tests.deploy.memory import processes
 from tests.deploy.rendering import pods, render
 from tests.drawing import digit_png
