@@ -25,8 +25,6 @@ from tests.deploy.rendering import Object, pods, title
 
 KUBERNETES = "1.32"
 COMPONENT = "app.kubernetes.io/component"
-
-
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
