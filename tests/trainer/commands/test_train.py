@@ -45,6 +45,7 @@ def test_thread_settings_keep_the_bytes(tmp_path: Path) -> None:
 
 def test_mnist_files_make_a_named_28x28_model(tmp_path: Path, small_mnist: Path) -> None:
     words = ["train", "mnist", "--data", str(small_mnist), *QUICK, "--name", "tiny", "--to", "out"]
+    words += ["--drawn", "10"]
     assert main(words) == 0
     artifact = load(tmp_path / "out" / "tiny.npz")
     assert artifact.geometry.side == 28
