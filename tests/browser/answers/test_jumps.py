@@ -37,11 +37,12 @@ def options(request: pytest.FixtureRequest) -> dict[str, object]:
     return SCREENS[request.param]
 
 
-def test_nothing_jumps_in_thirty_two_drawings(page: Page) -> None:
+def test_nothing_jumps_in_thirty_two_drawings(page: Page, fonts: str) -> None:
+    """Each drawing on each screen, in one of the two sets of fonts."""
     page.wait_for_load_state("networkidle")
     page.evaluate(WATCH)
     before = page.evaluate(PLACES)
-    for recorded in RECORDED:
+    for recorded in RECORDED[list(FONTS).index(fonts) :: len(FONTS)]:
         play_pen(page, recorded["strokes"])
         settled_state(page)
         expect(page.locator("#digit")).to_have_text(str(recorded["digit"]))
