@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+from tests.conftest import LONGEST
 from tests.serving import PROJECT
 
 LONGEST_LINES, MOST_MODULES, LONGEST_NAME = 300, 15, 60
@@ -26,3 +27,7 @@ def test_names_of_tests_have_at_most_60_characters() -> None:
     names = [(name, path.name) for path in MODULES for name in TEST.findall(path.read_text())]
     assert len(names) > 1000
     assert [(name, file) for name, file in names if len(name) > LONGEST_NAME] == []
+
+
+def test_files_that_begin_first_exist() -> None:
+    assert set(LONGEST) - {path.name for path in MODULES} == set()
