@@ -13,7 +13,7 @@ import pytest
 
 from tests.trainer.quick import QUICK, run_trainer, running_trainer, trainer_environment
 
-SECONDS = 5.0  # within one or two even with a dozen processes on two processors; what hangs here, hangs for 30
+SECONDS = 5.0  # it takes one or two, even beside a dozen processes; what hangs here hangs for 30
 LINE = "trainer: interrupted; the same command with --resume continues.\n"
 TRAIN = ("train", "digits", *QUICK, "--epochs", "300")
 CHECKPOINT = Path("runs/digits-8x8/checkpoints/digits-8x8.npz")
