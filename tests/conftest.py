@@ -10,7 +10,9 @@ from tests.trainer.quick import QUICK
 
 # The files that take longest begin first, so that the processes end together.
 LONGEST = (
-    *("test_runbook.py", "test_handoff.py", "test_cli.py", "test_readme_commands.py", "test_image.py"),
+    *("test_readme.py", "test_runbook.py", "test_live.py", "test_handoff.py", "test_train.py"),
+    *("test_resuming.py", "test_interruption.py", "test_own_digits.py", "test_readme_commands.py"),
+    *("test_image.py", "test_jumps.py", "test_page.py", "test_openapi.py", "test_handwriting.py"),
     *("test_refit.py", "test_docs.py", "test_monitoring.py", "test_pager.py", "test_rejector.py"),
 )
 SHARED_DATA = PROJECT.parent / "shared" / "data"

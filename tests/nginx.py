@@ -1,6 +1,6 @@
-"""A real nginx in front of the service, with the locations that a test wants.
+"""A real proxy in front of the service: any by its command, nginx with the locations that a test wants.
 
-locations -> nginx.conf -> nginx on a free port
+locations, upstreams -> nginx.conf -> nginx on a free port
 """
 
 import contextlib
@@ -27,6 +27,7 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+    {upstreams}
     server {{
         listen 127.0.0.1:{port};
         {locations}
@@ -43,17 +44,25 @@ def listening(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def running_nginx(folder: Path, locations: str) -> Iterator[str]:
-    """Run nginx with these `location` blocks; yield its address, such as http://127.0.0.1:8081."""
-    port = free_port()
-    (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, port=port, locations=locations))
-    command = [program("nginx"), "-p", folder, "-e", folder / "start.log", "-c", folder / "nginx.conf"]
-    with open(folder / "output", "wb") as log:
+def running_proxy(command: list[object], port: int, output: Path) -> Iterator[None]:
+    """Run a proxy that listens on `port` until the block ends; what it prints goes to the file `output`."""
+    with open(output, "wb") as log:
         process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log)
     try:
-        wait_until(lambda: listening(port) or process.poll() is not None, "nginx that listens")
-        assert process.poll() is None, (folder / "output").read_text()
-        yield f"http://127.0.0.1:{port}"
+        wait_until(lambda: listening(port) or process.poll() is not None, "a proxy that listens")
+        assert process.poll() is None, output.read_text()
+        yield
     finally:
         process.terminate()
         process.wait(20)
+
+
+@contextlib.contextmanager
+def running_nginx(folder: Path, locations: str, upstreams: str = "") -> Iterator[str]:
+    """Run nginx with these `location` and `upstream` blocks; yield its address, http://127.0.0.1:PORT."""
+    port = free_port()
+    configuration = CONFIGURATION.format(folder=folder, port=port, locations=locations, upstreams=upstreams)
+    (folder / "nginx.conf").write_text(configuration)
+    command = [program("nginx"), "-p", folder, "-e", folder / "start.log", "-c", folder / "nginx.conf"]
+    with running_proxy(command, port, folder / "output"):
+        yield f"http://127.0.0.1:{port}"

@@ -15,10 +15,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.answers.test_page import PHONE
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.hand import expect_digit, play
 from tests.browser.states import STATES, strokes
-from tests.browser.test_page import PHONE
 from tests.serving import running_service
 
 DESKTOP = {"viewport": {"width": 1120, "height": 735}}

@@ -10,9 +10,9 @@ import yaml
 
 from service import __version__
 from tests.deploy.chart import CHART, copies, plain
-from tests.deploy.links import link_problems
-from tests.deploy.pod_security import pod_security_problems
-from tests.deploy.practices import practice_problems
+from tests.deploy.manifests.links import link_problems
+from tests.deploy.manifests.pod_security import pod_security_problems
+from tests.deploy.manifests.practices import practice_problems
 from tests.deploy.rendering import Object, pods, render, title
 from tests.deploy.tools import run
 

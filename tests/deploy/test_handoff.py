@@ -7,7 +7,7 @@ from tests.deploy.handoff import MODEL, train_under_load
 from tests.trainer.quick import QUICK
 
 
-def test_a_model_published_and_rolled_back_under_load_fails_no_request(tmp_path: Path) -> None:
+def test_publishing_and_rolling_back_under_load_fail_no_request(tmp_path: Path) -> None:
     report = train_under_load(tmp_path, [*QUICK])
     assert report.after != report.before
     assert {answer.status for answer in report.answers} == {200}

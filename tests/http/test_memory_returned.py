@@ -5,9 +5,10 @@ memory through a traceback are too few objects for it to run, and enough for the
 """
 
 import base64
+import functools
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,39 +22,47 @@ from tests.serving import Server, running_service
 
 MEBIBYTE = 1024 * 1024
 REQUESTS = 8
-NOISE = np.random.default_rng(0).integers(0, 256, (1750, 1750, 3), np.uint8)
 
 
-def uncompressed(pixels: np.ndarray) -> bytes:
-    """Return a PNG as large as its pixels."""
+@functools.cache
+def picture() -> bytes:
+    """Return a PNG of noise, as large as its pixels: 8.8 MiB."""
+    noise = np.random.default_rng(0).integers(0, 256, (1750, 1750, 3), np.uint8)
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", compress_level=0)
+    Image.fromarray(noise).save(file, "PNG", compress_level=0)
     return file.getvalue()
 
 
-PICTURE = uncompressed(NOISE)  # 8.8 MiB
-TEXT = b"A" * len(PICTURE)
+def text() -> bytes:
+    """Return a body of that size which is no picture."""
+    return b"A" * len(picture())
+
+
 PNG = {"Content-Type": "image/png"}
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 GZIP = PNG | {"Content-Encoding": "gzip"}
-ENDS: dict[str, tuple[int, str, dict[str, Any]]] = {
-    "no ink": (422, "/predict", {"data": PICTURE, "headers": PNG}),
-    "cut short": (422, "/predict", {"data": PICTURE[:-100_000], "headers": PNG}),
-    "no picture": (415, "/predict", {"data": TEXT, "headers": PNG}),
-    "no picture in a form": (415, "/predict", {"files": {"file": TEXT}}),
-    "no form": (400, "/predict", {"data": TEXT, "headers": FORM}),
-    "no end of the JSON": (400, "/predict", {"data": b'{"image": "' + TEXT, "headers": JSON}),
-    "inflated": (422, "/predict", {"data": gzip.compress(PICTURE, 1), "headers": GZIP}),
-    "cut short, inflated": (400, "/predict", {"data": gzip.compress(PICTURE, 1)[:-99], "headers": GZIP}),
-    "a batch": (200, "/predict/batch", {"files": {"file": PICTURE}}),
-    "a page": (422, "/read", {"data": PICTURE[:-100_000], "headers": PNG}),
-    "no such model": (404, "/predict?model=none", {"data": PICTURE, "headers": PNG}),
-    "no such path": (404, "/nowhere", {"data": TEXT}),
+ENDS: dict[str, tuple[int, str, Callable[[], dict[str, Any]]]] = {
+    "no ink": (422, "/predict", lambda: {"data": picture(), "headers": PNG}),
+    "cut short": (422, "/predict", lambda: {"data": picture()[:-100_000], "headers": PNG}),
+    "no picture": (415, "/predict", lambda: {"data": text(), "headers": PNG}),
+    "no picture in a form": (415, "/predict", lambda: {"files": {"file": text()}}),
+    "no form": (400, "/predict", lambda: {"data": text(), "headers": FORM}),
+    "no end of the JSON": (400, "/predict", lambda: {"data": b'{"image": "' + text(), "headers": JSON}),
+    "inflated": (422, "/predict", lambda: {"data": gzip.compress(picture(), 1), "headers": GZIP}),
+    "cut short, inflated": (
+        400,
+        "/predict",
+        lambda: {"data": gzip.compress(picture(), 1)[:-99], "headers": GZIP},
+    ),
+    "a batch": (200, "/predict/batch", lambda: {"files": {"file": picture()}}),
+    "a page": (422, "/read", lambda: {"data": picture()[:-100_000], "headers": PNG}),
+    "no such model": (404, "/predict?model=none", lambda: {"data": picture(), "headers": PNG}),
+    "no such path": (404, "/nowhere", lambda: {"data": text()}),
     "KServe": (
         415,
         "/v1/models/mnist-28x28:predict",
-        {"json": {"instances": [{"image": {"b64": base64.b64encode(TEXT).decode()}}]}},
+        lambda: {"json": {"instances": [{"image": {"b64": base64.b64encode(text()).decode()}}]}},
     ),
 }
 
@@ -68,24 +77,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.mark.parametrize("end", ENDS)
 def test_no_body_stays_after_its_answer(server: Server, end: str) -> None:
-    expected, path, options = ENDS[end]
+    expected, path, make = ENDS[end]
+    options = make()
     statuses = {requests.post(server.url + path, timeout=60, **options).status_code}
     before = memory_bytes(server)
     for _ in range(REQUESTS):
         statuses.add(requests.post(server.url + path, timeout=60, **options).status_code)
     assert statuses == {expected}
-    assert memory_bytes(server) - before < 3 * len(PICTURE)
+    assert memory_bytes(server) - before < 3 * len(picture())
 
 
 def test_no_refused_body_stays(tmp_path):
     with running_service(tmp_path, WEB_CONCURRENCY="1", DIGITS_MAX_IN_FLIGHT="1") as server:
 
         def post(_: int) -> int:
-            return requests.post(f"{server.url}/predict", PICTURE, headers=PNG, timeout=60).status_code
+            return requests.post(f"{server.url}/predict", picture(), headers=PNG, timeout=60).status_code
 
         with ThreadPoolExecutor(4) as pool:
             assert set(pool.map(post, range(4))) <= {422, 503}
             before = memory_bytes(server)
             statuses = list(pool.map(post, range(24)))
         assert statuses.count(503) > 3
-        assert memory_bytes(server) - before < 3 * len(PICTURE)
+        assert memory_bytes(server) - before < 3 * len(picture())

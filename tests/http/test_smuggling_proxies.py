@@ -12,17 +12,15 @@ import contextlib
 import http.client
 import itertools
 import json
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from tests.deploy.tools import program
-from tests.serving import Server, free_port, running_service, wait_until
+from tests.nginx import running_nginx, running_proxy
+from tests.serving import Server, free_port, running_service
 from tests.sockets import open_connections
 
 ATTACK_SECONDS = 0.15  # how long the attacker waits for an answer before the others ask
@@ -51,31 +49,15 @@ frontend safe
 backend careful
     server digits 127.0.0.1:{service}
 """
-NGINX = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    upstream digits {{ server 127.0.0.1:{service}; keepalive 1; }}
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://digits;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_request_buffering off;
-            proxy_next_upstream off;
-        }}
-    }}
-}}
+UPSTREAM = "upstream digits {{ server 127.0.0.1:{port}; keepalive 1; }}"
+LOCATION = """
+location / {
+    proxy_pass http://digits;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_request_buffering off;
+    proxy_next_upstream off;
+}
 """
 
 
@@ -94,27 +76,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@contextlib.contextmanager
-def running(command: list[object], port: int, output: Path) -> Iterator[None]:
-    """Run a proxy until the block ends."""
-    with open(output, "wb") as log:
-        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log)
-    try:
-        wait_until(lambda: listening(port) or process.poll() is not None, "a proxy that listens")
-        assert process.poll() is None, output.read_text()
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def listening(port: int) -> bool:
-    """Tell whether something accepts connections."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
-
-
 @pytest.fixture(scope="module")
 def haproxy(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[dict[str, Proxy]]:
     """HAProxy with a frontend for each way to share connections."""
@@ -122,18 +83,16 @@ def haproxy(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterato
     ports = {"always": free_port(), "safe": free_port()}
     (folder / "haproxy.cfg").write_text(HAPROXY.format(service=server.port, **ports))
     command = [program("haproxy"), "-db", "-f", folder / "haproxy.cfg"]
-    with running(command, ports["safe"], folder / "output"):
+    with running_proxy(command, ports["safe"], folder / "output"):
         yield {name: Proxy(f"haproxy {name}", port, server) for name, port in ports.items()}
 
 
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[Proxy]:
     """A nginx that hands a body on as it comes and keeps its connection."""
-    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, service=server.port, port=port))
-    command = [program("nginx"), "-p", folder, "-e", folder / "start.log", "-c", folder / "nginx.conf"]
-    with running(command, port, folder / "output"):
-        yield Proxy("nginx", port, server)
+    upstream = UPSTREAM.format(port=server.port)
+    with running_nginx(tmp_path_factory.mktemp("nginx"), LOCATION, upstream) as address:
+        yield Proxy("nginx", int(address.rpartition(":")[2]), server)
 
 
 @pytest.fixture(scope="module")

@@ -123,7 +123,7 @@ def test_probes_make_no_spans(traced: Server, collector: Collector) -> None:
     assert [span.name for span in collector.spans if "livez" in span.name] == []
 
 
-def test_without_a_collector_the_line_names_the_span_of_the_client(service: Server) -> None:
+def test_without_a_collector_the_line_names_the_clients_span(service: Server) -> None:
     line = line_of(service, ask(service))
     assert (line["trace_id"], line["span_id"]) == (TRACE, SPAN)
     assert "trace_id" not in line_of(service, ask(service, traceparent="none"))

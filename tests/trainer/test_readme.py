@@ -83,6 +83,7 @@ def test_commands_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     """As a reader would: each finds what those above it made. DIR is what fits the data set."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("trainer.evaluation.refusals.EACH", 3)
+    monkeypatch.setattr("trainer.evaluation.numbers.EACH", 3)
     shutil.copytree(quick_model.parent, tmp_path / "candidate")
     mnist, own = write_mnist(tmp_path / "data" / "mnist"), picture_folder(tmp_path / "own")
     articles = {command for _, command, _ in article_rows()}

@@ -92,6 +92,7 @@ def test_official_test_images_are_never_learned(tmp_path: Path) -> None:
     data = write_mnist(tmp_path / "mnist")
     assert len(load_dataset("mnist", data).everything) == 120
     words = ["train", "mnist", "--data", str(data), *QUICK, "--hidden", "8", "--epochs", "1", "--name", "x"]
+    words += ["--drawn", "10"]
     assert main([*words, "--refit"]) == 0
     assert main([*words, "--runs", "twin"]) == 0
     model, twin = load(Path("runs/x/x.npz")).metadata, load(Path("twin/x/x.npz")).metadata

@@ -28,7 +28,7 @@ def small(*words: object) -> list[str]:
     return ["search", "digits", "--epochs", "1", "--hidden", "8", "--detail", "1", *map(str, words)]
 
 
-def test_search_continues_a_study_and_writes_the_best_as_a_recipe(
+def test_search_continues_a_study_and_writes_the_best_recipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from tests.deploy.alerts.recorded import HOUR, constant, counter
-from tests.deploy.operator_rule import RULES
+from tests.deploy.monitoring.operator_rule import RULES
 
 ALERTS = {
     rule["alert"]: rule

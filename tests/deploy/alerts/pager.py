@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.deploy.alerts.cases import ALERTS
-from tests.deploy.operator_rule import COMPONENT
+from tests.deploy.monitoring.operator_rule import COMPONENT
 from tests.deploy.tools import program
 from tests.serving import answers, free_port, wait_until
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.operator_rule import RULES
+from tests.deploy.monitoring.operator_rule import RULES
 from tests.deploy.tools import run
 from tests.serving import PROJECT
 

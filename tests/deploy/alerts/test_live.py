@@ -9,7 +9,7 @@ from pathlib import Path
 import requests
 
 from tests.deploy.alerts.pager import Delivery, check, running_pager
-from tests.deploy.prometheus import discover, running_prometheus
+from tests.deploy.monitoring.prometheus import discover, running_prometheus
 from tests.drawing import digit_png
 from tests.serving import copy_models, running_service, wait_until
 

@@ -18,7 +18,7 @@ from tests.deploy.alerts.cases import (
 )
 from tests.deploy.alerts.pager import Pager, check, running_pager
 from tests.deploy.alerts.recorded import Series, counter, write
-from tests.deploy.prometheus import running_prometheus
+from tests.deploy.monitoring.prometheus import running_prometheus
 from tests.serving import wait_until
 
 

@@ -100,20 +100,20 @@ def test_unusual_files_are_read_and_of_several_frames_the_first(service: Server,
 
 
 REFUSED = {
-    **{f"zero-sized {name}": (data, (415, 422)) for name, data in zero_sized().items()},
-    "a hundred thousand wide, one high": (png(100_000, 1), (422,)),
-    "one wide, twenty-four million high": (png(1, 24_000_000), (413, 422)),
-    "more pixels than allowed": (png(8001, 6500), (413,)),
-    "a bomb of one bit": (png(12_000, 12_000), (413,)),
-    "sides of two thousand million": (png(2**31 - 1, 2**31 - 1, b""), (413, 422)),
-    "a comment of eighty megabytes": (with_much_text(), (200, 422)),
+    **{f"zero-sized {name}": (lambda data=data: data, (415, 422)) for name, data in zero_sized().items()},
+    "a hundred thousand wide, one high": (lambda: png(100_000, 1), (422,)),
+    "one wide, twenty-four million high": (lambda: png(1, 24_000_000), (413, 422)),
+    "more pixels than allowed": (lambda: png(8001, 6500), (413,)),
+    "a bomb of one bit": (lambda: png(12_000, 12_000), (413,)),
+    "sides of two thousand million": (lambda: png(2**31 - 1, 2**31 - 1, b""), (413, 422)),
+    "a comment of eighty megabytes": (with_much_text, (200, 422)),
 }
 
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_files_of_absurd_size_get_their_error_and_no_time(service: Server, kind: str) -> None:
-    data, statuses = REFUSED[kind]
-    response = service.predict(data)
+    make, statuses = REFUSED[kind]
+    response = service.predict(make())
     assert response.status_code in statuses, response.text
     assert service.predict(SEVEN_PNG).json()["digit"] == 7
 

@@ -70,7 +70,7 @@ def test_a_forwarded_prefix_that_is_no_path_counts_as_none(tmp_path: Path, prefi
     assert servers(client, "/openapi.json", forwarded=prefix) == [{"url": "/"}]
 
 
-def test_a_forwarded_prefix_is_believed_only_from_a_trusted_proxy(tmp_path: Path) -> None:
+def test_a_forwarded_prefix_counts_only_from_a_trusted_proxy(tmp_path: Path) -> None:
     assert servers(client_with(tmp_path), "/openapi.json", forwarded="/digits") == [{"url": "/"}]
 
 

@@ -1,6 +1,7 @@
 """Metrics and log of real gunicorn tell truthfully what is refused, and how long requests take and wait."""
 
 import concurrent.futures
+import functools
 import os
 import signal
 import time
@@ -17,9 +18,17 @@ from tests.sockets import connect, post, read_all, split
 
 IMAGE = digit_png(7)
 MAX_IN_FLIGHT, MAX_IMAGES, MAX_BYTES = 48, 3, 2_000_000
-# A third of a second to decode, and more than half of the memory that there is for it.
-HEAVY = encode(Image.new("RGBA", (5000, 5000), (255,) * 4), compress_level=1)
-LARGE = encode(draw_digit(7, (2400, 2400), mode="RGB", ink=(0, 0, 0), paper=(255, 255, 255)))
+
+
+@functools.cache
+def heavy() -> bytes:
+    # A third of a second to decode, and more than half of the memory that there is for it.
+    return encode(Image.new("RGBA", (5000, 5000), (255,) * 4), compress_level=1)
+
+
+@functools.cache
+def large() -> bytes:
+    return encode(draw_digit(7, (2400, 2400), mode="RGB", ink=(0, 0, 0), paper=(255, 255, 255)))
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +140,7 @@ def test_a_refusal_is_counted_with_its_reason_and_route(server, send, status, ro
 def test_too_much_at_once_is_counted_by_its_two_reasons(server):
     """Beyond the requests in flight at once; beyond the memory after five seconds in the line for it."""
     with concurrent.futures.ThreadPoolExecutor(MAX_IN_FLIGHT + 12) as pool:
-        responses = list(pool.map(server.predict, [HEAVY] * (MAX_IN_FLIGHT + 12)))
+        responses = list(pool.map(server.predict, [heavy()] * (MAX_IN_FLIGHT + 12)))
     refused = [response.json()["type"] for response in responses if response.status_code == 503]
     assert {"/problems/overloaded", "/problems/no-memory"} == set(refused)
     assert {response.status_code for response in responses} == {503, 422}  # a blank picture
@@ -176,7 +185,7 @@ def test_the_time_in_the_queue_grows_when_requests_wait(server):
     alone = queued()
     assert alone[1] == before[1] + 1
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        assert {response.status_code for response in pool.map(server.predict, [LARGE] * 8)} == {200}
+        assert {response.status_code for response in pool.map(server.predict, [large()] * 8)} == {200}
     together = queued()
     assert together[1] == alone[1] + 8
     assert together[0] - alone[0] > 4 * max(alone[0] - before[0], 0.01)
@@ -187,7 +196,7 @@ def test_the_time_in_the_queue_grows_when_requests_wait(server):
 def test_a_scrape_does_not_count_itself_as_in_flight(server):
     assert [server.metric("http_requests_in_flight") for _ in range(3)] == [0, 0, 0]
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(server.predict, HEAVY)
+        pending = pool.submit(server.predict, heavy())
         wait_until(lambda: server.metric("http_requests_in_flight") == 1, "the request", seconds=10)
         assert pending.result().status_code == 422
     assert server.metric("http_requests_in_flight") == 0

@@ -15,14 +15,17 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from service.api import uploads
-from service.api.observability import Observer
 from service.coroutines import InGreenlet
 from tests.drawing import digit_png, draw_digit, encode
-from tests.service.test_app import SETTINGS, assert_problem, client, form, form_of  # noqa: F401 - a fixture
+from tests.service.tiny_app import SETTINGS, assert_problem, form, form_of
 from tests.serving import run_alone
 
 IMAGE = digit_png(3)
+
+
 LIMIT = SETTINGS.max_upload_bytes
+
+
 TENSOR = {"name": "pixels", "datatype": "FP32", "shape": [1, 64], "data": [0.5] * 64}
 
 
@@ -40,7 +43,7 @@ def predicted(response: TestResponse) -> dict[str, Any]:
 class TestJson:
     @pytest.mark.parametrize("start", ["", "data:image/png;base64,", "data:;base64,", "data:image/png,"])
     @pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
-    def test_base64_and_data_urls_are_images(self, client, start, kind):  # noqa: F811
+    def test_base64_and_data_urls_are_images(self, client, start, kind):
         body = json.dumps({"image": start + encoded(IMAGE), "more": [1]})
         response = client.post("/predict", data=body, content_type=kind)
         assert predicted(response) == predicted(client.post("/predict", data=form(IMAGE)))
@@ -70,23 +73,23 @@ class TestJson:
             (b"", "missing-image", "The body is empty"),
         ],
     )
-    def test_each_wrong_document_gets_its_problem(self, client, body, type, detail):  # noqa: F811
+    def test_each_wrong_document_gets_its_problem(self, client, body, type, detail):
         response = client.post("/predict", data=body, content_type="application/json")
         assert_problem(response, 400, f"/problems/{type}", detail)
 
-    def test_a_huge_document_is_refused(self, client):  # noqa: F811
+    def test_a_huge_document_is_refused(self, client):
         body = json.dumps({"image": "A" * LIMIT})
         response = client.post("/predict", data=body, content_type="application/json")
         assert_problem(response, 413, detail=f"larger than {LIMIT} bytes")
 
-    def test_a_batch_asks_for_a_form(self, client):  # noqa: F811
+    def test_a_batch_asks_for_a_form(self, client):
         response = client.post("/predict/batch", json={"image": encoded(IMAGE)})
         assert_problem(response, 400, "/problems/missing-image", "parts called 'file'")
 
 
 class TestForm:
     @pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
-    def test_parts_need_no_file_name(self, client, path):  # noqa: F811
+    def test_parts_need_no_file_name(self, client, path):
         named, nameless = (
             predicted(client.post(path, **form_of(("note", None, b"hi"), ("file", name, IMAGE))))
             for name in ("a.png", None)
@@ -94,7 +97,7 @@ class TestForm:
         assert named == nameless
 
     @pytest.mark.parametrize("preamble", [b"", b"\r\n", b"This is a form.\r\n", b"x" * 5000 + b"\r\n"])
-    def test_a_preamble_is_skipped_and_a_cut_form_refused(self, client, preamble):  # noqa: F811
+    def test_a_preamble_is_skipped_and_a_cut_form_refused(self, client, preamble):
         fields = form_of(("file", "a.png", IMAGE))
         whole, kind = preamble + fields["data"], fields["content_type"]
         expected_answer = predicted(client.post("/predict", data=form(IMAGE)))
@@ -105,7 +108,7 @@ class TestForm:
             assert_problem(response, 400, "/problems/missing-image")
 
     @pytest.mark.parametrize(("path", "images"), [("/predict", 1), ("/predict/batch", 5)])
-    def test_a_few_more_parts_than_images_may_come(self, client, path, images):  # noqa: F811
+    def test_a_few_more_parts_than_images_may_come(self, client, path, images):
         files = [("file", "a.png", IMAGE)] * images
         notes = [("note", None, b"x")] * 8
         assert predicted(client.post(path, **form_of(*notes, *files)))
@@ -113,7 +116,7 @@ class TestForm:
             response = client.post(path, **form_of(*notes, *files, *extra))
             assert_problem(response, 413, detail=f"more than {images + 8} parts")
 
-    def test_a_text_as_large_as_a_picture_is_refused(self, client):  # noqa: F811
+    def test_a_text_as_large_as_a_picture_is_refused(self, client):
         client.application.config["MAX_CONTENT_LENGTH"] = 10**7
         fields = form_of(("file", "a.png", IMAGE), ("note", None, b"x" * 500_001))
         assert_problem(client.post("/predict", **fields), 413, detail="longer than 500000")
@@ -121,18 +124,18 @@ class TestForm:
 
 class TestExplain:
     @pytest.mark.parametrize("value", ["true", "True", "TRUE", "1", "yes", "YES"])
-    def test_every_way_to_say_yes_explains(self, client, value):  # noqa: F811
+    def test_every_way_to_say_yes_explains(self, client, value):
         assert "explanation" in predicted(client.post(f"/predict?explain={value}", data=form(IMAGE)))
         batch = predicted(client.post(f"/predict/batch?explain={value}", data=form(IMAGE)))
         assert "explanation" in batch["predictions"][0]
 
     @pytest.mark.parametrize("query", ["explain=false", "explain=False", "explain=0", "explain=no", ""])
-    def test_every_way_to_say_no_does_not(self, client, query):  # noqa: F811
+    def test_every_way_to_say_no_does_not(self, client, query):
         assert "explanation" not in predicted(client.post(f"/predict?{query}", data=form(IMAGE)))
 
     @pytest.mark.parametrize("value", ["nonsense", "2", "truee", "%20true", "%ff", "y" * 200])
     @pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
-    def test_anything_else_is_a_bad_request(self, client, path, value):  # noqa: F811
+    def test_anything_else_is_a_bad_request(self, client, path, value):
         response = client.post(f"{path}?explain={value}", data=form(IMAGE))
         assert_problem(response, 400, "/problems/invalid-parameter", "true, false or layers is expected")
 
@@ -150,6 +153,8 @@ BODIES: dict[str, tuple[str, bytes, str]] = {
     "JSON": ("/predict", json.dumps({"image": encoded(IMAGE)}).encode(), "application/json"),
     "V2": ("/v2/models/tiny/infer", json.dumps({"inputs": [TENSOR]}).encode(), "application/json"),
 }
+
+
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "x-gzip": gzip.compress,
@@ -161,7 +166,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("kind", BODIES)
 class TestContentEncoding:
-    def send(self, client: FlaskClient, kind: str, body: bytes, encoding: str) -> TestResponse:  # noqa: F811
+    def send(self, client: FlaskClient, kind: str, body: bytes, encoding: str) -> TestResponse:
         path, _, content_type = BODIES[kind]
         return client.post(path, data=body, content_type=content_type, headers={"Content-Encoding": encoding})
 
@@ -173,39 +178,39 @@ class TestContentEncoding:
         assert detail in json.loads(response.data)["error"]
 
     @pytest.mark.parametrize("encoding", PACKERS)
-    def test_a_compressed_body_is_answered_like_a_plain_one(self, client, kind, encoding):  # noqa: F811
+    def test_a_compressed_body_is_answered_like_a_plain_one(self, client, kind, encoding):
         path, body, content_type = BODIES[kind]
         plain = predicted(client.post(path, data=body, content_type=content_type))
         assert predicted(self.send(client, kind, PACKERS[encoding](body), encoding)) == plain
 
     @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "nonsense", "x" * 200])
-    def test_an_unknown_coding_is_unsupported(self, client, kind, encoding):  # noqa: F811
+    def test_an_unknown_coding_is_unsupported(self, client, kind, encoding):
         response = self.send(client, kind, BODIES[kind][1], encoding)
         self.assert_refused(response, kind, 415, "/problems/unsupported-encoding", "gzip and deflate")
 
     @pytest.mark.parametrize(
         ("encoding", "pack"), [("gzip", bytes), ("gzip", zlib.compress), ("deflate", gzip.compress)]
     )
-    def test_a_body_of_another_coding_is_a_bad_request(self, client, kind, encoding, pack):  # noqa: F811
+    def test_a_body_of_another_coding_is_a_bad_request(self, client, kind, encoding, pack):
         response = self.send(client, kind, pack(BODIES[kind][1]), encoding)
         self.assert_refused(response, kind, 400, "/problems/broken-body", f"The body is not {encoding}")
 
     @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-    def test_a_compressed_body_cut_short_is_a_bad_request(self, client, kind, encoding):  # noqa: F811
+    def test_a_compressed_body_cut_short_is_a_bad_request(self, client, kind, encoding):
         packed = PACKERS[encoding](BODIES[kind][1])
         for size in (1, 20, len(packed) - 1):
             response = self.send(client, kind, packed[:size], encoding)
             self.assert_refused(response, kind, 400, "/problems/broken-body", "cut short")
 
     @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-    def test_a_bomb_is_refused(self, client, kind, encoding):  # noqa: F811
+    def test_a_bomb_is_refused(self, client, kind, encoding):
         bomb = PACKERS[encoding](BODIES[kind][1] + b" " * LIMIT * 100)
         assert len(bomb) < LIMIT
         response = self.send(client, kind, bomb, encoding)
         self.assert_refused(response, kind, 413, "about:blank", f"inflated body is larger than {LIMIT}")
 
 
-def test_a_large_document_is_taken_apart_by_a_thread(client, monkeypatch):  # noqa: F811
+def test_a_large_document_is_taken_apart_by_a_thread(client, monkeypatch):
     names: list[str] = []
     original = uploads._single_image
     monkeypatch.setattr(
@@ -222,7 +227,7 @@ def test_a_large_document_is_taken_apart_by_a_thread(client, monkeypatch):  # no
     assert names[1] == "event-loop"
 
 
-def test_a_batch_of_explanations_leaves_others_their_turn(client):  # noqa: F811
+def test_a_batch_of_explanations_leaves_others_their_turn(client):
     app = client.application
 
     async def scenario() -> int:
@@ -245,66 +250,3 @@ def test_a_batch_of_explanations_leaves_others_their_turn(client):  # noqa: F811
         patch.setattr("service.api.predict.explanation", lambda: "no")
         plain = run_alone(scenario())
     assert explained >= plain + 3
-
-
-# What INTERFACE.md promises and this version has.
-ROUTES = {
-    ("POST", "/predict"),
-    ("POST", "/predict/batch"),
-    ("GET", "/models"),
-    ("GET", "/models/<name>"),
-    ("GET", "/metrics"),
-    ("GET", "/livez"),
-    ("GET", "/readyz"),
-    ("GET", "/openapi.json"),
-    ("GET", "/docs"),
-    ("GET", "/"),
-    ("GET", "/v2"),
-    ("GET", "/v2/health/ready"),
-    ("POST", "/v2/models/<name>/infer"),
-}
-
-
-def test_flask_has_a_view_for_every_route(client):  # noqa: F811
-    app = client.application
-    rules = {
-        (method, rule.rule): rule.endpoint for rule in app.url_map.iter_rules() for method in rule.methods
-    }
-    assert rules.keys() >= ROUTES
-    assert {rules[route] for route in ROUTES} <= app.view_functions.keys()
-    assert set(rules.values()) == app.view_functions.keys()
-
-
-def test_nothing_answers_in_front_of_flask(client, monkeypatch):  # noqa: F811
-    """Only the observer is around Flask's own WSGI application, and every answer comes out of a view."""
-    app = client.application
-    assert isinstance(app.wsgi_app, Observer)
-    requests: list[tuple[str, str, dict[str, Any]]] = [
-        ("POST", "/predict", {"data": IMAGE, "content_type": "image/png"}),
-        ("POST", "/predict/batch", form_of(("file", "a.png", IMAGE))),
-        ("POST", "/v2/models/tiny/infer", {"json": {"inputs": [TENSOR]}}),
-        ("GET", "/livez", {}),
-        ("GET", "/metrics", {}),
-        ("GET", "/", {}),
-        ("GET", "/openapi.json", {}),
-    ]
-    for method, path, body in requests:
-        assert client.open(path, method=method, **body).status_code == 200
-    for endpoint in app.view_functions:
-        app.view_functions[endpoint] = lambda **names: ("from a view", 299)
-    for method, path, body in requests:
-        assert client.open(path, method=method, **body).status_code == 299, path
-
-
-def test_more_slashes_are_another_path(client):  # noqa: F811
-    found = {rule.rule.replace("<", "").replace(">", "") for rule in client.application.url_map.iter_rules()}
-    for path in sorted(found | {"/nothing"}):
-        for doubled in (f"/{path}", path.replace("/", "//"), f"{path}//", f"//{path}/"):
-            if doubled == path:
-                continue
-            for method in ("GET", "POST"):
-                response = client.open(
-                    method=method, base_url="http://localhost", environ_overrides={"PATH_INFO": doubled}
-                )
-                assert response.status_code == 404, (method, doubled)
-                assert "Location" not in response.headers

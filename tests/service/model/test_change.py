@@ -40,7 +40,7 @@ def test_the_change_makes_it_the_wanted_digit(classifier: Classifier, digit: int
         assert answer(pixels + 0.97 * change, classifier) != wanted  # no longer than it must be
 
 
-def test_the_change_is_smaller_than_that_to_a_picture_of_the_digit(classifier: Classifier) -> None:
+def test_the_change_is_smaller_than_that_to_a_real_digit(classifier: Classifier) -> None:
     four, nine = (preprocess(digit_png(digit), classifier.artifact.geometry) for digit in (4, 9))
     change = change_towards(9, four, classifier)
     assert change is not None

@@ -113,7 +113,7 @@ def test_a_picture_is_normal_if_normalizing_it_changes_nothing(digit, geometry):
     assert not is_normal(np.zeros(side, np.float32), geometry)
 
 
-def test_ready_digits_are_normal_although_a_little_short_or_faint():
+def test_ready_digits_are_normal_if_a_little_short_or_faint():
     normal = normalize(ink(4), MNIST_GEOMETRY).reshape(28, 28)
     short = normal.copy()
     short[np.nonzero(normal)[0][-1]] = 0  # as in a few digits of MNIST

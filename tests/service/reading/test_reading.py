@@ -130,7 +130,7 @@ def test_digits_in_a_frame_are_read_without_it(classifier):
     assert lines(page, classifier) == ["1948"]
 
 
-def test_the_hat_of_a_five_and_a_broken_stroke_belong_to_their_digit(classifier):
+def test_a_fives_hat_and_a_broken_stroke_belong_to_their_digit(classifier):
     page = Page().write("7583")
     for left, top, wide, high in page.boxes[1:3]:  # a gap across the digit
         page.pixels[top + high // 5 : top + high // 5 + 4, left : left + wide] = 255

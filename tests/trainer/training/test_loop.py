@@ -244,7 +244,7 @@ def test_half_of_each_batch_is_extra_and_undistorted() -> None:
     assert not np.array_equal(seen[0], seen[2])
 
 
-def test_repeated_views_are_the_same_pictures_whatever_the_memory() -> None:
+def test_repeated_views_are_the_same_whatever_the_memory() -> None:
     config = dataclasses.replace(CONFIG, views=2)
     roomy, full = Kept(), Kept(limit_bytes=40 * 784)  # one batch of 32 fits, the next does not
     epochs = {}

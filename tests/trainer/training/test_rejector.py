@@ -10,12 +10,26 @@ import pytest
 from service.model.artifact import load, parse
 from service.model.classifier import Classifier
 from service.model.network import Layer
-from tests.trainer.quick import QUICK, run_trainer, write_mnist
+from tests.trainer.quick import QUICK, write_mnist
+from trainer.cli import main
 from trainer.data import Examples, load_dataset
 from trainer.evaluation import generated_refusals
 from trainer.publishing.calibration import fit_thresholds
 from trainer.training import TrainingConfig, config_from, distorted, fit_rejector, rejector
 from trainer.training.batches import made_ahead
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _same_day() -> Iterator[None]:
+    """Give the same bytes on any day, as SOURCE_DATE_EPOCH does for a user."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+        yield
+
+
+def judge(*words: object) -> int:
+    """Fit a rejector by command, in this process, and return the exit code."""
+    return main(["judge", *map(str, words)])
 
 
 def accepted(classifier: Classifier, pixels: np.ndarray) -> float:
@@ -27,10 +41,8 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A quick model with a rejector that has seen enough to be good."""
     folder = tmp_path_factory.mktemp("model_file")
     words = [word if word != "100" else "4000" for word in QUICK]
-    done = run_trainer(
-        "train", "digits", *words, "--averaging", "0.9", "--epochs", "20", "--to", folder, cwd=folder
-    )
-    assert done.returncode == 0, done.stderr
+    places = ("--to", str(folder), "--runs", str(folder / "runs"))
+    assert main(["train", "digits", *words, "--averaging", "0.9", "--epochs", "20", *places]) == 0
     return folder / "digits-8x8.npz"
 
 
@@ -42,16 +54,13 @@ def test_trained_model_accepts_digits_and_refuses_other_things(model_file: Path)
 
 
 def test_refitted_rejector_equals_the_trained_one(model_file: Path, tmp_path: Path) -> None:
-    done = run_trainer(
-        "judge", model_file, "digits", "--to", tmp_path, "--minimum-accuracy", "0", cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
+    assert judge(model_file, "digits", "--to", tmp_path, "--minimum-accuracy", "0") == 0
     assert (tmp_path / model_file.name).read_bytes() == model_file.read_bytes()
 
 
 def test_new_rejector_keeps_the_network(model_file: Path, tmp_path: Path) -> None:
-    words = ("judge", model_file, "digits", "--outliers", "50", "--to", tmp_path, "--minimum-accuracy", "0")
-    assert run_trainer(*words, cwd=tmp_path).returncode == 0
+    words = ("digits", "--outliers", "50", "--to", tmp_path, "--minimum-accuracy", "0")
+    assert judge(model_file, *words) == 0
     old, new = load(model_file), load(tmp_path / model_file.name)
     assert np.array_equal(old.layers[0].weights, new.layers[0].weights)
     assert not np.array_equal(old.rejector[0].weights, new.rejector[0].weights)
@@ -60,23 +69,25 @@ def test_new_rejector_keeps_the_network(model_file: Path, tmp_path: Path) -> Non
 
 
 def test_rejector_gets_the_requested_width(model_file: Path, tmp_path: Path) -> None:
-    words = ("judge", model_file, "digits", "--outliers", "50", "--judge-units", "7", "--to", tmp_path)
-    assert run_trainer(*words, "--minimum-accuracy", "0", cwd=tmp_path).returncode == 0
+    words = ("digits", "--outliers", "50", "--judge-units", "7", "--to", tmp_path)
+    assert judge(model_file, *words, "--minimum-accuracy", "0") == 0
     model = load(tmp_path / model_file.name)
     assert model.rejector[0].weights.shape[1] == 7
     assert model.metadata["training"]["command"].endswith(" --outliers 50 --judge-units 7")
 
 
-def test_rejector_is_fitted_only_on_the_models_data(model_file: Path, tmp_path: Path) -> None:
+def test_rejector_is_fitted_only_on_the_models_data(
+    model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = write_mnist(tmp_path / "mnist")
-    done = run_trainer("judge", model_file, "mnist", "--data", data, "--to", tmp_path, cwd=tmp_path)
-    assert done.returncode == 1
-    assert "the model was not trained on this mnist. Give the data it was trained on" in done.stderr
+    assert judge(model_file, "mnist", "--data", data, "--to", tmp_path) == 1
+    said = capsys.readouterr().err
+    assert "the model was not trained on this mnist. Give the data it was trained on" in said
 
 
 def test_model_can_omit_the_rejector(model_file: Path, tmp_path: Path) -> None:
-    words = ("judge", model_file, "digits", "--outliers", "0", "--to", tmp_path, "--minimum-accuracy", "0")
-    assert run_trainer(*words, cwd=tmp_path).returncode == 0
+    words = ("digits", "--outliers", "0", "--to", tmp_path, "--minimum-accuracy", "0")
+    assert judge(model_file, *words) == 0
     assert load(tmp_path / model_file.name).rejector == ()
     assert "has no rejector" in (tmp_path / "digits-8x8.md").read_text()
 

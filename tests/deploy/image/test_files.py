@@ -1,0 +1,110 @@
+"""Dockerfile, compose file and workflow, read by the tools that know them."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.deploy.monitoring.operator_rule import COMPONENT
+from tests.deploy.rendering import DEPLOY
+from tests.deploy.tools import program, run
+from tests.serving import PROJECT
+
+COMPOSE = DEPLOY / "compose" / "compose.yaml"
+WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.yaml"))
+
+
+def assert_passes(name: str, *arguments: object) -> None:
+    result = run(name, *arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def assert_refuses(name: str, *arguments: object) -> None:
+    result = run(name, *arguments)
+    assert result.returncode != 0, f"{name} saw nothing: {result.stdout}"
+
+
+def test_the_dockerfile_has_no_fault_that_hadolint_knows() -> None:
+    assert_passes("hadolint", PROJECT / "Dockerfile")
+
+
+def test_hadolint_sees_a_fault(tmp_path: Path) -> None:
+    text = (PROJECT / "Dockerfile").read_text()
+    (tmp_path / "Dockerfile").write_text(text.replace("USER 10001:10001", "USER root"))
+    assert_refuses("hadolint", tmp_path / "Dockerfile")
+
+
+def test_commands_of_the_image_get_signals_themselves() -> None:
+    lines = (PROJECT / "Dockerfile").read_text().splitlines()
+    commands = [line for line in lines if line.lstrip().startswith(("CMD", "ENTRYPOINT"))]
+    assert len(commands) == 4
+    assert all(line.split(None, 1)[1].startswith("[") for line in commands), "a shell would swallow SIGTERM"
+    assert "STOPSIGNAL SIGTERM" in lines
+
+
+def test_only_what_the_images_hold_gets_into_a_build() -> None:
+    lines = (PROJECT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules == ["*", "!service", "!trainer", "!models", "**/__pycache__", "**/*.pyc"]
+
+
+def test_compose_file_follows_its_schema() -> None:
+    assert_passes("check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE)
+
+
+def test_a_fault_in_the_compose_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(COMPOSE.read_text().replace("mem_limit", "memory_limit"))
+    assert_refuses("check-jsonschema", "--builtin-schema", "vendor.compose-spec", tmp_path / "compose.yaml")
+
+
+def test_what_the_compose_file_mounts_and_builds_exists() -> None:
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    assert (COMPOSE.parent / services["digits"]["build"] / "Dockerfile").exists()
+    mounted = [
+        COMPOSE.parent / volume.split(":")[0]
+        for service in services.values()
+        for volume in service.get("volumes", [])
+        if volume.startswith(".")
+    ]
+    assert len(mounted) == 5
+    assert [str(path) for path in mounted if not path.is_file()] == []
+    assert {COMPONENT / "rules.yaml", COMPONENT / "dashboard.json"} <= {path.resolve() for path in mounted}
+
+
+def test_prometheus_takes_the_configuration_of_the_compose_file() -> None:
+    path = COMPOSE.parent / "prometheus.yaml"
+    assert_passes("promtool", "check", "config", "--syntax-only", path)
+    (job,) = yaml.safe_load(path.read_text())["scrape_configs"]
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    assert job["job_name"] == "digits", "the rules ask for this name"
+    assert job["static_configs"][0]["targets"][0].split(":")[0] in services
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_follow_their_schema_and_trust_nobody(workflow: Path) -> None:
+    assert_passes("check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow)
+    assert_passes("zizmor", "--offline", "--no-progress", workflow)
+
+
+def test_an_action_that_is_not_pinned_is_found(tmp_path: Path) -> None:
+    text = WORKFLOWS[0].read_text()
+    pinned = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683"
+    assert pinned in text
+    (tmp_path / "checks.yaml").write_text(text.replace(pinned, "actions/checkout@v4"))
+    assert_refuses("zizmor", "--offline", "--no-progress", tmp_path / "checks.yaml")
+
+
+@pytest.mark.parametrize("overlay", ["overlays/dev", "overlays/staging", "overlays/production"])
+def test_checkov_finds_nothing_that_has_no_reason(overlay: str, tmp_path: Path) -> None:
+    program("checkov")
+    manifests = tmp_path / "manifests.yaml"
+    manifests.write_text(run("kubectl", "kustomize", DEPLOY / overlay).stdout)
+    assert_passes(
+        "checkov", "--config-file", DEPLOY / "checkov.yaml", "--framework", "kubernetes", "-f", manifests
+    )
+
+
+def test_checkov_finds_nothing_in_the_dockerfile() -> None:
+    config = DEPLOY / "checkov.yaml"
+    dockerfile = PROJECT / "Dockerfile"
+    assert_passes("checkov", "--config-file", config, "--framework", "dockerfile", "-f", dockerfile)
