@@ -5,7 +5,8 @@
 recorded strokes -> a 7, a crossed 7, a letter, a number       -> PNG
                  -> a 5 on ruled paper, in the shadow of a hand -> JPEG
 
-The page replays the strokes of the crossed 7, the letter and the number, and lays the photograph on its sheet.
+The page replays the strokes of the crossed 7, the number and the letter, and lays the photograph on its
+sheet.
 """
 
 import io
