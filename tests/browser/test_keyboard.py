@@ -1,5 +1,6 @@
 """A number from the first key to the clipboard: drawn, replayed, said and copied without a mouse."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.hand import assert_accessible
@@ -48,3 +49,15 @@ def test_the_number_among_the_examples_is_replayed_and_read(page: Page) -> None:
     press(page, "Control+z")
     expect(page.locator("#number-row")).to_be_hidden()
     expect(page.locator("#examples")).to_be_visible()
+
+
+@pytest.mark.parametrize("options", [{"viewport": {"width": width, "height": 450}} for width in (390, 720)])
+def test_no_example_is_cut_off_on_a_small_sheet(page: Page) -> None:
+    examples = page.locator("#examples button")
+    examples.last.wait_for()
+    bottom = page.locator("#examples").evaluate("node => node.getBoundingClientRect().bottom")
+    assert examples.count() == 6
+    for each in examples.all():
+        box = each.bounding_box()
+        assert box["y"] + box["height"] <= bottom + 1
+        assert box["width"] >= 24
