@@ -33,10 +33,14 @@ COPY models/ models/
 RUN chmod -R a+rX,go-w models
 
 FROM build AS build-trainer
-COPY trainer/requirements.lock trainer/
-RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --only-binary :all: \
-        --disable-pip-version-check --require-hashes -r trainer/requirements.lock \
-    && python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
+# With Optuna, for deploy/components/search: --build-arg TRAINER_EXTRAS=requirements-search.
+ARG TRAINER_EXTRAS=""
+COPY trainer/*.lock trainer/
+RUN set -e; for name in requirements $TRAINER_EXTRAS; do \
+        python -m pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --only-binary :all: \
+            --disable-pip-version-check --require-hashes -r "trainer/$name.lock"; \
+    done; \
+    python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
 COPY trainer/ trainer/
 RUN python -m compileall -q --invalidation-mode unchecked-hash trainer && chmod -R a+rX,go-w trainer
 
@@ -60,6 +64,7 @@ LABEL org.opencontainers.image.title="digits-trainer" \
 ENV PATH=/opt/venv/bin:$PATH \
     OPENBLAS_NUM_THREADS=1 \
     MPLCONFIGDIR=/tmp/matplotlib \
+    XDG_CACHE_HOME=/tmp/cache \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONPATH=/app \
     PYTHONSAFEPATH=1 \

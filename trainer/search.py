@@ -8,9 +8,12 @@ Test images are not used. A trial changes the settings in SPACE; a setting that 
 
 import argparse
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from trainer.data import Dataset, hold_out
 from trainer.errors import TrainerError, UsageError
@@ -18,6 +21,7 @@ from trainer.recipes import load_config
 from trainer.training import TrainingConfig, TrainingState, digits_task, initial_state, train, validate
 
 INSTALL = "pip install -r trainer/requirements-search.txt"
+POD_INDEX = "JOB_COMPLETION_INDEX"  # Kubernetes gives it to each pod of an Indexed Job
 WARM_UP_TRIALS = 5  # before pruning has something to compare with
 WARM_UP_EPOCHS = 2  # before a trial is compared
 
@@ -66,8 +70,10 @@ def open_study(storage: str, name: str, seed: int) -> Any:
             load_if_exists=True,
             pruner=library.pruners.MedianPruner(WARM_UP_TRIALS, WARM_UP_EPOCHS),
         )
-        # Processes that share a study must not all draw the same settings.
-        study.sampler = library.samplers.TPESampler(seed=seed + len(study.trials))
+        # Processes that share a study must not all draw the same settings, also if they start together.
+        entropy = (seed, len(study.trials), int(os.environ.get(POD_INDEX, "0")))
+        state = np.random.SeedSequence(entropy).generate_state(1)
+        study.sampler = library.samplers.TPESampler(seed=int(state[0]))
     except (SQLAlchemyError, ImportError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise TrainerError(f"the storage cannot be opened: {reason}") from error

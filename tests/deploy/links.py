@@ -160,7 +160,9 @@ def autoscaler_targets(objects: list[Object]) -> Iterator[str]:
 def mounts(objects: list[Object]) -> Iterator[str]:
     """Yield mounts without a volume and volumes without a mount."""
     for pod in pods(objects):
+        claims = pod.owner["spec"].get("volumeClaimTemplates", [])
         volumes = {volume["name"] for volume in pod.spec.get("volumes", [])}
+        volumes |= {claim["metadata"]["name"] for claim in claims}
         mounted = {
             mount["name"] for container in pod.containers for mount in container.get("volumeMounts", [])
         }

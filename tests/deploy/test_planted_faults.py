@@ -78,6 +78,16 @@ def test_a_planted_fault_is_found(fault: str) -> None:
             "lets connections out",
         ),
         (
+            put("NetworkPolicy", "spec/egress/0/to", REMOVED, "digits-search"),
+            "tests/search",
+            "lets connections out",
+        ),
+        (
+            put("Job", f"{CONTAINER}/args/2", "--trails=9", "digits-search"),
+            "tests/search",
+            "unrecognized arguments",
+        ),
+        (
             put("Deployment", "spec/selector/matchLabels/track", REMOVED, "digits"),
             "tests/canary",
             "the selector also picks the pods of Deployment/digits-canary",
@@ -91,7 +101,7 @@ def test_a_planted_fault_is_found(fault: str) -> None:
     ids=[
         *("kserve field", "kserve type", "kserve pod field", "kserve port"),
         *("affinity", "scrape annotation", "scrape path", "kserve monitor", "kserve budget", "kserve egress"),
-        *("stable picks the canary", "key of a ConfigMap"),
+        *("search egress", "search flag", "stable picks the canary", "key of a ConfigMap"),
     ],
 )  # fmt: skip
 def test_a_fault_in_a_component_is_found(fault: Callable, folder: str, expected: str) -> None:

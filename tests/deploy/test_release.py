@@ -2,11 +2,14 @@
 
 import re
 import subprocess
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from service import __version__
 from tests.deploy.tools import run
@@ -14,6 +17,7 @@ from tests.serving import PROJECT
 
 WORKFLOW = PROJECT / ".github/workflows/release.yaml"
 LOCKED = ("service/requirements", "service/requirements-tracing", "service/requirements-phones")
+TRAINERS = ("trainer/requirements", "trainer/requirements-search")
 PINS = re.compile(r"^([\w.-]+)(?:\[[\w,]+\])?==([^\s;\\]+)", re.MULTILINE)
 
 
@@ -22,13 +26,28 @@ def pins(path: str) -> set[tuple[str, str]]:
     return {(name.lower().replace("_", "-"), version) for name, version in PINS.findall(text)}
 
 
-@pytest.mark.parametrize("name", [*LOCKED, "trainer/requirements"])
+@pytest.mark.parametrize("name", [*LOCKED, *TRAINERS])
 def test_the_lock_has_the_same_packages_each_with_hashes(name: str) -> None:
-    wanted = pins(f"{name}.txt") | (pins(f"{LOCKED[0]}.txt") if name.startswith("trainer") else set())
+    wanted = pins(f"{name}.txt") | (pins(f"{LOCKED[0]}.txt") if name == TRAINERS[0] else set())
     how = f"uv pip compile --universal --python-version 3.11 --no-deps --generate-hashes {name}.txt"
     assert pins(f"{name}.lock") == wanted, f"stale: {how} --no-annotate --no-header -o {name}.lock"
     for block in re.split(r"\n(?=\w)", (PROJECT / f"{name}.lock").read_text().strip()):
         assert re.findall(r"--hash=sha256:[0-9a-f]{64}", block), block.splitlines()[0]
+
+
+@pytest.mark.parametrize("name", [*LOCKED, *TRAINERS])
+def test_a_lock_has_all_that_its_packages_need(name: str) -> None:
+    """Pip refuses to install a dependency that has no hash, so that the image could not be built."""
+    first = TRAINERS[0] if name.startswith("trainer") else LOCKED[0]
+    locked = {package for package, _ in pins(f"{name}.lock") | pins(f"{first}.lock")}
+    missing = {
+        f"{needed.name}, of {package}"
+        for package, _ in pins(f"{name}.lock")
+        for needed in map(Requirement, metadata.requires(package) or ())
+        if not needed.marker or needed.marker.evaluate({"extra": ""})
+        if canonicalize_name(needed.name) not in locked
+    }
+    assert missing == set()
 
 
 def test_the_image_installs_nothing_without_its_hash() -> None:

@@ -69,6 +69,18 @@ def test_given_settings_stay_and_others_are_drawn() -> None:
     assert set(names) == {"learning_rate", "scale", "shear", "shift", "stroke_share"} <= set(SPACE)
 
 
+def test_pods_that_start_together_draw_different_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    for index in ("0", "1", "0"):
+        monkeypatch.setenv("JOB_COMPLETION_INDEX", index)
+        study = open_study(f"sqlite:///{tmp_path / f'{len(drawn)}.db'}", "some", 0)
+        drawn.append(study.ask().suggest_float("rotation", 0.0, 25.0))
+    assert drawn[0] == drawn[2]
+    assert drawn[0] != drawn[1]
+
+
 def test_trials_that_fall_behind_are_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainer.search.WARM_UP_TRIALS", 1)
     monkeypatch.setattr("trainer.search.WARM_UP_EPOCHS", 1)

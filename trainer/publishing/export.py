@@ -125,7 +125,10 @@ def export_model(plan: Plan) -> bytes:
     if not twin and not len(held_out):
         shown, held_out = hold_out(plan.train, SPARE_SHARE, plan.config.split_seed)
     layers, geometry = plan.layers, plan.dataset.geometry
-    rejector = fit_rejector(layers, _with_extra(shown, plan), geometry, plan.config)
+    # The twin and the refit learn from the same outliers, made of digits that the twin knows.
+    known = hold_out(plan.dataset.train, plan.config.validation, plan.config.split_seed)[0] if twin else shown
+    pieces = _with_extra(known, plan)
+    rejector = fit_rejector(layers, _with_extra(shown, plan), geometry, plan.config, pieces)
     probes = twin.probe_images if twin else draw_probes(held_out)
     probe_pixels = np.stack([preprocess_grey(probe, geometry) for probe in probes])
     probe_logits = forward(layers, probe_pixels)[-1]

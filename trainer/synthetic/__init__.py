@@ -5,6 +5,7 @@ Start reading in `digits.py`, then `outliers.py`.
 """
 
 from trainer.synthetic.digits import draw_digits
+from trainer.synthetic.material import generated
 from trainer.synthetic.numbers import FAMILIES, compose_number
 from trainer.synthetic.outliers import KINDS, make_outlier, make_outliers, outlier_picture
 from trainer.synthetic.textures import on_paper
@@ -16,6 +17,7 @@ __all__ = [
     "compose_number",
     "draw_digits",
     "draw_unusual",
+    "generated",
     "make_outlier",
     "make_outliers",
     "on_paper",

@@ -21,7 +21,7 @@ from service.model.network import Layer, forward
 from service.preprocessing import Geometry
 from service.preprocessing.normalization import normalize
 from trainer.data import Examples, augment
-from trainer.synthetic import draw_digits, draw_unusual, make_outliers, resample_digits
+from trainer.synthetic import generated, resample_digits
 from trainer.training.batches import made_ahead
 from trainer.training.config import TrainingConfig
 from trainer.training.loop import initial_state, train
@@ -32,25 +32,27 @@ EPOCHS = 20
 # The same for outliers and digits: traces of a distortion must not indicate either.
 DISTORTED_SHARE = 0.5
 DIGITS_PER_OUTLIER = 2  # at most
-OUTLIERS_PER_DRAWN = 4  # drawn digits add styles that the training digits lack
-OUTLIERS_PER_UNUSUAL = 4  # unusual digits add forms and pens
 OUTLIERS_PER_RESAMPLED = 4  # training digits as other data sets store them
-PART = 1000  # pictures generated or distorted at a time, to bound the memory
+PART = 1000  # pictures distorted at a time, to bound the memory
 
 
 def fit_rejector(
-    layers: Sequence[Layer], digits: Examples, geometry: Geometry, config: TrainingConfig
+    layers: Sequence[Layer],
+    digits: Examples,
+    geometry: Geometry,
+    config: TrainingConfig,
+    pieces: Examples | None = None,
 ) -> list[Layer]:
     """Return the rejector's layers for a trained classifier; [] where config.outliers is 0.
 
-    layers: those of the classifier. digits: handwriting that it was trained on. In each epoch some digits
-    and outliers are shown unchanged, the others as freshly distorted copies. The output is the log-odds
-    that a picture is not a digit.
+    layers: those of the classifier. digits: handwriting that it was trained on. pieces: handwriting of which
+    some outliers are made; the digits by default. In each epoch some digits and outliers are shown unchanged,
+    the others as freshly distorted copies. The output is the log-odds that a picture is not a digit.
     """
     if not config.outliers:
         return []
     rng = np.random.default_rng((config.seed, STREAM))
-    shown, visits, targets = _gather(digits, geometry, config, rng)
+    shown, visits, targets = _gather(digits, pieces or digits, geometry, config, rng)
     own = TrainingConfig(
         hidden=(config.judge_units,),
         output="sigmoid",
@@ -77,7 +79,11 @@ def fit_rejector(
 
 
 def _gather(
-    digits: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
+    digits: Examples,
+    pieces: Examples,
+    geometry: Geometry,
+    config: TrainingConfig,
+    rng: np.random.Generator,
 ) -> tuple[Examples, np.ndarray, np.ndarray]:
     """Return pictures, the indices that an epoch visits, and targets, (n, 1): 1 for outliers.
 
@@ -85,16 +91,14 @@ def _gather(
     as many digits as outliers.
     """
     chosen = rng.permutation(len(digits))[: DIGITS_PER_OUTLIER * config.outliers]
-    drawn = draw_digits(config.outliers // OUTLIERS_PER_DRAWN, geometry, rng)
-    drawn += draw_unusual(config.outliers // OUTLIERS_PER_UNUSUAL, geometry, rng)
+    material = generated(config.outliers, geometry, pieces, config.seed)
     resampled = digits.take(chosen[: config.outliers // OUTLIERS_PER_RESAMPLED])
-    drawn += resample_digits(resampled, geometry, rng)
+    drawn = material.digits + resample_digits(resampled, geometry, rng)
     first = len(chosen) + len(drawn)  # index of the first outlier
     pictures = np.empty((first + config.outliers, geometry.side, geometry.side), np.float32)
     pictures[: len(chosen)] = digits.pictures[chosen]
     pictures[len(chosen) : first] = drawn.pictures
-    for part in np.split(pictures, range(first, len(pictures), PART))[1:]:
-        part[...] = make_outliers(len(part), geometry, digits, rng).reshape(part.shape)
+    pictures[first:] = material.outliers
     labels = np.zeros(len(pictures), int)  # labels of digits limit their rotation
     labels[:first] = np.concatenate((digits.labels[chosen], drawn.labels))
     targets = (np.arange(len(pictures)) >= first).astype(np.float32)[:, None]
