@@ -5,7 +5,8 @@
 recorded strokes -> a 7, a crossed 7, a letter, a number       -> PNG
                  -> a 5 on ruled paper, in the shadow of a hand -> JPEG
 
-The page replays the strokes of the crossed 7 and the letter, and lays the photograph on its sheet.
+The page replays the strokes of the crossed 7, the number and the letter, and lays the photograph on its
+sheet.
 """
 
 import io
@@ -39,21 +40,13 @@ def examples() -> dict[str, bytes]:
         for each in json.loads((STATIC / "examples.json").read_text())
         if "strokes" in each
     }
-    number = [*_moved(recorded(4, "open, two strokes"), -250), *_moved(recorded(2, "round, flat foot"), 250)]
     return {
         "seven.png": _drawn(recorded(7, "plain")),
         "crossed-seven.png": _drawn(replayed["A crossed 7"]),
         "letter.png": _drawn(replayed["A letter"]),
-        "number.png": _drawn(number),
+        "number.png": _drawn(replayed["A number"]),
         "photograph.jpg": _photographed(recorded(5, "one stroke")),
     }
-
-
-def _moved(strokes: Strokes, distance: int) -> Strokes:
-    """Return strokes half as large, moved sideways; distance: in thousandths of the side."""
-    return [
-        [[500 + distance + (x - 500) // 2, 500 + (y - 500) // 2, at] for x, y, at in line] for line in strokes
-    ]
 
 
 def _drawn(strokes: Strokes) -> bytes:

@@ -13,6 +13,14 @@ from trainer.training import REJECTOR_SETTINGS, TEACHER_CHANNELS, TEACHER_SETTIN
 
 NON_DIGITS = "non-digits"
 DEFAULT_MINIMUM_ACCURACY = 0.95
+TRAIN_EXAMPLES = """\
+examples:
+  python -m trainer train digits             # scikit-learn's, offline
+  python -m trainer train digits --resume    # go on after Ctrl-C
+  python -m trainer train digits --hidden 64,32 --epochs 30
+  python -m trainer train mnist --data MNIST --to models
+  python -m trainer train folder --data mine --recipe own-digits --name mine
+"""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,7 +28,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description="Train and check digit models.")
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
 
-    train = commands.add_parser("train", help="train a model into runs/NAME/")
+    train = commands.add_parser(
+        "train",
+        help="train a model into runs/NAME/",
+        usage="python -m trainer train DATASET [options]",
+        description=TRAIN_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     _add_dataset(train, (*DATASETS, *TABLES))
     _add_training(train)
     train.add_argument("--rows", type=int, default=ROWS, help=f"of a table of numbers; default {ROWS}")
@@ -141,9 +155,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report-test", action="store_true", help="also show the figures on the test images: look once"
     )
-    _add_session(parser)
-    parser.add_argument("--report", type=Path, metavar="DIR", help="default runs/NAME/report")
-    parser.add_argument("--no-report", action="store_true", help="write no report, which takes some seconds")
+    _add_session(parser, report=True)
     add_flags(parser)
 
 
@@ -199,25 +211,31 @@ def _add_fetch(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_session(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _add_session(parser: argparse.ArgumentParser, report: bool = False) -> None:
+    files = parser.add_argument_group("files and progress")
+    files.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where NAME/ is made; default runs"
     )
-    parser.add_argument(
+    files.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="default runs/NAME/checkpoints/NAME.npz"
     )
-    parser.add_argument(
+    files.add_argument(
         "--resume",
         action="store_true",
         help="continue from the checkpoint if there is one, also with more --epochs than before",
     )
-    parser.add_argument("--quiet", action="store_true", help="show no progress")
-    parser.add_argument(
+    files.add_argument("--quiet", action="store_true", help="show no progress")
+    files.add_argument(
         "--log-json",
         type=Path,
         metavar="FILE",
         help="append a JSON line per epoch to FILE; default runs/NAME/log.jsonl",
     )
+    if report:
+        files.add_argument("--report", type=Path, metavar="DIR", help="default runs/NAME/report")
+        files.add_argument(
+            "--no-report", action="store_true", help="write no report, which takes some seconds"
+        )
 
 
 def _name(text: str) -> str:
@@ -235,33 +253,34 @@ def _channels(text: str) -> tuple[int, ...]:
 
 
 def _add_gate(parser: argparse.ArgumentParser, required: bool = False) -> None:
-    parser.add_argument(
+    gate = parser.add_argument_group("publishing")
+    gate.add_argument(
         "--to",
         type=Path,
         required=required,
         metavar="DIR",
         help="where to publish" + ("" if required else ", if the gate lets it pass; default: nowhere"),
     )
-    parser.add_argument(
+    gate.add_argument(
         "--minimum-accuracy",
         type=float,
         default=DEFAULT_MINIMUM_ACCURACY,
         metavar="SHARE",
         help=f"validation accuracy below which nothing is published; default {DEFAULT_MINIMUM_ACCURACY}",
     )
-    parser.add_argument(
+    gate.add_argument(
         "--maximum-drop",
         type=float,
         metavar="SHARE",
         help="how far validation accuracy may be below that of the model in DIR; default: a standard error "
         "of the difference; 1: do not compare",
     )
-    parser.add_argument(
+    gate.add_argument(
         "--allow-missing-digits",
         action="store_true",
         help="publish a model that has not seen every digit",
     )
-    parser.add_argument(
+    gate.add_argument(
         "--keep",
         type=_kept,
         default=0,

@@ -63,7 +63,7 @@ def create_page() -> Blueprint:
 
     @page.get("/static/<name>")
     def static(name: str) -> Response:
-        if name not in files:
+        if name not in files or name.endswith(".html"):  # their relative addresses are for where they belong
             abort(404)
         return _respond(files[name])
 

@@ -72,11 +72,13 @@ function listed(step) {
   return Object.assign(document.createElement("li"), { textContent: text });
 }
 
+export const showNothingSeen = () => $("why").classList.add("nothing");
+
 // Takes away what belonged to an answer; its place stays.
 export function showNothing() {
   showBars(null, null);
   showSecondBars(null);
-  $("why").classList.add("nothing");
+  showNothingSeen();
   $("extras").hidden = true;
   keepFocus();
 }

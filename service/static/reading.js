@@ -3,7 +3,7 @@
 //   POST read -> {text, digits with boxes} -> a frame around each digit, the rest of the sheet faded
 //                                          -> the number, to copy
 
-import { show, showBars } from "./answer.js";
+import { show, showBars, showNothingSeen } from "./answer.js";
 import { ask } from "./key.js";
 import { chosenModel } from "./models.js";
 import { SENT_SIDE } from "./sheet.js";
@@ -43,7 +43,8 @@ export async function readAll(sheet, name) {
   showNumber(reading.text);
   showFrames(reading, sheet.picture);
   show(words(reading));
-  showBars(null, null); // those of one digit
+  showBars(null, null); // those of one digit, like the pictures of what it saw
+  showNothingSeen();
 }
 
 export function forgetReading() {

@@ -69,6 +69,10 @@ def test_below_a_prefix_the_page_and_its_documents_work(elsewhere: Page, nginx: 
     seven = next(each for each in RECORDED if each["digit"] == 7)
     play(elsewhere, seven["strokes"])
     expect_digit(elsewhere, 7)
+    elsewhere.locator("#clear").click()
+    elsewhere.get_by_role("button", name="A number: watch it being written").click()
+    expect(elsewhere.locator("#number")).to_have_text("42", timeout=20_000)
+    assert f"{prefix}/read" in paths
     elsewhere.locator("a[href^='docs']").first.click()
     elsewhere.locator("h3", has_text="Parameters").first.wait_for()
     expect(elsewhere.locator("body")).to_contain_text(f"{nginx}{prefix}/predict")

@@ -26,7 +26,7 @@ ONE_PICTURE = {
     "predict_standard_library.py": [sys.executable],
 }
 
-PAGES = {"read.sh": ["sh"], "read_requests.py": [sys.executable]}
+PAGES = {"read.sh": ["sh"], "read.mjs": ["node"], "read_requests.py": [sys.executable]}
 
 
 def run(client: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,27 @@ from pydantic.fields import FieldInfo
 from trainer.data import Augmentation
 from trainer.training import TrainingConfig
 
+GROUPS = {
+    "network": ("hidden", "activation", "output", "loss", "initialization", "threshold", "input_offset"),
+    "optimization": (
+        *(
+            "epochs",
+            "batch_size",
+            "optimizer",
+            "learning_rate",
+            "schedule",
+            "warm_up",
+            "decay",
+            "decay_epochs",
+        ),
+        *("momentum", "averaging", "patience"),
+    ),
+    "regularization": ("weight_decay", "l1", "l2", "dropout", "label_smoothing"),
+    "images and chance": ("validation", "drawn", "views", "refit", "seed", "split_seed"),
+    "answers of teachers": ("soft_share", "soft_temperature"),
+    "rejector": ("outliers", "judge_units", "refused_share"),
+}
+
 
 def fields_of(settings: Any) -> dict[str, FieldInfo]:
     """Return the fields of a settings class by name: their types, limits and descriptions."""
@@ -24,22 +45,30 @@ def add_flags(parser: argparse.ArgumentParser, names: Container[str] | None = No
 
     names: the wanted ones of TrainingConfig, None for all; the flags of Augmentation are always added.
     """
-    for cls, title in ((TrainingConfig, "training"), (Augmentation, "augmentation")):
-        group = parser.add_argument_group(f"{title} (defaults come from the recipe)")
-        for name, setting in fields_of(cls).items():
-            if name == "augmentation" or (cls is TrainingConfig and names and name not in names):
-                continue
-            flag, kind = f"--{name.replace('_', '-')}", setting.annotation
-            if kind is bool:
-                group.add_argument(
-                    flag, action=argparse.BooleanOptionalAction, default=None, help=setting.description
-                )
-            elif typing.get_origin(kind) is typing.Literal:
-                group.add_argument(flag, choices=typing.get_args(kind), help=setting.description)
-            else:
-                convert: Any = _integers if typing.get_origin(kind) is tuple else kind
-                metavar = name.rpartition("_")[2].upper()
-                group.add_argument(flag, type=convert, metavar=metavar, help=setting.description)
+    fields = fields_of(TrainingConfig)
+    for title, members in GROUPS.items():
+        chosen = {name: fields[name] for name in members if names is None or name in names}
+        if chosen:
+            _add_group(parser, title, chosen)
+    _add_group(parser, "augmentation", fields_of(Augmentation))
+
+
+def _add_group(parser: argparse.ArgumentParser, title: str, fields: dict[str, FieldInfo]) -> None:
+    group = parser.add_argument_group(f"{title} (defaults come from the recipe)")
+    for name, setting in fields.items():
+        flag, kind = f"--{name.replace('_', '-')}", setting.annotation
+        if kind is bool:
+            group.add_argument(
+                flag, action=argparse.BooleanOptionalAction, default=None, help=setting.description
+            )
+        elif typing.get_origin(kind) is typing.Literal:
+            choices = typing.get_args(kind)
+            text = f"{setting.description} ({', '.join(choices)})"
+            group.add_argument(flag, choices=choices, metavar="NAME", help=text)
+        else:
+            convert: Any = _integers if typing.get_origin(kind) is tuple else kind
+            metavar = name.rpartition("_")[2].upper()
+            group.add_argument(flag, type=convert, metavar=metavar, help=setting.description)
 
 
 def _integers(text: str) -> tuple[int, ...]:

@@ -16,6 +16,9 @@ from trainer.errors import TrainerError
 
 SECONDS_BETWEEN_LINES = 1.0  # an epoch of a small network takes milliseconds
 
+# The figures first: on a narrow terminal, what is at the end of the line is cut off.
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {remaining} left{postfix}, {rate_fmt}"
+
 
 class Progress:
     """Shows the progress of one training; a context manager that closes the bar and the log file."""
@@ -50,6 +53,7 @@ class Progress:
             unit=" images",
             unit_scale=True,
             disable=quiet or not terminal,
+            bar_format=BAR,
             dynamic_ncols=True,
         )
         self.started = self.epoch_started = time.monotonic()
@@ -74,7 +78,7 @@ class Progress:
         seconds, self.epoch_started = now - self.epoch_started, now
         self.done += 1
         text = figures_text(latest)
-        self.bar.set_postfix_str(text)
+        self.bar.set_postfix_str(bar_text(latest))
         if self.lines and (now - self.shown > SECONDS_BETWEEN_LINES or self.done == self.epochs):
             self.shown = now
             left = (now - self.started) / (self.done - self.before) * (self.epochs - self.done)
@@ -110,3 +114,11 @@ def figures_text(latest: dict[str, Any]) -> str:
     if "validation_accuracy" in latest:
         text += f", validation {100 * latest['validation_accuracy']:.2f} %"
     return text
+
+
+def bar_text(latest: dict[str, Any]) -> str:
+    """Return the loss and one validation figure, short enough for a bar of 80 columns."""
+    text = f"loss {latest['loss']:.3f}"
+    if "validation_accuracy" in latest:
+        return f"{text}, validation {100 * latest['validation_accuracy']:.2f} %"
+    return f"{text}, validation loss {latest['validation_loss']:.3f}" if "validation_loss" in latest else text
