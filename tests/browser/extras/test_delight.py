@@ -133,8 +133,8 @@ class TestPast:
         assert_accessible(page)
 
     def test_the_way_to_the_answer_can_be_scrubbed(self, page: Page) -> None:
-        page.locator("#examples button").nth(1).click()  # a 4 that is something else before its second stroke
-        expect_digit(page, 4)
+        page.locator("#examples button").nth(1).click()  # a crossed 7
+        expect_digit(page, 7)
         settled_state(page)
         moments = int(page.locator("#moment").get_attribute("max"))
         assert moments >= 2
@@ -144,7 +144,7 @@ class TestPast:
         expect(page.locator("#detail")).to_have_text("This is how it looked then.")
         expect(page.locator("#verdict")).to_have_attribute("data-state", "writing")
         page.locator("#canvas").focus()
-        expect_digit(page, 4)
+        expect_digit(page, 7)
 
     def test_a_link_carries_the_drawing_and_no_request_does(
         self, page: Page, browser: Browser, service: Server
