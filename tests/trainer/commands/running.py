@@ -28,7 +28,7 @@ def one_line(text: str) -> str:
 
 
 LONG = (
-    *("train", "digits", "--hidden", "64", "--epochs", "10", "--outliers", "50", "--refit"),
+    *("train", "digits", "--hidden", "64", "--epochs", "20", "--outliers", "50", "--refit"),
     *("--no-report", "--log-json", "log"),
 )
 

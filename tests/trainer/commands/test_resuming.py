@@ -29,7 +29,7 @@ def test_signal_leaves_a_checkpoint_to_resume_from(number: int, tmp_path: Path, 
 def test_kill_9_at_random_moments_resumes_exactly(tmp_path: Path, uninterrupted: bytes) -> None:
     seed = random.randrange(1 << 30)
     moments = random.Random(seed)
-    for epochs in (1, 1, 11):  # the last one falls into the training on all images, or later
+    for epochs in (1, 1, 21):  # the last one falls into the training on all images, or later
         with running_trainer(*LONG, "--quiet", "--resume", cwd=tmp_path) as process:
             wait_for_epochs(tmp_path, epochs)
             time.sleep(moments.uniform(0, 0.6))
