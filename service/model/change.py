@@ -35,6 +35,8 @@ def change_towards(wanted: int, pixels: np.ndarray, classifier: Classifier) -> n
             return _shortened(wanted, pixels, changed - pixels, classifier)
         gradient = lead_gradient(layers, activations, leader, wanted)
         direction = _smoothed(gradient)
+        # What is full ink or bare paper already cannot go further; the others have to bring the whole step.
+        direction[(changed <= 0) & (direction > 0) | (changed >= 1) & (direction < 0)] = 0
         slope = max(float(gradient @ direction), 1e-12)
         changed = (changed - (OVERSHOOT * lead + 1e-3) / slope * direction).clip(0, 1).astype(np.float32)
     return None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import requests
 
-from tests.deploy.prometheus import running_prometheus
+from tests.deploy.monitoring.prometheus import running_prometheus
 from tests.drawing import digit_png
 from tests.serving import running_service, wait_until
 
