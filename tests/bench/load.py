@@ -48,9 +48,9 @@ def measure(server: Running, script: Path, clients: int, seconds: float, path: s
     workers = used[:2]
     requests = int(re.search(r"(\d+) requests in", text)[1])  # type: ignore[index]
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])  # type: ignore[index]
-    p50, p99 = (
-        float(value) * MILLISECONDS[unit]
-        for value, unit in re.findall(r"^\s+(?:50|99)%\s+([\d.]+)(us|ms|s|m)$", text, re.MULTILINE)
-    )
+    found = re.findall(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s|m)\s*$", text, re.MULTILINE)
+    waits = {share: float(value) * MILLISECONDS[unit] for share, value, unit in found}
+    if len(waits) < 2:
+        raise SystemExit(f"bench: {server.name} answered too few requests to be compared:\n{text}")
     shares = [each / max(sum(workers), TICK) for each in workers]
-    return Load(rate, p50, p99, 1e6 * sum(used) / requests, shares)
+    return Load(rate, waits["50"], waits["99"], 1e6 * sum(used) / requests, shares)
