@@ -91,7 +91,9 @@ def relative(rows: list[report.Section]) -> str:
     tables = []
     for clients in sorted({row["clients"] for row in rows}):
         chosen = [row for row in rows if row["clients"] == clients]
-        header = " | ".join([f"{clients} clients", *(f"{row['upload']}:" for row in chosen)])
+        header = " | ".join(
+            ["1 client" if clients == 1 else f"{clients} clients", *(f"{row['upload']}:" for row in chosen)]
+        )
         lines = [[name, *(report.ratio(row, name) for row in chosen)] for name in chosen[0]["ratios"]]
         tables.append(table(header, lines))
     return "\n\n".join(tables)

@@ -33,7 +33,7 @@ SENTENCES = {
     "{p99_ms:.1f} ms (p99); without them, {alone_p50_ms:.1f} and {alone_p99_ms:.1f} ms.",
     "overload": "With {clients} clients at once, {answered_per_second:,.0f} requests/s are answered, "
     "{share_of_capacity:.2f} times the rate with 8 clients (p99 {answered_p99_ms:,.0f} ms), and "
-    "{refused_per_second:,.0f}/s are refused (p50 {refused_p50_ms:.0f} ms). "
+    "{refused_per_second:,.0f}/s are refused. "
     "The service recovers {recovery_seconds:.2f} s after the load ends.",
     "killed_worker": "After a worker is killed with SIGKILL, the next one runs {forked_seconds:.2f} s later.",
     "growth": "Over {requests:,.0f} requests, memory (PSS, all processes) goes from {first_megabytes:.1f} to "

@@ -7,7 +7,6 @@ running service, 200 slow connections | eight times as many clients as it takes 
 import contextlib
 import os
 import signal
-import statistics
 import subprocess
 import time
 from collections.abc import Iterator
@@ -93,14 +92,12 @@ def overload(service: Running, folder: Path, seconds: float) -> dict[str, float]
     total, refused = _count(text, "requests in"), _count(text, "Non-2xx or 3xx responses:")
     accepted = (total - refused) / seconds
     slowest = _percentile(latencies[200] or [float("nan")], 0.99)
-    quickest = statistics.median(latencies[503] or [float("nan")])
     return {
         "clients": TOO_MANY,
         "answered_per_second": round(accepted),
         "share_of_capacity": round(accepted / capacity, 2),
         "answered_p99_ms": round(slowest, 1),
         "refused_per_second": round(refused / seconds),
-        "refused_p50_ms": round(quickest, 1),
         "recovery_seconds": round(recovery, 2),
     }
 
