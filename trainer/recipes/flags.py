@@ -13,27 +13,6 @@ from pydantic.fields import FieldInfo
 from trainer.data import Augmentation
 from trainer.training import TrainingConfig
 
-GROUPS = {
-    "network": ("hidden", "activation", "output", "loss", "initialization", "threshold", "input_offset"),
-    "optimization": (
-        *(
-            "epochs",
-            "batch_size",
-            "optimizer",
-            "learning_rate",
-            "schedule",
-            "warm_up",
-            "decay",
-            "decay_epochs",
-        ),
-        *("momentum", "averaging", "patience"),
-    ),
-    "regularization": ("weight_decay", "l1", "l2", "dropout", "label_smoothing"),
-    "images and chance": ("validation", "drawn", "views", "refit", "seed", "split_seed"),
-    "answers of teachers": ("soft_share", "soft_temperature"),
-    "rejector": ("outliers", "judge_units", "refused_share"),
-}
-
 
 def fields_of(settings: Any) -> dict[str, FieldInfo]:
     """Return the fields of a settings class by name: their types, limits and descriptions."""
@@ -45,11 +24,13 @@ def add_flags(parser: argparse.ArgumentParser, names: Container[str] | None = No
 
     names: the wanted ones of TrainingConfig, None for all; the flags of Augmentation are always added.
     """
-    fields = fields_of(TrainingConfig)
-    for title, members in GROUPS.items():
-        chosen = {name: fields[name] for name in members if names is None or name in names}
-        if chosen:
-            _add_group(parser, title, chosen)
+    groups: dict[str, dict[str, FieldInfo]] = {}
+    for name, setting in fields_of(TrainingConfig).items():
+        if name != "augmentation" and (names is None or name in names):
+            extra: Any = setting.json_schema_extra
+            groups.setdefault(extra["group"], {})[name] = setting
+    for title, members in groups.items():
+        _add_group(parser, title, members)
     _add_group(parser, "augmentation", fields_of(Augmentation))
 
 

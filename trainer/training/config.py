@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, PositiveInt, ValidationError, model_validator
+from pydantic.config import JsonDict
 from pydantic.dataclasses import dataclass
 
 from trainer.data import CHECKED, Augmentation
@@ -38,6 +39,15 @@ Loss = Literal[
 ]
 
 
+# The groups in which the command line shows the settings.
+NETWORK: JsonDict = {"group": "network"}
+OPTIMIZATION: JsonDict = {"group": "optimization"}
+REGULARIZATION: JsonDict = {"group": "regularization"}
+IMAGES_AND_CHANCE: JsonDict = {"group": "images and chance"}
+ANSWERS_OF_TEACHERS: JsonDict = {"group": "answers of teachers"}
+REJECTOR: JsonDict = {"group": "rejector"}
+
+
 @dataclass(frozen=True, config=CHECKED)
 class TrainingConfig:
     """Everything that determines the weights, together with the data.
@@ -47,97 +57,178 @@ class TrainingConfig:
     """
 
     hidden: tuple[PositiveInt, ...] = Field(
-        default=(128,), description="units of each hidden layer, such as 1000,500; 0 for no hidden layer"
+        json_schema_extra=NETWORK,
+        default=(128,),
+        description="units of each hidden layer, such as 1000,500; 0 for no hidden layer",
     )
-    activation: Activation = Field(default="relu", description="activation of the hidden layers")
-    output: Output = Field(default="softmax", description="activation of the outputs")
-    loss: Loss = Field(default="cross_entropy", description="loss to minimize")
+    activation: Activation = Field(
+        json_schema_extra=NETWORK, default="relu", description="activation of the hidden layers"
+    )
+    output: Output = Field(
+        json_schema_extra=NETWORK, default="softmax", description="activation of the outputs"
+    )
+    loss: Loss = Field(json_schema_extra=NETWORK, default="cross_entropy", description="loss to minimize")
     initialization: Literal["auto", "he", "glorot", "plain"] = Field(
-        default="auto", description="size of the initial weights; auto: by activation"
+        json_schema_extra=NETWORK,
+        default="auto",
+        description="size of the initial weights; auto: by activation",
     )
-    epochs: int = Field(default=20, ge=1, description="passes over the training images")
-    batch_size: int = Field(default=128, ge=0, description="images per gradient step; 0 for all")
+    epochs: int = Field(
+        json_schema_extra=OPTIMIZATION, default=20, ge=1, description="passes over the training images"
+    )
+    batch_size: int = Field(
+        json_schema_extra=OPTIMIZATION, default=128, ge=0, description="images per gradient step; 0 for all"
+    )
     optimizer: Literal["adam", "adamw", "nesterov", "rmsprop", "sgd"] = Field(
-        default="adam", description="how gradients change weights"
+        json_schema_extra=OPTIMIZATION, default="adam", description="how gradients change weights"
     )
-    learning_rate: float = Field(default=0.001, gt=0, description="highest learning rate")
+    learning_rate: float = Field(
+        json_schema_extra=OPTIMIZATION, default=0.001, gt=0, description="highest learning rate"
+    )
     schedule: Literal["constant", "step", "exponential", "cosine"] = Field(
-        default="cosine", description="how the learning rate falls"
+        json_schema_extra=OPTIMIZATION, default="cosine", description="how the learning rate falls"
     )
-    warm_up: float = Field(default=0.0, ge=0, description="epochs over which the learning rate rises from 0")
-    decay: float = Field(default=0.5, ge=0, le=1, description="factor of schedules step and exponential")
-    decay_epochs: float = Field(default=10.0, ge=1e-3, description="epochs after which that factor applies")
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="momentum of sgd and nesterov")
+    warm_up: float = Field(
+        json_schema_extra=OPTIMIZATION,
+        default=0.0,
+        ge=0,
+        description="epochs over which the learning rate rises from 0",
+    )
+    decay: float = Field(
+        json_schema_extra=OPTIMIZATION,
+        default=0.5,
+        ge=0,
+        le=1,
+        description="factor of schedules step and exponential",
+    )
+    decay_epochs: float = Field(
+        json_schema_extra=OPTIMIZATION,
+        default=10.0,
+        ge=1e-3,
+        description="epochs after which that factor applies",
+    )
+    momentum: float = Field(
+        json_schema_extra=OPTIMIZATION, default=0.9, ge=0, lt=1, description="momentum of sgd and nesterov"
+    )
     weight_decay: float = Field(
+        json_schema_extra=REGULARIZATION,
         default=0.0,
         ge=0,
         description="share of each weight lost per step at rate 1, outside the gradient (AdamW)",
     )
-    l1: float = Field(default=0.0, ge=0, description="factor of the sum of absolute weights in the loss")
-    l2: float = Field(default=0.0, ge=0, description="factor of half the sum of squared weights in the loss")
+    l1: float = Field(
+        json_schema_extra=REGULARIZATION,
+        default=0.0,
+        ge=0,
+        description="factor of the sum of absolute weights in the loss",
+    )
+    l2: float = Field(
+        json_schema_extra=REGULARIZATION,
+        default=0.0,
+        ge=0,
+        description="factor of half the sum of squared weights in the loss",
+    )
     dropout: float = Field(
-        default=0.0, ge=0, le=0.95, description="share of the hidden units silenced in each step"
+        json_schema_extra=REGULARIZATION,
+        default=0.0,
+        ge=0,
+        le=0.95,
+        description="share of the hidden units silenced in each step",
     )
     patience: int = Field(
+        json_schema_extra=OPTIMIZATION,
         default=0,
         ge=0,
         description="stop after this many epochs without a lower validation loss and keep the best; 0: never",
     )
     threshold: float = Field(
-        default=0.5, ge=0, le=1, description="output from which a yes-or-no output means yes"
+        json_schema_extra=NETWORK,
+        default=0.5,
+        ge=0,
+        le=1,
+        description="output from which a yes-or-no output means yes",
     )
     soft_share: float = Field(
+        json_schema_extra=ANSWERS_OF_TEACHERS,
         default=0.9,
         ge=0,
         le=1,
         description="distill: share of the teachers' answer in the target; the label has the rest",
     )
     soft_temperature: float = Field(
+        json_schema_extra=ANSWERS_OF_TEACHERS,
         default=1.0,
         ge=0.1,
         le=100,
         description="distill: divides the logits of teachers and student in the loss",
     )
     averaging: float = Field(
-        default=0.999, ge=0, lt=1, description="decay of the average of the weights; 0 for none"
+        json_schema_extra=OPTIMIZATION,
+        default=0.999,
+        ge=0,
+        lt=1,
+        description="decay of the average of the weights; 0 for none",
     )
     label_smoothing: float = Field(
-        default=0.0, ge=0, lt=1, description="share of the target spread over all digits"
+        json_schema_extra=REGULARIZATION,
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the target spread over all digits",
     )
     validation: float = Field(
-        default=0.1, ge=0, le=0.9, description="share of the training images held out for validation"
+        json_schema_extra=IMAGES_AND_CHANCE,
+        default=0.1,
+        ge=0,
+        le=0.9,
+        description="share of the training images held out for validation",
     )
     drawn: int = Field(
+        json_schema_extra=IMAGES_AND_CHANCE,
         default=0,
         ge=0,
         description="digits drawn stroke by stroke, in styles that MNIST lacks, added to the training images",
     )
     views: int = Field(
+        json_schema_extra=IMAGES_AND_CHANCE,
         default=0,
         ge=0,
         description="epochs after which the same distortions repeat (teachers answer each once); 0: never",
     )
     input_offset: float = Field(
-        default=0.0, description="subtracted from the pixels, folded into the biases when published"
+        json_schema_extra=NETWORK,
+        default=0.0,
+        description="subtracted from the pixels, folded into the biases when published",
     )
     outliers: int = Field(
+        json_schema_extra=REJECTOR,
         default=16000,
         ge=0,
         description="pictures of non-digits that the rejector learns from; 0 for no rejector",
     )
-    judge_units: int = Field(default=192, ge=1, description="units of the rejector's hidden layer")
+    judge_units: int = Field(
+        json_schema_extra=REJECTOR, default=192, ge=1, description="units of the rejector's hidden layer"
+    )
     refused_share: float = Field(
+        json_schema_extra=REJECTOR,
         default=0.02,
         ge=0,
         le=1,
         description="share of held-out digits, half of them distorted, that the rejector may refuse",
     )
     refit: bool = Field(
+        json_schema_extra=IMAGES_AND_CHANCE,
         default=False,
         description="publish a second network, trained on all images, with the figures of the first",
     )
-    seed: int = Field(default=0, ge=0, description="decides initial weights, order and distortion")
+    seed: int = Field(
+        json_schema_extra=IMAGES_AND_CHANCE,
+        default=0,
+        ge=0,
+        description="decides initial weights, order and distortion",
+    )
     split_seed: int = Field(
+        json_schema_extra=IMAGES_AND_CHANCE,
         default=0,
         ge=0,
         description="decides which images are held out for validation, and for the test in digits and folder",
