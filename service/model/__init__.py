@@ -1,5 +1,5 @@
 """A trained model -> an answer: the file format, the forward pass and what its outputs mean.
 
-The one file format, the one forward pass and the one classifier, shared by the service and the trainer. No
-HTTP, no training, nothing but NumPy and `service.preprocessing`. Start reading in `classifier.py`.
+The service and the trainer share this file format, this forward pass and this classifier. No HTTP, no
+training; it needs only NumPy, Pillow and `service.preprocessing`. Start reading in `classifier.py`.
 """

@@ -1,8 +1,8 @@
-"""From decoded pictures to answers; of several readings of a picture, the most digit-like one counts.
+"""From decoded pictures to answers; if a picture has several readings, the most digit-like one counts.
 
     pictures -> readings of each -> one forward pass for all -> the least novel of each -> Answer
 
-Service, trainer and evaluation answer with these functions.
+The service, the trainer and the evaluation all use these functions.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,18 @@ from service.preprocessing import Reading, decode, look_again, read_grey
 
 
 class Answer(NamedTuple):
-    """The prediction for a picture and the reading that it is about."""
+    """The prediction for a picture, and the reading that was classified."""
 
     prediction: Prediction
     reading: Reading
 
 
 def choose(classifier: Classifier, pictures: Sequence[Sequence[Reading]]) -> list[Answer]:
-    """Return the answer for each picture, given its readings, of which there is at least one.
+    """Return the answer for each picture, given its readings, at least one.
 
-    Of several, the one that the rejector finds least novel counts; without a rejector, the surest one. All
-    go through the network together, a few rows at a time, so that no answer depends on other pictures.
+    The reading with the lowest novelty counts; without a rejector, the one with the highest confidence. All
+    readings go through the network together, a few rows at a time, so that no answer depends on other
+    pictures.
     """
     rows = [reading for readings in pictures for reading in readings]
     predictions: list[Prediction] = []
@@ -46,7 +47,7 @@ def _doubt(prediction: Prediction) -> tuple[float, float]:
     return prediction.novelty, -prediction.confidence
 
 
-# A reading from the second look is accepted only up to this share of the limit, and from this confidence.
+# A reading from the second look is accepted only with a novelty up to this limit, and from this confidence.
 SECOND_LIMIT = 0.5
 SECOND_CONFIDENCE = 0.9
 

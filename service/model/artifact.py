@@ -8,9 +8,9 @@
     probe_logits                          float32, (probes, classes): their expected logits
     metadata                              one JSON string, see `Metadata`
 
-Arrays are little-endian and in C order; members are stored, not deflated, with a fixed time stamp:
-the file's size bounds the memory it needs, and equal content gives equal bytes. A file is read once,
-hashed and parsed from memory, so the version and the weights cannot come from different writes.
+Arrays are little-endian and in C order. Members are stored, not deflated, with a fixed time stamp. The file's
+size therefore bounds the memory that it needs, and equal content gives equal bytes. A file is read once, then
+hashed and parsed in memory, so the version and the weights cannot come from different writes.
 """
 
 import hashlib
@@ -79,7 +79,7 @@ def serialize(
     probe_logits: np.ndarray,
     metadata: Mapping[str, Any],
 ) -> bytes:
-    """Return the bytes of a model file; `parse` of them gives the same content."""
+    """Return the bytes of a model file; `parse` returns the same content."""
     members: dict[str, np.ndarray] = {}
     for prefix, network in (("", layers), ("judge_", rejector)):
         for index, layer in enumerate(network):

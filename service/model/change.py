@@ -2,7 +2,7 @@
 
     pixels -> logits -> how far the wanted digit lies behind -> gradient, smoothed -> step, within [0, 1]
            ^----------------------------- until it leads ----------------------------|
-           -> back along the way while it still leads -> change
+           -> shortened, as long as it still leads -> change
 
 The steps are those of DeepFool (Moosavi-Dezfooli et al. 2016) toward one class. The gradient is smoothed,
 so that the change looks like pen ink and not like noise.
@@ -19,10 +19,10 @@ HALVINGS = 8
 
 
 def change_towards(wanted: int, pixels: np.ndarray, classifier: Classifier) -> np.ndarray | None:
-    """Return what to add to the pixels for the answer `wanted`, or None if no such change was found.
+    """Return a change of the pixels that makes `wanted` the answer, or None if none was found.
 
-    pixels: (side * side,) float32 in [0, 1]. The result has the same shape; the sum of both lies in [0, 1]
-    too. It is small, not proven to be the smallest. All zeros if `wanted` is already the answer.
+    pixels: (side * side,) float32 in [0, 1]. The change has the same shape, and the sum of both lies in
+    [0, 1] too. It is small, but not always the smallest. It is all zeros if `wanted` is already the answer.
     """
     layers = classifier.artifact.layers
     changed = pixels
@@ -35,7 +35,7 @@ def change_towards(wanted: int, pixels: np.ndarray, classifier: Classifier) -> n
             return _shortened(wanted, pixels, changed - pixels, classifier)
         gradient = lead_gradient(layers, activations, leader, wanted)
         direction = _smoothed(gradient)
-        # What is full ink or bare paper already cannot go further; the others have to bring the whole step.
+        # Pixels that are already full ink or bare paper cannot go further, so the others make the whole step.
         direction[(changed <= 0) & (direction > 0) | (changed >= 1) & (direction < 0)] = 0
         slope = max(float(gradient @ direction), 1e-12)
         changed = (changed - (OVERSHOOT * lead + 1e-3) / slope * direction).clip(0, 1).astype(np.float32)

@@ -84,9 +84,8 @@ class Classifier:
     def novelty(self, pixels: np.ndarray, hidden: Sequence[np.ndarray]) -> np.ndarray:
         """Return each picture's novelty, (n,): its probability of not being a digit, divided by the limit.
 
-        It is 0 without a rejector.
-
-        pixels: (n, side * side). hidden: the activations of the hidden layers for them.
+        pixels: (n, side * side). hidden: the activations of the hidden layers for them. Without a rejector,
+        all are 0.
         """
         rejector, limit = self.artifact.rejector, max(self.artifact.max_novelty, 1e-12)
         if not rejector:
@@ -97,7 +96,7 @@ class Classifier:
     def self_check(self) -> None:
         """Classify the stored probes; raise SelfCheckError if an answer differs.
 
-        At start, this catches a changed Pillow, NumPy, resizing or threshold.
+        At startup, this catches a changed Pillow, NumPy, resizing or threshold.
         """
         artifact = self.artifact
         try:
@@ -118,7 +117,7 @@ def rejector_inputs(pixels: np.ndarray, hidden: Sequence[np.ndarray]) -> np.ndar
 
     pixels: (n, side * side). hidden: activations of the hidden layers, the last (n, width), possibly
     none. Only the direction of that layer counts, as in nearest-neighbor measures of novelty (Sun et
-    al. 2022, "Out-of-Distribution Detection with Deep Nearest Neighbors"): it is scaled to length
+    al. 2022, "Out-of-Distribution Detection with Deep Nearest Neighbors"). It is therefore scaled to length
     sqrt(width), the length of a vector of ones.
     """
     if not hidden:

@@ -1,12 +1,13 @@
-"""Why an answer came out: the picture as the network saw it, and what in it mattered.
+"""Why the network gave an answer: the picture as the network saw it, and which pixels mattered.
 
     pixels -> forward -> margin over the runner-up -> back to the pixels -> gradient
     gradient x pixels -> saliency -> PNG
 
-The saliency answers "why this digit and not the next likely one", or not the one that a client names: each
-pixel's share of the lead that the answer has over the other, to first order (Simonyan et al. 2014; Shrikumar
-et al. 2016). The gradient of only the answer's logit would also mark what both digits have in common. It
-takes one backward pass; integrated gradients (Sundararajan et al. 2017) take one for each of their steps.
+The saliency answers "why this digit and not that one?". The other digit is the runner-up, or one that the
+client names. The saliency is each pixel's share of the answer's lead over the other digit, to first order
+(Simonyan et al. 2014; Shrikumar et al. 2016). The gradient of only the answer's logit would also mark what
+both digits have in common. It takes one backward pass; integrated gradients (Sundararajan et al. 2017) take
+one for each of their steps.
 """
 
 import base64
@@ -20,7 +21,7 @@ from service.model.change import change_towards
 from service.model.classifier import Classifier, Prediction
 from service.model.network import forward, lead_gradient
 
-# Colors for and against the answer, distinct with every kind of color vision, on black and on white.
+# Colors for and against the answer. People with any kind of color vision can tell them apart.
 FOR = (255, 122, 26)  # orange
 AGAINST = (77, 148, 255)  # blue
 
@@ -34,11 +35,13 @@ def explain(
 ) -> dict[str, Any]:
     """Return the JSON object that explains one answer.
 
-    pixels: (side * side,) float32 in [0, 1]. `picture` is a gray PNG, ink white, and `saliency` an
-    RGBA PNG of the same size: orange speaks for the answer, blue for the runner-up, and the square of
-    the opacity states how much. Both are base64. `runner_up` is the digit that the answer is compared
-    with: `against`, if that is another digit; `novelty` above 1 means that the picture does not look like a
-    digit; `steps` say in words what preprocessing did. With `against` there is also `change`.
+    pixels: (side * side,) float32 in [0, 1]. steps: what preprocessing did, in words. against: the digit to
+    compare the answer with, None for the runner-up.
+
+    `picture` is a gray PNG, ink white. `saliency` is an RGBA PNG of the same size: orange supports the
+    answer, blue the other digit, and the square of the opacity says how much. Both are base64. `runner_up`
+    is the digit that the answer is compared with. A `novelty` above 1 means that the picture does not look
+    like a digit. `change` is there only with `against`.
     """
     values, runner_up = saliency(pixels, classifier, against)
     side = classifier.artifact.geometry.side
@@ -55,10 +58,10 @@ def explain(
 
 
 def _change(wanted: int, pixels: np.ndarray, classifier: Classifier) -> dict[str, Any] | None:
-    """Return the JSON object of a small change after which the answer would be `wanted`; None for none.
+    """Return the JSON object of a small change that makes `wanted` the answer; None if none was found.
 
-    `picture` is an RGBA PNG: orange for ink to add, blue for ink to take away, the opacity for how much;
-    `ink` is how much that is, as a share of all ink.
+    `picture` is an RGBA PNG: orange for ink to add, blue for ink to remove, the opacity for how much. `ink`
+    is the sum of both, as a share of all ink.
     """
     change = change_towards(wanted, pixels, classifier)
     if change is None:
@@ -73,8 +76,8 @@ def _change(wanted: int, pixels: np.ndarray, classifier: Classifier) -> dict[str
 def hidden_layers(pixels: np.ndarray, classifier: Classifier) -> list[dict[str, Any]]:
     """Return a JSON object for each hidden layer: how active its units are for one picture.
 
-    pixels: (side * side,) float32 in [0, 1]. `values` is base64 of a byte for each unit; a unit's activation
-    is its byte / 255 * `largest`; negative ones count as 0.
+    pixels: (side * side,) float32 in [0, 1]. `values` is base64 of one byte for each unit. A unit's
+    activation is its byte / 255 * `largest`; negative activations become 0.
     """
     layers = classifier.artifact.layers[:-1]
     described = []
@@ -95,8 +98,8 @@ def hidden_layers(pixels: np.ndarray, classifier: Classifier) -> list[dict[str, 
 def unit_weights(classifier: Classifier, layer: int, unit: int) -> bytes:
     """Return a PNG, side x side RGBA, of what a hidden unit looks for: orange excites it, blue inhibits it.
 
-    layer: from 1. unit: from 0. Units beyond the first layer are followed back to the pixels through the
-    weights only, as if there were no activation in between. Raises IndexError for a unit that does not exist.
+    layer: from 1. unit: from 0. From deeper layers, the weights are multiplied back to the pixels, as if
+    there were no activations in between. Raises IndexError for a unit that does not exist.
     """
     layers = classifier.artifact.layers[:-1]
     if not (0 < layer <= len(layers) and 0 <= unit < layers[layer - 1].weights.shape[1]):
@@ -113,8 +116,9 @@ def saliency(
 ) -> tuple[np.ndarray, int]:
     """Return each pixel's share of the answer's lead, (side * side,) float32, and the digit that it leads.
 
-    pixels: (side * side,) float32 in [0, 1]. against: that digit; the runner-up for None, or if it is the
-    answer itself. Positive speaks for the answer, negative for the other; the unit is that of the logits.
+    pixels: (side * side,) float32 in [0, 1]. against: the other digit; the runner-up if it is None or the
+    answer itself. Positive shares support the answer, negative ones the other digit. Their unit is that of
+    the logits.
     """
     layers = classifier.artifact.layers
     activations = forward(layers, pixels[None])

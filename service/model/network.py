@@ -2,8 +2,8 @@
 
     pixels -> (weights, biases) -> activation -> ... -> logits -> softmax -> probabilities
 
-Pure functions over read-only arrays: worker threads share the layers, the trainer walks
-back through the same activations, and what is served is what was trained.
+These are pure functions over read-only arrays. Worker threads share the layers, the trainer's backward pass
+uses the same activations, and what is served is what was trained.
 """
 
 from collections.abc import Callable, Sequence
@@ -95,12 +95,12 @@ def lead_gradient(
     return gradient
 
 
-# Multiplying a few rows is memory-bound. Most pixels are paper and most relu units are 0, so gathering only
-# the weights that count saves time up to this share of them. The share is higher for many rows, which use
-# the same gathered weights.
+# Multiplying a few rows is memory-bound. Most pixels are paper and most relu units are 0. Gathering the
+# weights of the others saves time as long as they are at most this share of all. The share is higher for many
+# rows, because they use the same gathered weights.
 GATHERED_SHARE = 0.3
 SHARED_SHARE = 0.7
-GATHERED_SIZE = 50_000  # weights, from which a layer is large enough
+GATHERED_SIZE = 50_000  # weights; gathering saves nothing in a smaller layer
 FEW_ROWS = 8
 MANY_ROWS = 64  # in more rows, hardly any unit is 0 in all of them
 
@@ -120,7 +120,7 @@ def product(signal: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _gathered(signal: np.ndarray, weights: np.ndarray, share: float) -> np.ndarray:
-    """Return signal @ weights, using only the weights that count if they are at most `share` of all."""
+    """Return signal @ weights; gather the weights of nonzero inputs if they are at most `share` of all."""
     if weights.size < GATHERED_SIZE:
         return signal @ weights
     counts = signal[0] != 0 if len(signal) == 1 else np.logical_or.reduce(signal != 0, axis=0)

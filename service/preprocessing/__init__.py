@@ -1,8 +1,8 @@
 """Pictures as people send them -> the pixels that a network sees.
 
 Everything between the bytes of an image file and an MNIST-like picture lives here: decoding, telling paper
-from ink, cleaning, cutting out, scaling and centering. It holds no state, no lock and no thread, knows
-neither HTTP nor models, and needs only NumPy and Pillow. Start reading in `pipeline.py`.
+from ink, cleaning, cutting out, scaling and centering. No state, no locks, no threads, no HTTP and no models;
+it needs only NumPy and Pillow. Start reading in `pipeline.py`.
 """
 
 from service.preprocessing.decoding import (

@@ -13,9 +13,10 @@ from service.preprocessing.trace import LeftOut, Trace, counted, no_trace
 MIN_RULED_SIDE = 48
 # Ruled lines are thinner than this share of the picture.
 LINE_SHARE = 0.04
-# They reach so far across the picture, are inked on so much of it, and have gaps shorter than this.
+# They span at least this share of the picture, are inked along this share of it, and have shorter gaps than
+# this share.
 LINE_SPAN, LINE_INKED, LINE_GAP = 0.95, 0.75, 0.125
-# A frame's ink lies within this share of its length from its outline.
+# A frame's ink lies near its outline: within this share of its length.
 FRAME_BAND = 0.08
 # Pieces with less than this share of the digit's ink are specks.
 SPECK_SHARE = 0.03
@@ -53,14 +54,14 @@ def ruled_lines(mask: np.ndarray) -> np.ndarray:
     pieces = Components(_gaps_closed(long), long)
     lines = np.zeros_like(mask)
     for index in np.flatnonzero(pieces.boxes.right - pieces.boxes.left > LINE_SPAN * width):
-        way = pieces.labels == index + 1
-        inked = np.flatnonzero((way & mask).any(axis=0))
+        line = pieces.labels == index + 1
+        inked = np.flatnonzero((line & mask).any(axis=0))
         if inked[-1] - inked[0] < LINE_SPAN * width or len(inked) < LINE_INKED * width:
             continue
-        thick = np.count_nonzero(way & long, axis=0)
+        thick = np.count_nonzero(line & long, axis=0)
         thickness = np.median(thick[thick > 0])
         if thickness <= max(2, LINE_SHARE * height):
-            lines |= way & mask & ~long_runs(mask.T, round(1.5 * thickness) + 2).T
+            lines |= line & mask & ~long_runs(mask.T, round(1.5 * thickness) + 2).T
     return lines
 
 
@@ -97,7 +98,7 @@ def digit_pieces(pieces: Components, trace: Trace = no_trace) -> np.ndarray:
     height, width = pieces.labels.shape
     top, bottom, left, right = pieces.boxes
     cut = (top == 0) | (left == 0) | (bottom == height) | (right == width)
-    # What the picture's edge cuts is more often a shadow, a finger or the next digit than the digit.
+    # A piece that the picture's edge cuts is more often a shadow, a finger or the next digit than the digit.
     likely = np.where(cut, mass / 4, mass)
     main = int(likely.argmax())
     if is_frame(pieces, main):

@@ -80,9 +80,8 @@ def to_grey(image: Image.Image, trace: Trace) -> np.ndarray:
     # Each line channel by channel: separating these takes half as long as separating pixels.
     lines = np.frombuffer(image.tobytes("raw", f"{image.mode};L"), np.uint8)
     lines = lines.reshape(image.height, -1, image.width)
-    planes = lines.transpose(1, 0, 2).astype(
-        np.float32, order="C"
-    )  # whole rows are faster to add up than triples
+    # In C order, because whole rows are faster to add up than triples.
+    planes = lines.transpose(1, 0, 2).astype(np.float32, order="C")
     return _over_paper(planes, trace) if image.mode == "RGBA" else _ink_channel(planes, trace)
 
 
@@ -108,8 +107,8 @@ _LEAST_RANGE = 1e-36  # 255 divided by anything smaller overflows float32
 def _stretched(values: np.ndarray, trace: Trace) -> np.ndarray:
     """Return 16-bit, 32-bit or floating-point values spread over [0, 255].
 
-    Pillow's own convert("L") would clip all above 255 to white. The brightest value present
-    decides, since files do not say how many of their bits are in use.
+    Pillow's own convert("L") would clip everything above 255 to white. The brightest value becomes 255,
+    because files do not say how many of their bits are in use.
     """
     # Halved, because the difference of two float32 numbers may overflow.
     halves = np.nan_to_num(values, posinf=0, neginf=0) / 2
@@ -123,9 +122,8 @@ def _stretched(values: np.ndarray, trace: Trace) -> np.ndarray:
 def _over_paper(planes: np.ndarray, trace: Trace) -> np.ndarray:
     """Return a picture laid on white, or its opacity as ink if nothing of it shows on white.
 
-    planes: (4, height, width) float32, red, green, blue, opacity. White ink on
-    nothing, a common canvas export, is invisible on white paper: there the ink is only in the alpha
-    channel.
+    planes: (4, height, width) float32, red, green, blue, opacity. White ink on a transparent ground, a common
+    canvas export, would be invisible on white paper. Its ink is in the alpha channel.
     """
     opacity = planes[3] / 255
     laid = planes[:3] * opacity + 255 * (1 - opacity)
@@ -147,7 +145,7 @@ _CHANNEL_ADVANTAGE = 1.5
 def _ink_channel(planes: np.ndarray, trace: Trace) -> np.ndarray:
     """Return the gray version of an RGB picture that shows ink best, (height, width).
 
-    Luma, unless one color channel has a clearly larger standard deviation.
+    That is luma, unless one color channel has a clearly larger standard deviation.
     """
     red, green, blue = planes
     if (red == green).all() and (red == blue).all():
@@ -155,7 +153,7 @@ def _ink_channel(planes: np.ndarray, trace: Trace) -> np.ndarray:
     luma = (_LUMA @ planes.reshape(3, -1)).reshape(red.shape)
     greys = (luma, red, green, blue)
     deviations = [_deviation(grey) for grey in greys]
-    clearest = max(deviations) * (1 - 1e-5)  # the first of those that differ only by rounding
+    clearest = max(deviations) * (1 - 1e-5)  # so that the first of several wins if only rounding differs
     best = [deviation >= clearest for deviation in deviations].index(True)
     if not best or deviations[best] < _CHANNEL_ADVANTAGE * deviations[0]:
         return luma

@@ -18,7 +18,7 @@ STEEPEST = 1.0  # columns per row: handwriting leans less
 # than 0.35.
 LEAST_INK, MOST_INK = 0.31, 0.375
 INKED = 0.1  # share of the darkest ink that a column must reach to count as part of the digit
-GROWTHS = 6  # cells: as much as the finest pen needs
+GROWTHS = 6  # cells: enough for the finest pen
 
 
 def stand(ink: np.ndarray, side: int) -> np.ndarray:
@@ -39,9 +39,9 @@ def stand(ink: np.ndarray, side: int) -> np.ndarray:
 
 
 def area_weights(start: float, length: int, extent: float, cells: int) -> np.ndarray:
-    """Return the matrix, (cells, length), that averages a stretch of `extent` pixels into cells.
+    """Return the matrix, (cells, length), that averages `extent` pixels into cells.
 
-    The `length` pixels begin at `start` of the stretch, the rest of which is empty. Entry (i, j) is the
+    Of these pixels, the `length` from `start` on hold the picture; the others are empty. Entry (i, j) is the
     share of cell i that pixel j covers.
     """
     scale = extent / cells

@@ -3,8 +3,8 @@
     grey -> darkness relative to the paper -> how dark is ink? -> ruled lines erased
          -> connected pieces -> the digit's own -> ink
 
-The order matters: one speck left in before the digit is cut out costs a third of all answers, and no
-training makes up for it.
+The order matters: if one speck is still there when the digit is cut out, a third of all answers are wrong,
+and no training makes up for that.
 """
 
 from typing import NamedTuple
@@ -36,7 +36,7 @@ class Levels(NamedTuple):
 class Extracted(NamedTuple):
     """The ink of a digit, (height, width) float32 in [0, 1], background exactly 0.
 
-    is_clear: whether the border of the picture told ink from paper.
+    is_clear: whether the border of the picture shows which side is paper.
     """
 
     ink: np.ndarray
@@ -60,7 +60,7 @@ def extract_ink(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
 
 
 def digit_ink(darkness: np.ndarray, levels: Levels, trace: Trace = no_trace) -> np.ndarray:
-    """Return the ink of the digit, (height, width) float32 in [0, 1], without what does not belong to it.
+    """Return the ink of the digit, (height, width) float32 in [0, 1], without other pieces.
 
     darkness: (height, width) float32. trace: gets what was dropped. Raises BlankImageError if nothing is
     left.
@@ -79,7 +79,7 @@ def digit_ink(darkness: np.ndarray, levels: Levels, trace: Trace = no_trace) -> 
 
 
 def _contrast_and_levels(grey: np.ndarray, trace: Trace) -> tuple[Contrast, Levels]:
-    """Return what stands out from the paper, and the levels of its ink."""
+    """Return what stands out from the paper, and the levels of the ink in it."""
     steps: list[str] = []
     try:
         contrast = ink_contrast(grey, steps.append)

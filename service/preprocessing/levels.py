@@ -31,11 +31,11 @@ def median(ordered: np.ndarray) -> float:
 def median_distance(ordered: np.ndarray, level: float) -> float:
     """Return the median of abs(ordered - level).
 
-    ordered: at least one value, ascending; level: their median. No second sort is needed, because the
-    distances fall up to the middle and then rise. Pair each value of the lower half with the value half of
-    all places further up. The nearer one of each pair is among the nearer half of all values (Batcher 1968,
-    "Sorting networks and their applications": a bitonic sequence splits in two). The median distance is at
-    the first pair whose lower value is the nearer one.
+    ordered: at least one value, ascending. level: their median. No second sort is needed, because the
+    distances fall up to the middle and then rise. Pair each value of the lower half with the one that lies
+    half the length further up. The nearer one of each pair is among the nearer half of all values (Batcher
+    1968, "Sorting networks and their applications": a bitonic sequence splits in two). The median distance
+    is at the first pair whose lower value is the nearer one.
     """
     half = ordered.size // 2
     quarter = (ordered.size - 1) // 4
@@ -61,8 +61,8 @@ def otsu_threshold(ordered: np.ndarray) -> float:
         return lowest
     bins = (ordered - ordered[0]) * (255.99 / (highest - lowest))
     below = bins.searchsorted(_EDGES).astype(np.float64)  # (255,) values before each edge
-    # The bin numbers of the values before an edge add up to edge * below - missed: each edge up to this one
-    # that a value does not reach takes one from its number.
+    # The bin numbers of the values below an edge add up to edge * below - missed. `missed` counts, for each
+    # of these values, the edges up to this one that it does not reach.
     missed = np.add.accumulate(below)
     mean = 255 - missed[-1] / ordered.size
     # Otsu's sigma_B^2, his equation 18, up to a factor; neither side is ever empty.
@@ -70,6 +70,6 @@ def otsu_threshold(ordered: np.ndarray) -> float:
     spread += missed
     spread *= spread
     spread /= below * (ordered.size - below)
-    # Take the middle of an empty gap. (argmax takes half the time of max.)
+    # If several edges are best, there is an empty gap: take its middle. (argmax takes half the time of max.)
     (best,) = (spread >= spread.item(spread.argmax()) * (1 - 1e-9)).nonzero()
     return lowest + float(best[0] + best[-1] + 2) / 2 * (highest - lowest) / 256

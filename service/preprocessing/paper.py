@@ -1,7 +1,7 @@
 """Separating ink from paper: which side is the ink, and how bright the bare paper is everywhere.
 
 grey -> one color all around? -> dark or light ink? -> paper's light -> darkness relative to it
-     -> does ink touch the border? then it does not tell which side is paper
+     -> does ink touch the border? then the border does not show which side is paper
 """
 
 from functools import lru_cache
@@ -27,7 +27,7 @@ TOUCHED_SHARE = 0.04
 # any stroke, narrower than most shadows.
 LIGHT_GRID = 48
 REACH = LIGHT_GRID // 8 * 2 + 1
-# Tiles around the picture that two neighborhoods, the second of REACH + 2, and a mean of three consume.
+# Tiles of padding on each side, used up by a maximum over REACH, a minimum over REACH + 2 and a mean over 3.
 ROOM = REACH // 2 + (REACH + 2) // 2 + 1
 
 
@@ -35,8 +35,8 @@ class Contrast(NamedTuple):
     """What stands out from the paper.
 
     darkness: (height, width) float32, how much darker than its paper each pixel is. Light ink on dark paper
-    is inverted; paper is around 0, with its noise on either side. is_clear: whether the border told ink from
-    paper; it does not where ink touches it.
+    is inverted. Paper is around 0, with noise on either side. is_clear: whether the border shows which side
+    is paper; it does not where ink touches it.
     """
 
     darkness: np.ndarray
@@ -75,7 +75,7 @@ def ink_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
 def evened_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray | None:
     """Return how much darker than its paper each pixel of dark writing is, ignoring the border.
 
-    None where the light is even, so that there is nothing to even out. trace: gets what was done.
+    None if the light is already even. trace: gets what was done.
     """
     steps: list[str] = []
     darkness = _relative_darkness(grey, _coarse(grey), steps.append)
@@ -96,7 +96,7 @@ def _relative_darkness(grey: np.ndarray, tiles: np.ndarray, trace: Trace) -> np.
 
 
 def even_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
-    """Return how much darker than one common level of the paper each pixel is, float32.
+    """Return how much darker than the paper each pixel is, float32, with one level for all of the paper.
 
     trace: gets what was done.
     """
@@ -177,7 +177,7 @@ def paper_light(tiles: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _known(length: int) -> int:
-    """Return by how many tiles a row of `length` is continued on either side: it has no more to mirror."""
+    """Return how many tiles can be added on either side of a row of `length` by mirroring it."""
     return min(REACH, length - 1)
 
 
@@ -185,8 +185,9 @@ def _known(length: int) -> int:
 def _continuation(length: int) -> np.ndarray:
     """Return the matrix, (ROOM + length + ROOM, length) float32, that continues a row of tiles.
 
-    Beyond its edge a picture continues its trend, mirrored at the edge's value; a plain closing would
-    brighten its corners. Where nothing is left to mirror the value is 0, which is never the maximum.
+    Beyond its edge a row continues its trend: it is mirrored at the edge, and at the edge's value. A plain
+    closing would brighten the corners. Where nothing is left to mirror, the value is 0, which is never the
+    maximum.
     """
     first, last = ROOM, ROOM + length - 1
     matrix = np.zeros((last + 1 + ROOM, length), np.float32)
@@ -224,7 +225,8 @@ def _smoothed(values: np.ndarray) -> np.ndarray:
 def _extreme(values: np.ndarray, reach: int, extreme: np.ufunc) -> np.ndarray:
     """Return np.maximum or np.minimum over each reach x reach pixels that lie within `values`.
 
-    Each doubles its span from two of half the length; van Herk's method (1992) is slower at this size.
+    The span doubles in each round: two spans of half the length make one. Van Herk's method (1992) is slower
+    at this size.
     """
     for _ in range(2):
         span = 1

@@ -1,8 +1,8 @@
 """A picture with any number of digits -> all of them, in reading order, with their boxes.
 
-It finds what may be a digit, orders it in rows, splits what touches, and lets the model choose the digits. It
-holds no state, no lock and no thread, knows no HTTP, and builds on `service.preprocessing` and
-`service.model`. Start reading in `reader.py`.
+It finds everything that may be a digit, orders it in rows, splits what touches, and lets the model choose the
+digits. No state, no locks, no threads, no HTTP; it builds on `service.preprocessing` and `service.model`.
+Start reading in `reader.py`.
 """
 
 from service.reading.reader import MOST_DIGITS, READING_SIDE, Digit, read, read_file, reading_bytes, text_of

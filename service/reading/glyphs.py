@@ -12,7 +12,7 @@ from service.preprocessing.cleaning import SPECK_SHARE, is_frame
 from service.preprocessing.components import Components
 from service.reading.writing import Writing
 
-MOST_PIECES = 1024  # the largest are looked at
+MOST_PIECES = 1024  # only the largest are considered
 FRAMES_TRIED = 8
 # Pieces that share this much of the narrower one's width are parts of one digit, such as the hat of a 5.
 SHARED_WIDTH = 0.5
@@ -79,7 +79,7 @@ def _without_specks_and_frames(pieces: Components) -> np.ndarray:
 def typical_height(pieces: Components, kept: np.ndarray, shape: tuple[int, int]) -> float:
     """Return the height of most of the ink of the pieces `kept`, (n,); shape: the page's.
 
-    High pieces count more, so that grain counts little. Pieces that the edge cuts, and lines, count only if
+    High pieces count more, so that specks count little. Lines, and pieces that the edge cuts, count only if
     there is nothing else.
     """
     top, bottom, left, right = (side[kept] for side in pieces.boxes)
@@ -128,9 +128,8 @@ def _cut_out(writing: Writing, groups: list[np.ndarray], typical: float, most: i
     high = [k for k, (top, bottom, *_) in enumerate(boxes) if bottom - top >= LEAST_HEIGHT * typical]
     first = min((boxes[k][0] for k in high), default=0)
     last = max((boxes[k][1] for k in high), default=height)
-    if (
-        min(first, height - last) >= CLEAR_MARGIN * typical
-    ):  # not cut tightly: a glyph that touches a side is cut off
+    # With paper above and below, a glyph that touches the left or right edge is one that the edge cuts.
+    if min(first, height - last) >= CLEAR_MARGIN * typical:
         high = [k for k in high if boxes[k][2] > 0 and boxes[k][3] < width] or high
     high.sort(key=lambda k: -pieces.mass[groups[k]].sum())
     number = np.full(len(pieces.mass) + 1, -1)

@@ -21,7 +21,7 @@ from service.reading.splitting import Part, parts_of
 from service.reading.writing import find_writing
 
 MOST_DIGITS = 256
-# Pages are worked on with their longer side in [512, 1024) pixels: a hundred digits have 40 or more each.
+# Larger pages are reduced to 512 to 1023 pixels on the longer side: each of a hundred digits still has 40.
 READING_SIDE = 512
 _BYTES_PER_PIXEL = 24  # of the page at that size; tests/service/reading/test_memory.py measures it
 
@@ -32,11 +32,11 @@ GOOD = 0.6
 # letter, such as an m.
 WIDTH_EACH = 0.5  # of the height
 WIDEST_LETTER = 1.6  # of the height
-# What a cut costs, in nats of quality: a fixed amount, and one for each row of ink that it crosses, of ROWS.
+# What a cut costs, in nats of quality: a fixed amount, and more for each row of ink that it crosses, of ROWS.
 CUT_COST = 1.0
 INK_COST = 0.15
-# If at least this many glyphs of a row, and this share of them, are accepted, the other glyphs of the row are
-# accepted more readily: up to LENIENCE times the limit's odds of not being a digit, from LEAST_CONFIDENCE.
+# If at least this many glyphs of a row, and this share of them, are accepted, the others are accepted more
+# readily: with odds of not being a digit up to LENIENCE times the limit, and from LEAST_CONFIDENCE.
 NEIGHBORS, NEIGHBORS_SHARE = 2, 0.6
 LENIENCE = 100.0
 LEAST_CONFIDENCE = 0.4
@@ -55,7 +55,7 @@ def text_of(row: list[Digit]) -> str:
 
 
 class Read(NamedTuple):
-    """A glyph and its prediction."""
+    """A glyph and its prediction. quality: its confidence, times the probability that it is a digit."""
 
     glyph: Glyph
     prediction: Prediction
@@ -63,7 +63,7 @@ class Read(NamedTuple):
 
 
 def read_file(opened: OpenedImage, classifier: Classifier) -> list[list[Digit]]:
-    """Return the digits of an image opened with READING_SIDE, in rows; takes a while. Raises ImageError."""
+    """Return the digits of an image opened with READING_SIDE, in rows; slow. Raises ImageError."""
     grey = opened.decode()
     return read(grey, classifier, opened.size)
 
@@ -132,12 +132,12 @@ def _with_touching_split(rows: list[list[Read]], classifier: Classifier) -> list
     """Return the rows, with each doubtful glyph split if its parts are better digits than the whole."""
     split = [(one, *parts_of(one.glyph)) for row in rows for one in row if _may_be_several(one)]
     read = iter(_classify([part.glyph for *_, parts in split for part in parts], classifier))
-    instead = {}
+    replacements = {}
     for one, seams, parts in split:
         path = best_path(seams, [(part, next(read)) for part in parts])
         if path and path[0] > math.log(one.quality) and _is_wide_enough(one.glyph, len(path[1])):
-            instead[id(one)] = path[1]
-    return [[each for one in row for each in instead.get(id(one), [one])] for row in rows]
+            replacements[id(one)] = path[1]
+    return [[each for one in row for each in replacements.get(id(one), [one])] for row in rows]
 
 
 def _may_be_several(one: Read) -> bool:
@@ -152,7 +152,7 @@ def _is_wide_enough(glyph: Glyph, count: int) -> bool:
 def best_path(seams: int, parts: list[tuple[Part, Read]]) -> tuple[float, list[Read]] | None:
     """Return the best sequence of parts that covers a glyph from left to right, and its value in nats.
 
-    seams: how many there are between the ends. None if no sequence of two or more parts is accepted.
+    seams: the number of seams between the glyph's ends. None if no sequence of two or more parts is accepted.
     """
     best: list[tuple[float, list[Read]] | None] = [(0.0, []), *[None] * (seams + 1)]
     for part, read in sorted(parts, key=lambda each: each[0].last):

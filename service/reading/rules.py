@@ -1,8 +1,9 @@
 """Ruled lines: found because they run from side to side, even if they climb, are pale or cross ink.
 
-    mask -> runs that are thin across -> which slope piles them up? -> offsets covered all along -> erased
+    mask -> thin runs -> each votes for an offset, at every slope -> offsets with ink all along -> erased
 
-`service.preprocessing.cleaning` erases unbroken lines; on a page, the writing breaks many lines.
+This is a Hough transform. `service.preprocessing.cleaning` erases unbroken lines, but on a page the writing
+breaks many lines.
 """
 
 import numpy as np
@@ -11,9 +12,9 @@ from service.preprocessing.cleaning import MIN_RULED_SIDE
 from service.preprocessing.components import find_runs
 
 SLOPES = np.linspace(-0.03, 0.03, 25)  # rows per column
-THIN = 3  # pixels across, or this share of the page's longer side
+THIN = 3  # a line is at most this many pixels thick, or THIN_SHARE of the page's longer side
 THIN_SHARE = 0.008
-PILED = 0.25  # thin pixels, as a share of the page's length, from which it is worth looking for a line
+LEAST_VOTES = 0.25  # as a share of the page's length; with fewer, an offset has no line
 COVERED = 0.88  # of the length of the page that a line must cover
 
 
@@ -41,22 +42,22 @@ def _ruled(mask: np.ndarray, thin: int) -> np.ndarray | None:
     few = ends - starts <= thin
     columns, rows = np.divmod(starts[few], height + 1)
     lengths = (ends - starts)[few]
-    if len(rows) < PILED * width:
+    if len(rows) < LEAST_VOTES * width:
         return None
     middle = rows + (lengths - 1) / 2
     room = int(np.ceil(SLOPES[-1] * width)) + 2
-    piles = np.stack(
+    votes = np.stack(
         [
             np.bincount((middle - slope * columns + room).round().astype(int), minlength=height + 2 * room)
             for slope in SLOPES
         ]
     )
-    best = int((piles.astype(float) ** 2).sum(axis=1).argmax())
+    best = int((votes.astype(float) ** 2).sum(axis=1).argmax())
     slope = SLOPES[best]
-    pile = np.convolve(piles[best], np.ones(3), "same")
+    near = np.convolve(votes[best], np.ones(3), "same")
     offsets = [
         offset - room
-        for offset in np.flatnonzero(pile >= PILED * width).tolist()
+        for offset in np.flatnonzero(near >= LEAST_VOTES * width).tolist()
         if _coverage(mask, offset - room, slope) >= COVERED
     ]
     if not offsets:

@@ -1,6 +1,6 @@
-"""A glyph of several touching digits -> the parts that cuts between them may leave.
+"""A glyph of several touching digits -> the parts into which cuts could divide it.
 
-    ink -> 40 rows high -> the cheapest way down near each column -> seams -> parts between two seams
+    ink -> 40 rows high -> the cheapest path down near each column -> seams -> parts between two seams
 
 A seam (Avidan and Shamir 2007, "Seam carving") goes from top to bottom through as little ink as it can, so it
 follows a slanted gap and cuts a joint where it is thin. The network decides which seams are right.
@@ -16,21 +16,22 @@ from service.preprocessing.components import Components
 from service.reading.glyphs import Glyph
 
 ROWS = 40  # height of the picture in which seams are sought
-REACH = 9  # how many of these columns a seam may lie to either side of where it is sought
+REACH = 9  # columns of that picture: how far to either side a seam may stray from where it is sought
 ASIDE = 0.04  # cost of a step to the side, in ink
 PAPER = 0.01  # cost of a step through paper, in ink
 # As shares of the glyph's height:
 LEAST_WIDTH, MOST_WIDTH = 0.1, 1.25  # of a part
 LEAST_HEIGHT = 0.55  # of a part
 STEP = 0.075  # between the columns near which seams are sought
-REMNANT = 0.1  # of a part's ink: a separate piece with less is a remainder of its neighbor
+REMNANT = 0.1  # of a part's ink: a separate piece with less is left over from the neighbor
 MOST_SEAMS = 24
 
 
 class Part(NamedTuple):
-    """What lies between two seams. first, last: their numbers; 0 and the number of seams + 1 are the ends.
+    """What lies between two seams.
 
-    cut: the ink that both seams go through, in rows of ROWS, half of each.
+    first, last: the numbers of the seams; 0 and the number of seams + 1 are the glyph's ends. cut: half of
+    the ink that the two seams cross, in rows of ROWS.
     """
 
     first: int
@@ -40,7 +41,7 @@ class Part(NamedTuple):
 
 
 def parts_of(glyph: Glyph) -> tuple[int, list[Part]]:
-    """Return the number of seams, and the parts between any two of them that could be a digit by width."""
+    """Return the number of seams, and the parts between any two of them that have the width of a digit."""
     seams, inks = find_seams(glyph.ink)
     height, width = glyph.ink.shape
     edges = np.vstack((np.zeros(height, int), *seams, np.full(height, width)))  # (seams + 2, height)
@@ -58,7 +59,7 @@ def parts_of(glyph: Glyph) -> tuple[int, list[Part]]:
 
 
 def find_seams(ink: np.ndarray) -> tuple[list[np.ndarray], list[float]]:
-    """Return seams from left to right, and the ink that each goes through, in rows of ROWS.
+    """Return seams from left to right, and the ink that each crosses, in rows of ROWS.
 
     ink: (height, width) float32 in [0, 1]. A seam is, for each row, the column before which to cut.
     """
@@ -69,12 +70,12 @@ def find_seams(ink: np.ndarray) -> tuple[list[np.ndarray], list[float]]:
     small = np.asarray(Image.fromarray(ink).resize((columns, ROWS), Image.Resampling.BOX))
     step = max(STEP * ROWS, columns / (MOST_SEAMS + 2))
     sought = np.arange(LEAST_WIDTH * ROWS, columns - LEAST_WIDTH * ROWS + 0.5, step).round().astype(int)
-    ways, costs = _cheapest_ways(small, sought)
+    paths, costs = _cheapest_paths(small, sought)
     seams: list[np.ndarray] = []
     inks: list[float] = []
     rows = (np.arange(height) + 0.5) * ROWS / height - 0.5
-    for way, cost in sorted(zip(ways, costs, strict=True), key=lambda each: float(each[0].mean())):
-        place = (np.interp(rows, np.arange(ROWS), way + 0.5) * width / columns).round().astype(int)
+    for path, cost in sorted(zip(paths, costs, strict=True), key=lambda each: float(each[0].mean())):
+        place = (np.interp(rows, np.arange(ROWS), path + 0.5) * width / columns).round().astype(int)
         if seams and np.abs(place - seams[-1]).mean() < 0.03 * height:
             if cost < inks[-1]:
                 seams[-1], inks[-1] = place, cost
@@ -84,7 +85,7 @@ def find_seams(ink: np.ndarray) -> tuple[list[np.ndarray], list[float]]:
     return seams, inks
 
 
-def _cheapest_ways(ink: np.ndarray, sought: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cheapest_paths(ink: np.ndarray, sought: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the cheapest path down near each column of `sought`, (n, rows), and its ink, (n,).
 
     ink: (rows, columns). All are found at once, row by row (dynamic programming).
@@ -96,21 +97,21 @@ def _cheapest_ways(ink: np.ndarray, sought: np.ndarray) -> tuple[np.ndarray, np.
     costs = (ink[:, places] + PAPER + outside).astype(np.float32)  # (rows, n, band)
     total = np.full((len(sought), len(band) + 2), np.inf, np.float32)  # with a column that is never best
     total[:, 1:-1] = costs[0]
-    came = np.zeros(costs.shape, np.int8)
+    steps = np.zeros(costs.shape, np.int8)  # to the column in the row above
     for row in range(1, rows):
         straight = total[:, 1:-1]
         aside = np.minimum(total[:, :-2], total[:, 2:]) + ASIDE
         turns = aside < straight
-        came[row] = np.where(turns, np.where(total[:, :-2] <= total[:, 2:], -1, 1), 0)
+        steps[row] = np.where(turns, np.where(total[:, :-2] <= total[:, 2:], -1, 1), 0)
         total[:, 1:-1] = np.where(turns, aside, straight) + costs[row]
     total = total[:, 1:-1]
     count = np.arange(len(sought))
     at = total.argmin(axis=1)
-    way = np.empty((len(sought), rows), int)
+    paths = np.empty((len(sought), rows), int)
     for row in range(rows - 1, -1, -1):
-        way[:, row] = places[count, at]
-        at = at + came[row, count, at]
-    return way, ink[np.arange(rows), way].sum(axis=1)
+        paths[:, row] = places[count, at]
+        at = at + steps[row, count, at]
+    return paths, ink[np.arange(rows), paths].sum(axis=1)
 
 
 def _between(glyph: Glyph, start: np.ndarray, end: np.ndarray) -> Glyph | None:

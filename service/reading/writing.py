@@ -73,6 +73,6 @@ def _darkness(grey: np.ndarray) -> np.ndarray:
 
 
 def _some(darkness: np.ndarray) -> np.ndarray:
-    """Return evenly spread pixels of a large page, all of a small one."""
+    """Return all pixels of a small page, or an even sample of a large one."""
     step = int((darkness.size / LEVEL_PIXELS) ** 0.5) or 1
     return darkness[::step, ::step]

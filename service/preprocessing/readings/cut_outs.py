@@ -1,4 +1,4 @@
-"""A picture that is cut out to its digit: ink touches the border, which therefore says nothing.
+"""A picture that is cropped to its digit: ink touches the border, so the border does not show the paper.
 
     grey -> dark ink | light ink, in even | uneven light -> ink
          -> paper with stripes --------------------------> ink
@@ -13,7 +13,7 @@ from service.preprocessing.levels import ascending, otsu_threshold
 from service.preprocessing.paper import evened_darkness
 from service.preprocessing.trace import Trace, no_trace
 
-# Clean paper is one color exactly; a step of this many gray values beside it is already ink.
+# Clean paper has exactly one color. A pixel that differs from it by this many gray values is ink.
 CLEAN_STEP = 4
 CLEAN_SHARE = 0.25  # of the paper that must be of that color; the rest is soft edges
 # Ends of a column that differ by more than this share of the contrast are not the same paper.
@@ -21,7 +21,7 @@ SAME_PAPER = 0.2
 
 
 def is_clean(grey: np.ndarray) -> bool:
-    """Return whether a picture is a drawing on paper of exactly one color, so that no light needs repair."""
+    """Return whether a picture is a drawing on paper of exactly one color, so that its light is even."""
     return bool(_clean_levels(grey.max() - grey) or _clean_levels(grey - grey.min()))
 
 
@@ -86,7 +86,7 @@ def _whole_ink(darkness: np.ndarray, trace: Trace) -> np.ndarray:
 def _clean_levels(darkness: np.ndarray) -> Levels | None:
     """Return the levels of a drawing on paper of exactly one color, or None.
 
-    Nothing about it needs repair: ink is what differs from the paper, and its soft edges belong to it.
+    Everything that differs from the paper is ink, soft edges included.
     """
     ordered = ascending(darkness)
     solid = otsu_threshold(ordered)

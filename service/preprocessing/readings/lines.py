@@ -1,6 +1,6 @@
 """A line drawn across a digit, straight or not: found by its path through the ink, and erased.
 
-ink -> the most inked way from left to right, and from top to bottom -> erased where it is thin -> ink
+ink -> the most inked path from left to right, and from top to bottom -> erased where it is thin -> ink
 """
 
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ import numpy as np
 
 from service.preprocessing.trace import LeftOut
 
-# A line across the digit climbs at most so many pixels for each one to the side.
+# A line across the digit climbs at most this many pixels per column.
 STEEPEST = 2
-# A line is inked along at least this share of its way.
+# A line is inked along at least this share of its path.
 LINE_INKED = 0.85
 # A line is at most as thick as this share of the ink's length.
 LINE_THICKNESS = 0.16
@@ -40,8 +40,8 @@ def without_lines(ink: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 def line_across(ink: np.ndarray) -> np.ndarray | None:
     """Return the pixels, bool, of a line that runs through ink, (height, width), from left to right, or None.
 
-    Its way is the one with the most ink that moves on by a column at each step (dynamic programming, as in
-    seam carving: Avidan and Shamir 2007). Where ink is thicker than the line, a stroke crosses it and stays.
+    Its path is the one with the most ink, one column per step (dynamic programming, as in seam carving:
+    Avidan and Shamir 2007). Where the ink is thicker than the line, a stroke crosses it and stays.
     """
     height, width = ink.shape
     if min(height, width) < 8:

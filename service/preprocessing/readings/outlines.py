@@ -13,12 +13,12 @@ from service.preprocessing.components import Components
 from service.preprocessing.normalization import MNIST_GEOMETRY
 from service.preprocessing.pipeline import frame
 
-# A picture is thin, made of outlines, if removing everything under three pixels thick leaves at most this
-# share of its ink.
+# A picture counts as thin, as if drawn in outlines, if removing everything under three pixels thick leaves at
+# most this share of its ink.
 THICK_SHARE = 0.03
 # Outlines this far apart, in pixels of MNIST's frame, belong to one stroke.
 STROKE = 3
-FINE = 3  # cells a pixel, so that a region between two lines is not lost with them
+FINE = 3  # cells per pixel on each axis, so that a narrow region between two lines is not lost
 INKED = 0.3
 
 

@@ -1,4 +1,4 @@
-"""Readings of a picture whose first ones were refused: what else may be on it.
+"""Further readings of a picture whose first ones were refused: what else may be on it.
 
     refused -> a cut-out on which lines are ruled -----> as any other picture
             -> a panel with a digit on it -------------> cut out, read again
@@ -25,7 +25,8 @@ from service.preprocessing.readings.outlines import filled
 
 # The level of ink, in [0, 1], in a picture that has been cleaned before.
 CLEANED = Levels(faint=0, solid=0.5, full=1)
-# A panel covers at least this share of the picture; its rows and columns are filled so far, and its edge.
+# A panel covers at least this share of the picture. It reaches from the first to the last row (and column)
+# with PANEL_ROW of the pixels of the fullest one. Its edges are filled to PANEL_EDGE.
 PANEL_SHARE = 0.15
 PANEL_ROW, PANEL_EDGE = 0.6, 0.9
 # The outermost part of a panel, which is left out.
