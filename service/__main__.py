@@ -1,10 +1,10 @@
-"""python -m service: checks what a start needs, then starts gunicorn with the service's settings.
+"""python -m service: check that the service can start, then start gunicorn with its settings.
 
 environ -> Settings -> models folder, port -> gunicorn, in place of this process
                     -> one line on stderr that says what to do, exit status 1
 
-Gunicorn reads WEB_CONCURRENCY when it is imported, before any settings file: a value that is empty or not
-a number would end in a traceback. It would also try a taken port for five seconds.
+The checks come first, because gunicorn's own failures are hard to read. It parses WEB_CONCURRENCY on import,
+and an empty or wrong value ends in a traceback. It retries a port that is in use for five seconds.
 """
 
 import errno
@@ -18,15 +18,13 @@ COMMAND = ["gunicorn", "-c", "python:service.server.gunicorn_conf", "service.wsg
 
 
 class StartError(Exception):
-    """The service cannot start, because of the machine it runs on, not because of a malformed setting."""
+    """The service cannot start on this machine, although its settings are well formed."""
 
 
 def check_models(settings: Settings) -> None:
-    """Raise StartError if there is no models folder; an empty one may be filled later."""
+    """Raise StartError if there is no models folder. It may be empty: models can be added later."""
     if not settings.models_dir.is_dir():
-        raise StartError(
-            f"the models folder {settings.models_dir} does not exist; DIGITS_MODELS_DIR names it"
-        )
+        raise StartError(f"the models folder {settings.models_dir} does not exist; set DIGITS_MODELS_DIR")
 
 
 def check_port(settings: Settings) -> None:
@@ -37,7 +35,7 @@ def check_port(settings: Settings) -> None:
     except OSError as error:
         reason = f"cannot listen on [{settings.host}]:{settings.port}: {error.strerror or error}"
         if error.errno == errno.EADDRINUSE:
-            reason += f"; take another port, such as PORT={settings.port % 65535 + 1}"
+            reason += f"; use another port, such as PORT={settings.port % 65535 + 1}"
         raise StartError(reason) from error
 
 
@@ -49,4 +47,4 @@ if __name__ == "__main__":
     except (SettingsError, StartError) as error:
         sys.exit(f"digits: {error}.")
     os.environ["WEB_CONCURRENCY"] = str(settings.workers)
-    os.execv(sys.executable, [sys.executable, "-m", *COMMAND])  # noqa: S606 - no shell is what is wanted  # nosec B606
+    os.execv(sys.executable, [sys.executable, "-m", *COMMAND])  # noqa: S606 - no shell is needed  # nosec B606

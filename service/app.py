@@ -1,4 +1,4 @@
-"""The application, built from its collaborators: Flask on every route.
+"""The application, built from its collaborators; Flask answers every route.
 
 Settings, ModelRegistry, Metrics -> create_app -> WSGI application
 
@@ -45,7 +45,7 @@ class Json(DefaultJSONProvider):
 
 
 class NoSessions(SessionInterface):
-    """Requests have no sessions: nothing is read from or written to cookies."""
+    """No sessions: cookies are neither read nor written."""
 
     def open_session(self, app: Flask, request: Request) -> NullSession:
         """Return the session that all requests share; it holds nothing."""
@@ -60,17 +60,17 @@ _NO_SESSION = NullSession()
 
 
 class Name(BaseConverter):
-    """A segment of a path that ends at a colon, where a verb begins, as in /v1/models/NAME:predict."""
+    """A segment of a path, up to the colon before a verb, as in /v1/models/NAME:predict."""
 
     regex = "[^/:]+"
 
 
 class Application(Flask):
-    """Flask, with coroutine views on the event loop that is running."""
+    """Flask, with its coroutine views on the running event loop."""
 
     json_provider_class = Json
     session_interface = NoSessions()
-    connected: Callable[[int], None]  # called with the number of connections, by a server that counts them
+    connected: Callable[[int], None]  # a server that counts its connections calls this with their number
 
     def __init__(self) -> None:
         super().__init__("service", static_folder=None)
@@ -93,8 +93,8 @@ class Application(Flask):
         environ = request.environ
         path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
         if path.startswith("//"):
-            path = f"/-{path}"  # which no rule matches; werkzeug would take //predict for /predict
-        # A prefix without its slash is the page's, which redirects; werkzeug would name the wrong host.
+            path = f"/-{path}"  # matches no rule; werkzeug would treat //predict as /predict
+        # The page redirects a prefix without its slash; werkzeug's own redirect would name the wrong host.
         path = path or "/"
         return self.url_map.bind(
             "localhost", environ["SCRIPT_NAME"], path_info=path, default_method=environ["REQUEST_METHOD"]

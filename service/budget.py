@@ -1,6 +1,6 @@
-"""A bound on the memory that decoding takes at once; large pictures wait for their share.
+"""A limit on the memory that decoding takes at once; large pictures wait for their share.
 
-price in bytes -> hold -> decode -> release; NoMemoryError after a long wait
+bytes needed -> hold -> decode -> release; NoMemoryError after a long wait
 """
 
 import asyncio
@@ -18,30 +18,33 @@ class NoMemoryError(ImageError):
 
 
 class MemoryBudget:
-    """Bytes to hold and release, first come, first served."""
+    """A number of bytes that tasks hold and release, first come, first served."""
 
     def __init__(self, capacity: int, on_change: Callable[[int], None] = lambda held: None) -> None:
         """Start with `capacity` bytes; on_change is called with the number of bytes that are held."""
         self._capacity = capacity
         self._on_change = on_change
         self._free = capacity
-        self._line = asyncio.Lock()
+        self._first_in_line = asyncio.Lock()
         self._freed = asyncio.Event()
 
     @contextlib.asynccontextmanager
-    async def hold(self, price: int) -> AsyncIterator[None]:
-        """Hold `price` bytes within the block; raises TooManyPixelsError or NoMemoryError."""
-        if price > self._capacity:
+    async def hold(self, size: int) -> AsyncIterator[None]:
+        """Hold `size` bytes within the block.
+
+        Raises TooManyPixelsError if that is more than the capacity, NoMemoryError after a long wait.
+        """
+        if size > self._capacity:
             raise TooManyPixelsError(
-                f"Decoding this image takes up to {price // MEBIBYTE} MiB of memory; at most "
+                f"Decoding this image takes up to {size // MEBIBYTE} MiB of memory; at most "
                 f"{self._capacity // MEBIBYTE} MiB are allowed. Send a smaller picture, or another format."
             )
         try:
-            async with asyncio.timeout(LONGEST_WAIT_SECONDS), self._line:
-                while self._free < price:
+            async with asyncio.timeout(LONGEST_WAIT_SECONDS), self._first_in_line:
+                while self._free < size:
                     self._freed.clear()
                     await self._freed.wait()
-                self._free -= price
+                self._free -= size
         except TimeoutError:
             raise NoMemoryError(
                 "Many large pictures arrived at once. Send this one again a little later."
@@ -50,6 +53,6 @@ class MemoryBudget:
         try:
             yield
         finally:
-            self._free += price
+            self._free += size
             self._on_change(self._capacity - self._free)
             self._freed.set()

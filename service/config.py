@@ -73,7 +73,7 @@ def _true_or_false(text: str) -> bool:
 
 def _name(text: str) -> str:
     if not text or "/" in text or text.startswith("."):
-        raise ValueError("a model name, which is a file name without .npz")
+        raise ValueError("a model name (a file name without .npz)")
     return text
 
 
@@ -94,7 +94,7 @@ def _key_file(text: str) -> Path:
 
 def _key(text: str) -> str:
     if not text.strip():
-        raise ValueError("a key, which is not empty")
+        raise ValueError("a key that is not empty")
     return text.strip()
 
 
@@ -129,7 +129,7 @@ def _url(text: str) -> str:
 def _origins(text: str) -> tuple[str, ...]:
     origins = tuple(each.strip() for each in text.split(",") if each.strip())
     if not origins or not all(each == "*" or _is_origin(each) for each in origins):
-        raise ValueError("* or origins such as https://app.example:8443, between commas")
+        raise ValueError("* or origins such as https://app.example:8443, separated by commas")
     return origins
 
 
@@ -153,7 +153,7 @@ class Settings:
     port: int = _setting("PORT", 8080, _whole(1, 65535), "port to listen on")
     workers: int = _setting("WEB_CONCURRENCY", 2, _whole(1, 64), "worker processes")
     threads: int = _setting(
-        "DIGITS_THREADS", 4, _whole(1, 256), "threads per worker, which decode large images"
+        "DIGITS_THREADS", 4, _whole(1, 256), "threads per worker that decode large images"
     )
     models_dir: Path = _setting(
         "DIGITS_MODELS_DIR", PROJECT / "models", _folder, "folder of the NAME.npz files"
@@ -207,7 +207,7 @@ class Settings:
         "DIGITS_API_KEY_FILE",
         None,
         _key_file,
-        "file with the key that requests need; of several lines, any one",
+        "file with the key that requests need; each line is a key, and any of them is valid",
     )
     api_key: str | None = _setting(
         "DIGITS_API_KEY", None, _key, "the key itself, if there is no such file", secret=True
@@ -216,7 +216,7 @@ class Settings:
         "DIGITS_METRICS_OPEN", True, _true_or_false, "whether /metrics answers without the key"
     )
     root_path: str = _setting(
-        "DIGITS_ROOT_PATH", "", _root_path, "path below which a proxy shows the service, such as /digits"
+        "DIGITS_ROOT_PATH", "", _root_path, "path below which a proxy exposes the service, such as /digits"
     )
     trust_proxy: bool = _setting(
         "DIGITS_TRUST_PROXY",
@@ -228,13 +228,13 @@ class Settings:
         "DIGITS_CORS_ORIGINS",
         (),
         _origins,
-        "origins of other hosts whose pages may ask, between commas; * for all",
+        "origins of other hosts whose pages may send requests, separated by commas; * for all",
     )
     otlp_endpoint: str | None = _setting(
-        "OTEL_EXPORTER_OTLP_ENDPOINT", None, _url, "collector for traces, which OTLP over HTTP reaches"
+        "OTEL_EXPORTER_OTLP_ENDPOINT", None, _url, "collector that receives traces, as OTLP over HTTP"
     )
     otlp_traces_endpoint: str | None = _setting(
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", None, _url, "the same with the path, such as /v1/traces"
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", None, _url, "the same with its path, such as /v1/traces"
     )
     log_level: str = _setting(
         "DIGITS_LOG_LEVEL",
@@ -247,13 +247,13 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Return the settings of an environment; raises SettingsError.
 
-        An unknown DIGITS_ variable is an error too, because it is a typing mistake.
+        An unknown DIGITS_ variable is an error too, because it is probably a typo.
         """
         fields = {field.metadata["variable"]: field for field in dataclasses.fields(cls)}
         for variable in environ:
             if variable.startswith(PREFIX) and variable not in fields and not _is_service_link(variable):
                 known = ", ".join(name for name in fields if name.startswith(PREFIX))
-                raise SettingsError(f"{variable} is not a setting. Known are {known}")
+                raise SettingsError(f"{variable} is not a setting. The settings are {known}")
         values = {}
         for variable, field in fields.items():
             if variable in environ and (environ[variable] or variable not in EMPTY_IS_DEFAULT):

@@ -62,13 +62,13 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     except StopIteration as finished:
         return finished.value
     finally:
-        # An error's traceback has this frame: would the frame have the error too, then the images of the
-        # request would stay in memory until the garbage collector runs.
+        # An error's traceback refers to this frame. If the frame referred to the error too, this cycle would
+        # keep the request's images in memory until the garbage collector runs.
         del step, argument, future
 
 
 class _Background:
-    """The event loop for threads that have none; it starts with its first coroutine and runs to the end."""
+    """The event loop for threads that have none; it starts with the first coroutine and never stops."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -39,7 +39,7 @@ def check_head(scope: Any) -> None:
         raise BadRequest("A request needs exactly one Host header.")
     codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
     if codings and (scope["http_version"] != "1.1" or b"content-length" in names):
-        raise BadRequest("The length of the body is not clear.")
+        raise BadRequest("The length of the body is ambiguous.")
     if codings not in ([], [b"chunked"]):
         raise UnknownCoding("The only supported transfer coding is 'chunked'.")
     if any(name == b"expect" and value.strip().lower() != b"100-continue" for name, value in headers):
@@ -78,7 +78,7 @@ def environ_of(scope: Any) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=256)
 def _environ_name(name: bytes) -> str:
-    """Return the key of a header; an underscore in its name is never taken for a hyphen."""
+    """Return the environ's key for a header; an underscore in its name is never taken for a hyphen."""
     if b"_" in name:
         return f"digits.header.{name.decode('latin-1')}"
     key = name.decode("latin-1").upper().replace("-", "_")

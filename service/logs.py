@@ -3,7 +3,7 @@
 logging record, request -> {"time", "level", "message", ...extra} -> JSON
                         -> 14:03:07  200  POST  /predict  3.8 ms  7, on a terminal
 
-Values cannot end the line or reach the terminal as control characters, whatever they contain.
+Whatever a value contains, it cannot end the line or send control characters to the terminal.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ def _encode(members: dict[str, Any]) -> str:
 
 _logger = logging.getLogger(__name__)
 
-# Lines show neither the place in the source nor thread and process, so these are not looked up
+# Lines show no source location, thread or process, so `logging` need not look these up
 # (docs.python.org/3/howto/logging.html#optimization).
 logging._srcfile = ""
 logging.raiseExceptions = False  # a full or closed stdout must not stop answers

@@ -2,10 +2,11 @@
 
     request, prediction -> counters and histograms -> (files shared by the workers) -> text
 
-With several workers each writes its own memory-mapped files in PROMETHEUS_MULTIPROC_DIR, which has
-to be set before prometheus_client is imported: `service.server.gunicorn_conf` does. The files are named by
-worker slot, not by process: a new worker continues the counts of the one it replaces. If they were named
-by process, each dead worker would leave 48 KiB in a /tmp of 32 MiB and add 5 ms to every scrape.
+Each of several workers writes its own memory-mapped files in PROMETHEUS_MULTIPROC_DIR.
+`service.server.gunicorn_conf` sets the variable, before prometheus_client is imported. The files are named
+after the worker's slot, not its process, so a new worker continues the counts of the one it replaces. If they
+were named after processes, each dead worker would leave 48 KiB in a /tmp of 32 MiB and add 5 ms to every
+scrape.
 """
 
 import os
@@ -25,16 +26,16 @@ from service.process_metrics import ProcessMetrics
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
-READ_AGAIN = 5  # times, if a file of a worker is empty
+READ_AGAIN = 5  # times, if a worker's file is still empty
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
-OTHER = "other"  # one label value for everything that clients make up
+OTHER = "other"  # the label value for everything that clients make up
 # Why requests are refused. All are exported as 0 from the start, so that rates include the first event.
 REFUSAL_REASONS = (
     "overloaded", "no-memory", "no-model", "request-timeout", "request-entity-too-large", "too-many-pixels",
     "too-many-images",
 )  # fmt: skip
 
-# From half a millisecond, a small picture, to ten seconds, a large one on a busy machine.
+# From half a millisecond (a small picture) to ten seconds (a large one on a busy machine).
 DURATION_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 CONFIDENCE_BUCKETS = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
 
@@ -43,12 +44,12 @@ _slot = "master"
 
 def set_worker_slot(slot: int) -> None:
     """Name this process's metric files after its place among the workers; called after the fork."""
-    global _slot  # noqa: PLW0603 - prometheus_client asks a function without arguments
+    global _slot  # noqa: PLW0603 - prometheus_client calls a function without arguments
     _slot = str(slot)
 
 
 def forget_worker(slot: int | str) -> None:
-    """Drop the gauges of a worker that ended; its counters go on in the worker that replaces it."""
+    """Drop the gauges of a worker that ended; the worker that replaces it continues its counters."""
     mark_process_dead(slot)
 
 
@@ -72,7 +73,7 @@ def trained_timestamp(training: Mapping[str, Any]) -> float:
 
 
 class Metrics:
-    """All collectors of the service; a test hands in a registry of its own."""
+    """All collectors of the service; a test passes its own registry."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
@@ -91,14 +92,14 @@ class Metrics:
         )
         self.request_queue = Histogram(
             "http_request_queue_seconds",
-            "Time that the image of a request waited for its turn, of the requests that bring one image.",
+            "Time that an image waited for its turn, for requests with one image.",
             ["route"],
             buckets=DURATION_BUCKETS,
             registry=self.registry,
         )
         self.requests_refused = Counter(
             "digits_requests_refused_total",
-            "Requests refused for their size, their slowness or for lack of room, by reason.",
+            "Requests refused because they were too large or too slow, or the service was full, by reason.",
             ["reason"],
             registry=self.registry,
         )
@@ -122,7 +123,7 @@ class Metrics:
         )
         self.inference_duration = Histogram(
             "digits_inference_duration_seconds",
-            "Time of one forward pass, of the images that are classified together.",
+            "Time of one forward pass, which classifies several images together.",
             buckets=DURATION_BUCKETS,
             registry=self.registry,
         )
@@ -247,7 +248,7 @@ class Metrics:
                 self.predictions.labels(model, str(digit))
 
     def announce(self, classifiers: Mapping[str, Classifier], refused: Iterable[str] = ()) -> None:
-        """Set the gauges of models served and refused: those that the master set do not survive the fork."""
+        """Set the gauges of models served and refused; those that the master set do not survive the fork."""
         for reason in REFUSAL_REASONS:
             self.requests_refused.labels(reason)
         for name in refused:
@@ -278,7 +279,7 @@ class Metrics:
         for _ in range(READ_AGAIN):
             try:
                 return encode(registry), content_type
-            except struct.error:  # a worker that starts has made its file, and not written to it yet
+            except struct.error:  # a starting worker has created its file but not written to it yet
                 time.sleep(0.01)
         return encode(registry), content_type
 
@@ -286,7 +287,7 @@ class Metrics:
 def _is_known_version(media_range: str) -> bool:
     """Return whether a media range names no version of a format, or a version that exists.
 
-    choose_encoder raises for versions that are not numbers, and repeats those that it does not know.
+    choose_encoder raises for versions that are not numbers, and echoes those that it does not know.
     """
     version = [each.strip() for each in media_range.split(";") if each.strip().startswith("version")]
     return version in ([], ["version=1.0.0"])

@@ -3,7 +3,7 @@
     every two seconds, in each worker: /proc and clocks -> its own files -> (summed over workers) -> text
     in the master, when a worker ends: gunicorn's log says by which signal -> `digits_worker_exits_total`
 
-prometheus_client's own process collector does not work with several processes: each worker measures itself.
+Each worker measures itself, because prometheus_client's process collector does not support several processes.
 """
 
 import logging
@@ -82,7 +82,7 @@ class ProcessMetrics:
         self.running = gauge("digits_workers_running", "Worker processes that run.")
         self.exits = Counter(
             "digits_worker_exits_total",
-            "Worker processes that ended: stopped, or died of a signal, an error or silence.",
+            "Worker processes that ended: stopped, or died of a signal, an error or a timeout.",
             ["how", "signal"],
             registry=registry,
         )
@@ -93,7 +93,7 @@ class ProcessMetrics:
         self.cpu = Counter("digits_cpu_seconds_total", "Processor time of the workers.", registry=registry)
         self.connections = gauge("http_connections_open", "Connections of clients.")
         self.in_flight_limit = gauge(
-            "http_requests_in_flight_limit", "HTTP requests that are taken at once; more are refused."
+            "http_requests_in_flight_limit", "HTTP requests that are answered at once; more are refused."
         )
         self.decoding = gauge(
             "digits_decoding_bytes", "Memory reserved for large images that are being decoded."
@@ -122,7 +122,7 @@ class ProcessMetrics:
         threading.Thread(target=self._watch, name="process-watcher", daemon=True).start()
 
     def measure(self) -> None:
-        """Measure this process; the first worker measures the master too, which answers no scrape."""
+        """Measure this process; the first worker also measures the master, which answers no scrapes."""
         total, before = time.process_time(), self._cpu_seconds
         self.cpu.inc(total - before)
         self._cpu_seconds = total

@@ -31,7 +31,7 @@ class NoModelError(ModelError):
 
 
 class FileState(NamedTuple):
-    """What tells a changed file from an unchanged one without reading it."""
+    """Tells a changed file from an unchanged one without reading it."""
 
     modified_nanoseconds: int
     size: int
@@ -62,7 +62,7 @@ class ModelRegistry:
         self._seen: dict[str, FileState] = {}
         self._refused: dict[str, str] = {}
         self.on_refused: Callable[[str, bool], None] = lambda name, refused: None
-        # Of the workers, which see the same files, only one reports those it refuses.
+        # All workers see the same files, so only one of them reports a refused file.
         self.reports: Callable[[], bool] = lambda: True
 
     @property
@@ -107,7 +107,7 @@ class ModelRegistry:
                 self.on_load(name, classifier)
         for name in self._refused.keys() - files.keys():
             self._accept(name)
-        # A folder that cannot be read (unmounted, say) is not a reason to drop its models.
+        # A folder that cannot be read, perhaps because it is unmounted, is not a reason to drop its models.
         if files:
             for name in (set(self._seen) | set(classifiers)) - set(files):
                 self._seen.pop(name, None)
@@ -146,7 +146,7 @@ class ModelRegistry:
         return classifier
 
     def _accept(self, name: str) -> None:
-        """Note that the file of a model is not, or no longer, refused."""
+        """Record that the file of a model is not refused, or no longer."""
         if self._refused.pop(name, None):
             self.on_refused(name, False)
 

@@ -3,8 +3,8 @@
     traceparent                 -> trace_id and span_id of the request's log line
     OTEL_EXPORTER_OTLP_ENDPOINT -> a span for the request, one below it for each stage -> OTLP over HTTP
 
-Without the variable, OpenTelemetry is not imported and the line names the client's span, as OpenTelemetry's
-API does without an SDK. The SDK reads its other variables itself.
+Without the variable, OpenTelemetry is not imported. The log line then names the client's span, as
+OpenTelemetry's API does without an SDK. The SDK reads its other variables itself.
 """
 
 import logging
@@ -62,7 +62,10 @@ class Tracing:
         self._otel: Any = None
 
     def start(self, settings: Settings, version: str) -> None:
-        """Send spans from now on if the settings name an endpoint; called after the fork, for its thread."""
+        """Send spans from now on, if the settings name an endpoint.
+
+        Call it after the fork, because it starts a thread.
+        """
         if not (settings.otlp_endpoint or settings.otlp_traces_endpoint):
             return
         try:

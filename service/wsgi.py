@@ -44,11 +44,11 @@ def start_worker(slot: int, is_first: Callable[[], bool]) -> None:
 def end_worker(slot: int, process: int, has_died: bool) -> None:
     """Count a worker that ended, and drop its gauges; called in the master.
 
-    has_died: it did not stop in order.
+    has_died: whether it died instead of shutting down.
     """
     forget_worker(slot)
     metrics.process.worker_ended(has_died, exit_signals.take(process))
 
 
-if not shared_folder():  # not run by a server with several workers
+if not shared_folder():  # the server has no workers
     start_worker(0, lambda: True)

@@ -1,5 +1,6 @@
 """The HTTP interface: Flask blueprints with the views, and the hooks around every request.
 
-They turn a request into calls of the core, and its results and errors into answers. No model arithmetic, no
-processes or sockets. Start reading in `predict.py`; `observability.py` has what every request gets.
+They translate requests into calls to the core, and its results and errors into responses. No model
+arithmetic, no processes, no sockets. Start reading in `predict.py`; `observability.py` has what every request
+gets.
 """

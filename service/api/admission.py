@@ -9,7 +9,7 @@ from service.api.auth import Key
 from service.api.observability import Observer
 from service.api.problems import OverloadedError
 
-# An error that the server found before it called the application: too large, too slow, too many, ...
+# Key of the environ for an error that the server found before it called the application, such as too large.
 REFUSAL = "digits.refusal"
 # Health routes must answer when the service is unhealthy.
 ALWAYS_ANSWERED = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
@@ -23,12 +23,11 @@ def admit(app: Flask, observer: Observer, key: Key, preflights: bool = False) ->
 
     @app.before_request
     def check() -> None:
-        asked = request
-        environ, rule = asked.environ, asked.url_rule
+        environ, rule = request.environ, request.url_rule
         route = rule.rule if rule else None
         observer.matched(environ, route)
         refusal: Exception | None = environ.get(REFUSAL)
         if refusal and not (isinstance(refusal, OverloadedError) and route in ALWAYS_ANSWERED):
             raise refusal
         if not (preflights and environ["REQUEST_METHOD"] == "OPTIONS"):
-            key.check(route or environ["PATH_INFO"], asked.headers)
+            key.check(route or environ["PATH_INFO"], request.headers)

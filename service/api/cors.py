@@ -1,9 +1,9 @@
-"""Which pages of other hosts may send requests: those of the origins in the settings, by default none.
+"""Which web pages on other hosts may send requests: those of the origins in the settings, by default none.
 
     DIGITS_CORS_ORIGINS -> Flask-CORS -> Access-Control-* headers, preflights answered
 
-Without the setting nothing is imported, and browsers hide the answers from other hosts' pages. A page sends
-the key, if there is one, in a header; cookies are never used.
+Without the setting, Flask-CORS is not imported, and browsers hide the answers from pages on other hosts. If
+a key is set, a page sends it in a header. Cookies are never used.
 """
 
 from flask import Flask
@@ -17,7 +17,7 @@ REQUEST_HEADERS = [
     *("traceparent", "tracestate", HEADER_LENGTH),
 ]
 ANSWER_HEADERS = ["Retry-After", "X-Request-Id", HEADER_LENGTH]
-PREFLIGHT_SECONDS = 600  # for which a browser caches the answer to a preflight
+PREFLIGHT_SECONDS = 600  # how long a browser may cache the answer to a preflight
 
 
 def allow_origins(app: Flask, settings: Settings) -> None:

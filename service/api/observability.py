@@ -2,7 +2,7 @@
 
     environ -> Record (id, when it came) -> Flask (route, notes) -> headers -> counted, logged
 
-A view adds further members of the log line, such as the digit, to the record.
+Through the record, a view adds more members to the log line, such as the digit.
 """
 
 import logging
@@ -47,11 +47,11 @@ COMMON_HEADERS = [(name, name.lower(), value) for name, value in SECURITY_HEADER
 class Record:
     """What is known about one request while it is answered.
 
-    request_id: the client's, if it can be logged as it is, or a new one. started: when its head was
-    complete, in seconds of `time.perf_counter`. queue_seconds: how long it waited for its turn, if it
-    had to. route: the rule that matched, None for none. stages: of the work on its images. trace: the one
-    that it belongs to. notes: further members of the log line; never image content. problem: the name
-    of the error.
+    request_id: the client's if it is safe to log, else a new one. started: when the head was complete, in
+    seconds of `time.perf_counter`. queue_seconds: how long the request waited for its turn, None if it has
+    no image. route: the rule that matched, None for none. stages: those of the work on its images. trace:
+    the trace it belongs to, None for none. notes: more members of the log line, never image content.
+    problem: the name of the error, None for none.
     """
 
     __slots__ = (
@@ -92,7 +92,7 @@ class Observer:
         self._tracing = tracing
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer one request; keep headers that the application has set."""
+        """Answer one request; headers that the application has set stay."""
         record = environ[RECORD] = Record(environ)
         if environ["PATH_INFO"] not in PROBES:
             record.trace = self._tracing.begin(environ, record.started)

@@ -1,10 +1,10 @@
 """The page for people: a few files in the image, served with strict headers.
 
-static/* -> read once at start -> GET /, /docs, /static/NAME, /problems/NAME
+static/* -> read once at startup -> GET /, /docs, /static/NAME, /problems/NAME
 
-The page loads nothing from another host and runs no inline script or style, so the policy allows
-neither: nothing in a picture or a model name can become code. Its one form, for browsers
-without JavaScript, goes to this service.
+The page loads nothing from another host and runs no inline script or style, and the policy forbids both:
+nothing in a picture or a model name can become code. Its only form, for browsers without JavaScript, posts to
+this service.
 """
 
 import hashlib
@@ -51,9 +51,8 @@ def create_page() -> Blueprint:
 
     @page.get("/")
     def index() -> AnyResponse:
-        if not request.environ[
-            "PATH_INFO"
-        ]:  # a prefix without its slash: the page's addresses would be wrong
+        # For a prefix without its slash, the page's relative links would be wrong.
+        if not request.environ["PATH_INFO"]:
             return redirect(f"{request.root_path}/", 308)
         return _respond(files["index.html"])
 
@@ -63,7 +62,8 @@ def create_page() -> Blueprint:
 
     @page.get("/static/<name>")
     def static(name: str) -> Response:
-        if name not in files or name.endswith(".html"):  # their relative addresses are for where they belong
+        # The relative links of an HTML file work only at its own address.
+        if name not in files or name.endswith(".html"):
             abort(404)
         return _respond(files[name])
 

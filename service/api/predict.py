@@ -20,7 +20,7 @@ from service.registry import ModelRegistry
 
 
 def create_predict(settings: Settings, models: ModelRegistry, predictor: Predictor) -> Blueprint:
-    """Return the routes over the service's collaborators."""
+    """Return the routes, given the service's collaborators."""
     routes = Blueprint("predict", __name__)
 
     @routes.post("/predict")
@@ -50,8 +50,8 @@ def create_predict(settings: Settings, models: ModelRegistry, predictor: Predict
                 continue
             record.stages += outcome.stages
             predictions.append(answer(outcome, explained))
-            if explained != "no":  # which takes so long that other requests get a turn in between
-                await asyncio.sleep(0)
+            if explained != "no":
+                await asyncio.sleep(0)  # explaining takes long, so let other requests have a turn
         return {"predictions": predictions}
 
     return routes

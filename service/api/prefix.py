@@ -1,10 +1,10 @@
-"""Below a prefix: the service at https://host/digits/ instead of at the root of a host.
+"""Serving below a prefix: at https://host/digits/ instead of at the root of a host.
 
     DIGITS_ROOT_PATH, or X-Forwarded-Prefix of a trusted proxy -> SCRIPT_NAME
     a path with the prefix, or stripped of it by the proxy     -> PATH_INFO without it
 
-What the application says of itself (redirects, OpenAPI's servers) begins with SCRIPT_NAME, as in WSGI;
-the pages use addresses relative to their own. A prefix must not begin like a route of the service.
+Addresses that the application generates (redirects, OpenAPI's servers) begin with SCRIPT_NAME, as WSGI
+requires. The pages use relative links. A prefix must not begin like a route of the service.
 """
 
 from collections.abc import Iterable
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Prefix:
-    """WSGI middleware that takes the prefix off the path; ProxyFix around it has read the proxy's header."""
+    """WSGI middleware that strips the prefix from the path. ProxyFix, around it, reads the proxy's header."""
 
     def __init__(self, application: "WSGIApplication", root_path: str) -> None:
         self._application = application
         self._root_path = root_path
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer one request; a header that is not a path counts as none."""
+        """Answer one request; a header that is not a path is ignored."""
         forwarded = environ["SCRIPT_NAME"].rstrip("/")
         prefix = forwarded if is_root_path(forwarded) else self._root_path
         path = environ["PATH_INFO"]

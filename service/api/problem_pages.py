@@ -37,19 +37,19 @@ ADVICE: dict[type[Exception], str] = {
         "Send the image as the part called file of a multipart/form-data body, or its bytes with an image/* "
         'content type, or as JSON: {"image": "<base64>"}.'
     ),
-    EmptyImageError: "The image has no bytes. Look at how the client reads the file before it sends it.",
-    BrokenBodyError: "The body is cut short, or not what its headers say. The detail names the place.",
+    EmptyImageError: "The image has no bytes. Check how the client reads the file before it sends it.",
+    BrokenBodyError: "The body is cut short, or is not what its headers say. The detail says where.",
     InvalidParameterError: "The detail names the parameter and the values that are allowed.",
-    UnknownModelError: "GET /models lists those that are loaded; their names are file names without .npz.",
+    UnknownModelError: "GET /models lists the loaded models. A model's name is its file name without .npz.",
     TooManyPixelsError: (
-        "Cut the picture down to the digit, or scale it down: a digit needs no more than 200 pixels. The "
+        "Crop the picture to the digit, or scale it down: a digit needs no more than 200 pixels a side. The "
         "limit is the setting DIGITS_MAX_IMAGE_PIXELS."
     ),
     TooManyImagesError: (
         "Send the images in several requests. The limit is the setting DIGITS_MAX_BATCH_IMAGES."
     ),
     UnsupportedFormatError: (
-        f"The bytes are not in any supported format: {', '.join(FORMATS)}. The file's name does not matter."
+        f"The file is in none of the supported formats: {', '.join(FORMATS)}. Its name does not matter."
     ),
     UnsupportedContentTypeError: "Use multipart/form-data, an image/* type, or application/json.",
     UnsupportedEncodingError: "Compress the body with gzip or deflate, or not at all.",
@@ -58,16 +58,16 @@ ADVICE: dict[type[Exception], str] = {
         "Nothing in the picture stands out from the paper. Write larger or darker, or photograph it closer."
     ),
     NoMemoryError: (
-        "Other large pictures are being decoded. Wait for as many seconds as Retry-After says and send the "
-        "request again. The limit is the setting DIGITS_MAX_DECODING_BYTES."
+        "Other large pictures are being decoded. Wait for the number of seconds in Retry-After, then send "
+        "the request again. The limit is the setting DIGITS_MAX_DECODING_BYTES."
     ),
     NoModelError: (
-        "The process is starting, stopping, or has no model file. Wait for as many seconds as Retry-After "
-        "says and send the request again."
+        "The process is starting, stopping, or has no model file. Wait for the number of seconds in "
+        "Retry-After, then send the request again."
     ),
     OverloadedError: (
-        "Wait for as many seconds as Retry-After says and send the request again. The limit is the setting "
-        "DIGITS_MAX_IN_FLIGHT."
+        "Wait for the number of seconds in Retry-After, then send the request again. The limit is the "
+        "setting DIGITS_MAX_IN_FLIGHT."
     ),
 }
 

@@ -85,7 +85,7 @@ STATUSES: dict[type[Exception], int] = {
 
 HTTP_DETAILS = {
     404: "There is nothing at this path. GET /models lists the models; POST /predict classifies an image.",
-    405: "This path does not take this method; the Allow header lists those it takes.",
+    405: "This path does not support this method. The Allow header lists those it supports.",
 }
 
 
@@ -105,7 +105,7 @@ def describe(error: Exception) -> dict[str, Any]:
 
 
 def register_problems(app: Flask) -> None:
-    """Have `app` answer every error with a problem."""
+    """Make `app` answer every error with a problem."""
     app.register_error_handler(Exception, answer_error)
 
 
@@ -160,6 +160,6 @@ def http_problem(status: int, detail: str) -> dict[str, Any]:
 def render(problem: dict[str, Any], path: str, request_id: str | None) -> tuple[bytes, str]:
     """Return body and content type of a problem, for a request to `path`."""
     if path == "/v2" or path.startswith(INFERENCE_PROTOCOLS):
-        # KServe's protocols have their own form, and their clients show this member.
+        # KServe's protocols have their own form of errors, and their clients show this member.
         return json.dumps({"error": problem["detail"]}).encode(), "application/json"
     return json.dumps({**problem, "request_id": request_id}).encode(), "application/problem+json"

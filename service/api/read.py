@@ -16,7 +16,7 @@ from service.registry import ModelRegistry
 
 
 def create_read(models: ModelRegistry, reader: PageReader) -> Blueprint:
-    """Return the route over the service's collaborators."""
+    """Return the route, given the service's collaborators."""
     routes = Blueprint("read", __name__)
 
     @routes.post("/read")
@@ -33,7 +33,7 @@ def create_read(models: ModelRegistry, reader: PageReader) -> Blueprint:
 
 
 def answer(rows: list[list[Digit]], classifier: Classifier) -> dict[str, Any]:
-    """Return the JSON object for one page; a row without an accepted digit is not among its lines."""
+    """Return the JSON object for one page; its lines leave out rows without an accepted digit."""
     lines = [text for row in rows if (text := text_of(row))]
     return {
         "text": "\n".join(lines),

@@ -11,12 +11,12 @@ from service.model.classifier import Classifier
 from service.model.explanation import unit_weights
 from service.registry import ModelRegistry, NoModelError
 
-GZIP_LEVEL = 1  # a tenth of the text in half a millisecond
-DRAINING = "DRAINING"  # of the application's config: whether the process is stopping
+GZIP_LEVEL = 1  # shrinks the text to a tenth in half a millisecond
+DRAINING = "DRAINING"  # key of the application's config: whether the process is stopping
 
 
 def create_status(models: ModelRegistry, metrics: Metrics) -> Blueprint:
-    """Return the routes over the service's collaborators."""
+    """Return the routes, given the service's collaborators."""
     routes = Blueprint("status", __name__)
 
     @routes.get("/models")

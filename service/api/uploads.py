@@ -38,18 +38,16 @@ from service.api.problems import (
 )
 
 PART = "file"
-OTHER_PARTS = 8  # of a form, besides the images
+OTHER_PARTS = 8  # the most parts of a form besides the images
 FORM = "multipart/form-data"
 JSON = "application/json"
-LONGEST_TEXT = 500_000  # bytes of a form's parts that are not called "file", each
-PARSED_AT_ONCE = (
-    256 * 1024
-)  # bytes; parsing more than this is done in a thread, because it would hold up the event loop
+LONGEST_TEXT = 500_000  # bytes in each part that is not called "file"
+# Bytes. Larger bodies are parsed in a thread, because parsing them would hold up the event loop.
+PARSED_AT_ONCE = 256 * 1024
 # zlib's argument for each content coding: gzip's frame, or zlib's, which HTTP calls deflate.
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-_THREAD = ThreadPoolExecutor(
-    1, "parsing"
-)  # one thread, because a large body is in memory twice while it is parsed
+# One thread, because a large body is in memory twice while it is parsed.
+_THREAD = ThreadPoolExecutor(1, "parsing")
 HOW = "With curl: -F file=@picture.png"
 
 
@@ -64,7 +62,11 @@ async def many_images(limit: int) -> list[bytes]:
 
 
 def inflated_body() -> bytes:
-    """Return the body of the current request, inflated if compressed, within the limit of a body."""
+    """Return the body of the current request, inflated if it is compressed.
+
+    Raises RequestEntityTooLarge if it is too large before or after that, UnsupportedEncodingError or
+    BrokenBodyError.
+    """
     environ = request.environ
     limit: int = current_app.config["MAX_CONTENT_LENGTH"]
     is_terminated = environ.get("wsgi.input_terminated")
@@ -77,7 +79,7 @@ def inflated_body() -> bytes:
         return body
     if encoding not in WINDOW_BITS:
         raise UnsupportedEncodingError(
-            f"The content encoding is {encoding[:20]!r}; gzip and deflate can be read, or a body as it is."
+            f"The content encoding is {encoding[:20]!r}. Use gzip or deflate, or send the body uncompressed."
         )
     inflater = zlib.decompressobj(WINDOW_BITS[encoding])
     try:
@@ -87,14 +89,13 @@ def inflated_body() -> bytes:
     if len(content) > limit:
         raise RequestEntityTooLarge(f"The inflated body is larger than {limit} bytes. Send less.")
     if not inflater.eof:
-        raise BrokenBodyError(f"The body, {encoding}, is cut short.")
+        raise BrokenBodyError(f"The {encoding} body is cut short.")
     return content
 
 
 def parameter(name: str) -> str | None:
     """Return a query parameter, None if it is not given."""
-    asked = request
-    return asked.args.get(name) if asked.environ.get("QUERY_STRING") else None
+    return request.args.get(name) if request.environ.get("QUERY_STRING") else None
 
 
 def explanation() -> str:
@@ -190,7 +191,7 @@ def _files(body: bytes, options: dict[str, str], max_parts: int) -> list[bytes]:
     try:
         parts = _parts(body, options.get("boundary", ""), max_parts)
     except MultipartError as error:
-        error.__traceback__ = None  # the parser keeps its error, which would keep the body
+        error.__traceback__ = None  # the parser keeps its error, and the traceback would keep the body
         raise MissingImageError(f"No part could be read from the form: {error}. {HOW}") from error
     files = [content for name, content in parts if name == PART]
     if files:

@@ -1,5 +1,5 @@
 """The OpenAPI 3.1 description of the interface, as data.
 
-`GET /openapi.json` answers with it. It is made from the settings and the tables of errors. No other views.
-Start reading in `document.py`.
+`GET /openapi.json` returns it. It is made from the settings and the tables of errors. No other views. Start
+reading in `document.py`.
 """

@@ -2,7 +2,7 @@
 
     routes, statuses, problem types (all from the code) -> one JSON document -> GET /openapi.json
 
-Descriptions are written by hand and everything else comes from the code where possible;
+Descriptions are written by hand. Everything else comes from the code where possible, and
 tests/service/api/test_openapi.py compares the rest with the code and with the running service.
 """
 
@@ -42,7 +42,7 @@ def create_openapi(settings: Settings) -> Blueprint:
 
 
 def describe_service(settings: Settings) -> JsonObject:
-    """Return the OpenAPI document of a service with these settings, with a key if they name one."""
+    """Return the OpenAPI document of a service with these settings, with the key if one is set."""
     document = describe_api(settings)
     return guard(document, open_routes(settings)) if keys_of(settings) else document
 
@@ -55,7 +55,7 @@ def describe_api(settings: Settings) -> JsonObject:
         "info": {
             "title": "Handwritten digits",
             "version": __version__,
-            "summary": "One picture of a handwritten digit in, the digit and how sure that is out.",
+            "summary": "A picture of a handwritten digit in, the digit and its confidence out.",
             "description": (
                 "Every error is `application/problem+json` (RFC 9457), except under `/v1` and `/v2`, where "
                 f"it has their form. A body may have {settings.max_upload_bytes:,} bytes, an image "

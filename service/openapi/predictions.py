@@ -29,8 +29,8 @@ _EXPLAIN_PARAMETER = {
     "name": "explain",
     "in": "query",
     "description": (
-        "Whether to add `explanation` to the answer: true, 1 or yes; false, 0 or no; or layers, which adds "
-        "how active each hidden unit is. In any case."
+        "Whether to add `explanation` to the answer: true, 1 or yes; false, 0 or no; or layers, which also "
+        "adds how active each hidden unit is. Upper or lower case."
     ),
     "schema": {
         "type": "string",
@@ -46,8 +46,8 @@ _AGAINST_PARAMETER = {
     "name": "against",
     "in": "query",
     "description": (
-        "With `explain`: the digit that the answer is compared with, instead of the runner-up, and "
-        "a small change of the picture that would make it that digit."
+        "With `explain`: compare the answer with this digit instead of the runner-up, and add a small "
+        "change of the picture that would make this digit the answer."
     ),
     "schema": {"type": "integer", "minimum": 0, "maximum": 9},
     "example": 9,
@@ -112,7 +112,7 @@ def prediction_paths(settings: Settings) -> JsonObject:
         "properties": {
             "file": {
                 "anyOf": [{"type": "array", "items": _FILE_PART, "minItems": 1}, _FILE_PART],
-                "description": f"At most {settings.max_batch_images:,} image files, all parts called so.",
+                "description": f"At most {settings.max_batch_images:,} image files, each in a part `file`.",
             }
         },
     }
@@ -120,7 +120,7 @@ def prediction_paths(settings: Settings) -> JsonObject:
         "Predictions",
         "predict",
         "Classify one image",
-        ok(reference("Prediction"), "The digit, the ten probabilities, and whether it is one at all.")
+        ok(reference("Prediction"), "The digit, ten probabilities, and whether the picture shows a digit.")
         | IMAGE_BODY_PROBLEMS,
         description=(
             "Dark on light or light on dark, drawn or photographed, of any size. "
@@ -133,7 +133,7 @@ def prediction_paths(settings: Settings) -> JsonObject:
         "Predictions",
         "predictBatch",
         "Classify many images",
-        ok(reference("Batch"), "An answer for each image in the order sent; an error where one has none.")
+        ok(reference("Batch"), "An answer for each image in the order sent, or an error in its place.")
         | problems(
             MissingImageError,
             BrokenBodyError,

@@ -12,11 +12,11 @@ def reading_paths() -> JsonObject:
         "Predictions",
         "read",
         "Read all digits of one image",
-        ok(reference("Reading"), "The digits in reading order; none where nothing looks like one.")
+        ok(reference("Reading"), "The digits in reading order; none if nothing looks like a digit.")
         | IMAGE_BODY_PROBLEMS,
         description=(
-            "A number, a date, a meter, a page: the digits are found, put in order and read one by one, also "
-            "where they touch. Ruled lines, punctuation and letters are left out."
+            "A number, a date, a meter or a whole page: the digits are found, put in order and read one by "
+            "one, even where they touch. Ruled lines, punctuation and letters are left out."
         ),
         parameters=[MODEL_PARAMETER],
         requestBody=image_body(),
@@ -40,7 +40,7 @@ def reading_schemas() -> JsonObject:
             },
             "accepted": {
                 "type": "boolean",
-                "description": "False if it does not look like a digit: then it is not part of `text`.",
+                "description": "False if it does not look like a digit. It is then not part of `text`.",
             },
             "box": {
                 "type": "array",
@@ -56,7 +56,7 @@ def reading_schemas() -> JsonObject:
         "required": ["text", "lines", "digits", "model"],
         "additionalProperties": False,
         "properties": {
-            "text": {"type": "string", "description": "The accepted digits, a line break between two lines."},
+            "text": {"type": "string", "description": "The accepted digits; a line break separates rows."},
             "lines": {
                 "type": "array",
                 "items": {"type": "string", "pattern": "^[0-9]+$"},
@@ -66,7 +66,7 @@ def reading_schemas() -> JsonObject:
                 "type": "array",
                 "items": reference("ReadDigit"),
                 "maxItems": MOST_DIGITS,
-                "description": "All that may be a digit, row by row from left to right.",
+                "description": "Everything that may be a digit, row by row from left to right.",
             },
             "model": reference("AnsweringModel"),
         },

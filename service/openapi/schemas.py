@@ -63,7 +63,7 @@ def schemas() -> JsonObject:
                 },
                 "accepted": {
                     "type": "boolean",
-                    "description": "False if the picture does not look like a digit: do not act on `digit` "
+                    "description": "False if the picture does not look like a digit. Do not act on `digit` "
                     "then.",
                 },
                 "reason": {
@@ -82,14 +82,14 @@ def schemas() -> JsonObject:
                 "picture": png | {"description": "What the network saw, ink white."},
                 "saliency": png
                 | {
-                    "description": "What decided, as large as `picture`: the gradient of the answer's lead "
-                    "over the runner-up, times the ink. Orange spoke for the answer, blue for the runner-up; "
-                    "the squared opacity is the share."
+                    "description": "What decided the answer, as large as `picture`: the gradient of the "
+                    "answer's lead over the runner-up, times the ink. Orange supports the answer, blue the "
+                    "runner-up; the squared opacity is the share."
                 },
-                "runner_up": digit | {"description": "The next likely digit, or the one of `against`."},
+                "runner_up": digit | {"description": "The second most likely digit, or that of `against`."},
                 "novelty": {
                     "type": "number",
-                    "description": "Above 1: looks like something else than a digit, so not accepted.",
+                    "description": "Above 1: the picture does not look like a digit, so it is not accepted.",
                 },
                 "steps": {
                     "type": "array",
@@ -113,13 +113,12 @@ def schemas() -> JsonObject:
             {
                 "picture": png
                 | {
-                    "description": "Orange for ink to add, blue for ink to take away; the opacity says "
-                    "how much."
+                    "description": "Orange for ink to add, blue for ink to remove; the opacity says how much."
                 },
                 "ink": {
                     "type": "number",
                     "minimum": 0,
-                    "description": "How much ink that is, as a share of all.",
+                    "description": "How much ink that is, as a share of all ink.",
                 },
             }
         ),
@@ -166,7 +165,7 @@ def schemas() -> JsonObject:
                 "trained_on": _object(
                     {"dataset": {"type": ["string", "null"]}, "date": {"type": ["string", "null"]}}
                 ),
-                "metrics": {"type": "object", "description": "Measured once, on images kept for that."},
+                "metrics": {"type": "object", "description": "Measured once, on test images."},
             }
         ),
         "Version": {
@@ -177,10 +176,10 @@ def schemas() -> JsonObject:
         "Problem": _object(
             {
                 "type": {"type": "string", "format": "uri-reference", "description": "Names the problem."},
-                "title": {"type": "string", "description": "The same each time."},
+                "title": {"type": "string", "description": "The same for all problems of this type."},
                 "status": {"type": "integer", "minimum": 400, "maximum": 599},
                 "detail": {"type": "string", "description": "What to fix in this request."},
-                "request_id": {"type": ["string", "null"], "description": "Finds the line in the log."},
+                "request_id": {"type": ["string", "null"], "description": "The same as in the log line."},
             }
         ),
         "ImageProblem": _object(

@@ -1,6 +1,6 @@
 """The part of the API description that says which requests need the key, if one is set.
 
-paths -> each guarded operation answers 401 too; each open one says that it needs nothing
+paths -> each guarded operation may also answer 401; each open one says that it needs no key
 """
 
 from collections.abc import Container
@@ -45,7 +45,7 @@ def _guarded(path: str, operation: JsonObject) -> JsonObject:
     v2 = path == "/v2" or path.startswith(INFERENCE_PROTOCOLS)
     schema = {"$ref": f"#/components/schemas/{'V2Error' if v2 else 'Problem'}"}
     answer = {
-        "description": "The request lacks the key, or has a wrong one.",
+        "description": "The request has no key, or a wrong one.",
         "headers": {
             "WWW-Authenticate": {
                 "description": "Names the scheme.",

@@ -1,4 +1,4 @@
-"""The part of the API description that covers KServe's first protocol under /v1.
+"""The part of the API description that covers KServe's V1 protocol under /v1.
 
 -> paths and schemas for service.openapi.document
 """
@@ -71,9 +71,9 @@ def v1_schemas() -> JsonObject:
                     "type": "array",
                     "minItems": 1,
                     "items": instance,
-                    "description": 'Image files, as base64 or as {"b64": base64}; or for each image its '
-                    "pixels in rows, flat or nested, prepared as the network expects them. Either may stand "
-                    "in an object under its name, `image`, `image_bytes` or `pixels`.",
+                    "description": 'Image files, as base64 or as {"b64": base64}; or the pixels of each '
+                    "image, flat or nested in rows, prepared as the network expects them. Either may be "
+                    "wrapped in an object under its name, `image`, `image_bytes` or `pixels`.",
                 }
             },
         },

@@ -1,6 +1,6 @@
 """How many connections each worker has, in memory that all workers see.
 
-    worker: its count -> memory that the workers share -> has one of us clearly more than another?
+    worker: its count -> memory that the workers share -> does this one have clearly more than another?
 
 All workers accept from one socket. A worker with more than its share closes a connection after an answer.
 """
@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 
 PLACES, PAUSE_SECONDS = 256, 0.05  # the time that a client needs to reconnect
-# One more than the count, 0 for no worker; made before the fork, so shared.
+# Each entry is a worker's count plus one, or 0 for no worker. Made before the fork, so that all share it.
 _counts = memoryview(mmap.mmap(-1, 4 * PLACES)).cast("i")
 
 
 def forget(slot: int) -> bool:
-    """Set the count of a worker that ended to 0; return whether it died before it did so itself."""
+    """Clear the count of a worker that ended; return whether it died before clearing it itself."""
     was_counted, _counts[slot % PLACES] = _counts[slot % PLACES] > 0, 0
     return was_counted
 

@@ -31,7 +31,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 from service.server.balance import Balance, forget  # noqa: E402 - the environment comes first
 
-# A new worker that still has the master's signal handlers would lose a signal to stop.
+# A new worker still has the master's signal handlers for a moment, and would lose a signal to stop.
 _STOPPING = {signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 _hold = partial(signal.pthread_sigmask, signal.SIG_BLOCK, _STOPPING)
 _release = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOPPING)
@@ -61,7 +61,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Start the worker's own parts, and close stderr to C libraries, which print messages about files."""
+    """Start the worker's own threads and application, and keep C libraries from writing to stderr."""
     from service.wsgi import start_worker
 
     _release()

@@ -15,7 +15,7 @@ from service.asgi import EXTENSION, Arrival, Bridge
 from service.heads import MAX_HEAD_BYTES, RequestHeaderFieldsTooLarge, RequestURITooLarge
 from service.server.balance import Balance
 
-MOMENT_SECONDS = 1.0  # for data in transit as the process stops or a request is refused
+MOMENT_SECONDS = 1.0  # for data in transit when the process stops or a request is refused
 
 
 class Parser:
@@ -28,7 +28,7 @@ class Parser:
         return getattr(self._parser, name)
 
     def feed_data(self, data: bytes) -> None:
-        """Parse more bytes. llhttp stops at an offer to upgrade: parse that head again without it."""
+        """Parse more bytes. llhttp stops at an offer to upgrade; parse that head again without the offer."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -44,8 +44,9 @@ class Parser:
 class Protocol(HttpToolsProtocol):
     """A connection.
 
-    arrival: the newest request. head_bytes: of a head that is not complete; since: when it, or the wait for
-    it, began. failure: sent once the requests before it are answered. is_deaf: nothing more is read.
+    arrival: the newest request. head_bytes: how much of an incomplete head has arrived. since: when that
+    head, or the wait for it, began. failure: sent once the requests before it are answered. ignores_input:
+    nothing more is read.
     """
 
     app: Bridge
@@ -53,7 +54,7 @@ class Protocol(HttpToolsProtocol):
     scope: Any
     connections: set[Any]
     balance, max_connections = Balance(), 1000
-    is_in_head, is_deaf, is_ending, head_bytes, unsent_bytes = True, False, False, 0, 0
+    is_in_head, ignores_input, is_ending, head_bytes, unsent_bytes = True, False, False, 0, 0
     failure: HTTPException | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -79,7 +80,7 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse the bytes, unless the head becomes too long."""
-        if self.is_deaf or self.arrival.is_draining:
+        if self.ignores_input or self.arrival.is_draining:
             return
         self.head_bytes += len(data) if self.is_in_head else 0
         self.arrival.received_bytes += len(data)
@@ -99,7 +100,7 @@ class Protocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Have the request answered."""
+        """Start answering the request."""
         if self.parser.should_upgrade():
             return  # the parser reads the head again, without the offer
         self.is_in_head, self.head_bytes = False, 0
@@ -127,10 +128,10 @@ class Protocol(HttpToolsProtocol):
 
     def fail(self, error: HTTPException) -> None:
         """Stop reading; answer with `error` after the requests before it."""
-        self.is_deaf, self.head_bytes = True, 0
+        self.ignores_input, self.head_bytes = True, 0
         if self.is_idle():
             self.refuse(error)
-        elif self.cycle.more_body:  # the application is waiting for it and answers itself
+        elif self.cycle.more_body:  # the application is waiting for the body and sends the error itself
             self.arrival.is_broken = True
             self.cycle.message_event.set()
         else:
@@ -138,7 +139,7 @@ class Protocol(HttpToolsProtocol):
 
     def refuse(self, error: HTTPException) -> None:
         """Answer bytes that are not a valid request, and close."""
-        self.is_deaf, self.failure = True, None
+        self.ignores_input, self.failure = True, None
         self.transport.write(self.app.refuse(error, self.server_state.default_headers))
         self.transport.write_eof()
         self.loop.call_later(MOMENT_SECONDS, self.transport.close)
@@ -153,18 +154,18 @@ class Protocol(HttpToolsProtocol):
 
     def check_progress(self) -> None:
         """Close the connection if its client sends a head or reads too slowly; else check again later."""
-        now, patience = self.loop.time(), self.app.settings.read_timeout_seconds
+        now, timeout = self.loop.time(), self.app.settings.read_timeout_seconds
         unsent_bytes = self.transport.get_write_buffer_size()
         if unsent_bytes != self.unsent_bytes or not unsent_bytes:
             self.unsent_bytes, self.progress = unsent_bytes, now
-        if now - self.progress > patience:
+        if now - self.progress > timeout:
             self.transport.abort()
-        elif self.is_idle() and not self.is_deaf and now - self.since > patience:
+        elif self.is_idle() and not self.ignores_input and now - self.since > timeout:
             if self.head_bytes:
                 self.refuse(RequestTimeout("The request took too long to arrive. Send it again."))
             elif not self.cycle:
                 self.transport.close()
-        self.timer = self.loop.call_later(patience / 4, self.check_progress)
+        self.timer = self.loop.call_later(timeout / 4, self.check_progress)
 
     def shutdown(self) -> None:
         """Close soon: an idle connection after a moment, a busy one after its answer."""

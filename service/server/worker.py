@@ -24,7 +24,7 @@ class Worker(UvicornWorker):
     CONFIG_KWARGS |= dict.fromkeys(("proxy_headers", "server_header", "access_log"), False)
 
     def serve(self, app: Application, settings: Settings, slot: int) -> None:
-        """Put an application behind ASGI; slot: the worker's place among all workers."""
+        """Serve an application over ASGI; slot: the worker's place among all workers."""
 
         def drain_on_sigterm() -> None:
             loop, stop = asyncio.get_running_loop(), cast(Any, signal.getsignal(signal.SIGTERM))

@@ -27,15 +27,15 @@ class Holders:
     def start(self, name: str, mebibytes: int, until: asyncio.Event | None = None) -> asyncio.Task:
         return asyncio.create_task(self._hold(name, mebibytes * MEBIBYTE, until))
 
-    async def _hold(self, name: str, price: int, until: asyncio.Event | None) -> None:
-        async with self.budget.hold(price):
+    async def _hold(self, name: str, size: int, until: asyncio.Event | None) -> None:
+        async with self.budget.hold(size):
             self.order.append(name)
-            self.held += price
+            self.held += size
             self.most = max(self.most, self.held)
             try:
                 await (until.wait() if until else asyncio.sleep(0.001))
             finally:
-                self.held -= price
+                self.held -= size
 
 
 async def turns(count: int = 5) -> None:

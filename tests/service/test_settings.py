@@ -51,7 +51,7 @@ def test_values_are_taken_from_the_environment():
         ("DIGITS_MODELS_DIR", "", "the path of a folder"),
         ("DIGITS_API_KEY_FILE", "/dev/null", "a readable file that holds a key"),
         ("DIGITS_API_KEY_FILE", "/nowhere/key", "a readable file that holds a key"),
-        ("DIGITS_API_KEY", " ", "a key, which is not empty"),
+        ("DIGITS_API_KEY", " ", "a key that is not empty"),
     ],
 )
 def test_a_wrong_value_names_variable_value_and_what_is_allowed(variable, value, allowed):
@@ -65,7 +65,7 @@ def test_a_wrong_value_names_variable_value_and_what_is_allowed(variable, value,
 
 def test_an_unknown_name_is_taken_for_a_typing_mistake():
     with pytest.raises(
-        SettingsError, match=r"DIGITS_MODEL_DIR is not a setting. Known are .*DIGITS_MODELS_DIR"
+        SettingsError, match=r"DIGITS_MODEL_DIR is not a setting. The settings are .*DIGITS_MODELS_DIR"
     ):
         Settings.from_env({"DIGITS_MODEL_DIR": "/models"})
 

@@ -97,7 +97,7 @@ def test_a_models_folder_that_is_missing_stops_the_start(tmp_path):
     environment = {"PATH": "/usr/bin:/bin", "PORT": str(free_port()), "DIGITS_MODELS_DIR": f"{tmp_path}/nope"}
     done = subprocess.run(COMMAND, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    expected = f"digits: the models folder {tmp_path}/nope does not exist; DIGITS_MODELS_DIR names it.\n"
+    expected = f"digits: the models folder {tmp_path}/nope does not exist; set DIGITS_MODELS_DIR.\n"
     assert done.stderr == expected
     assert done.stdout == ""
 

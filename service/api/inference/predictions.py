@@ -1,4 +1,4 @@
-"""From named arrays to predictions, for the inference protocols of KServe, V1 and V2.
+"""From named arrays to predictions, for KServe's inference protocols V1 and V2.
 
 {"pixels": (n, side * side)} -> checked -> classified  -> predictions
 {"image": (n,) of bytes}     -> as for POST /predict   ->
@@ -24,9 +24,9 @@ from service.tracing import Stage
 async def predictions_of(
     inputs: Mapping[str, np.ndarray], classifier: Classifier, predictor: Predictor, limit: int
 ) -> list[Prediction]:
-    """Return a prediction for each row of the one input; raises TensorError, ImageError, TooManyImagesError.
+    """Return a prediction for each row of the only input.
 
-    limit: the most rows.
+    limit: the most rows allowed. Raises TensorError, ImageError or TooManyImagesError.
     """
     if len(inputs) != 1:
         raise TensorError(f"There are several inputs. Send one, either {INPUTS_IN_WORDS}.")
@@ -60,7 +60,7 @@ def check_pixels(array: np.ndarray, classifier: Classifier) -> np.ndarray:
             f"'pixels' has the shape {list(array.shape)}; [n, {side * side}] or [n, {side}, {side}] "
             "is expected."
         )
-    # Averaging in float32 may end a hair above 1. NaN fails both comparisons.
+    # An average in float32 may come out slightly above 1. NaN fails both comparisons.
     if not ((array >= 0) & (array <= 1 + 1e-5)).all():
         raise TensorError("'pixels' must lie in [0, 1]: ink near 1, background 0.")
     return array.reshape(len(array), side * side)
@@ -79,7 +79,7 @@ def _prediction(index: int, outcome: Outcome | ImageError) -> Prediction:
 
 
 def _plain(image: bytes) -> bytes:
-    """Return the bytes of an image file, which is sent as it is or, in JSON strings, as base64."""
+    """Return the bytes of an image file, which clients send as they are or, in JSON, as base64."""
     try:
         return decode_base64(image) or image  # no image file consists only of base64's characters
     except BrokenBodyError:

@@ -26,11 +26,14 @@ DTYPES = {"BOOL": np.dtype("?"), "INT64": np.dtype("<i8"), "FP32": np.dtype("<f4
 
 
 class TensorError(Exception):
-    """The request is not one of the Open Inference Protocol."""
+    """The request does not follow the Open Inference Protocol."""
 
 
 class Output(NamedTuple):
-    """A requested output; classes > 0: only so many of the likeliest classes (classification extension)."""
+    """A requested output.
+
+    classes: if above 0, return only this many of the most likely classes (classification extension).
+    """
 
     name: str
     binary: bool
@@ -43,11 +46,14 @@ class InferenceRequest(NamedTuple):
     id: str | None
     inputs: Mapping[str, np.ndarray]
     outputs: list[Output]
-    binary: bool  # for all outputs, if the client named none
+    binary: bool  # applies to all outputs if the client named none
 
 
 def read_request(body: bytes, header_length: str | None) -> InferenceRequest:
-    """Return the request of a body; header_length is the header Inference-Header-Content-Length."""
+    """Return the request in a body; header_length: the header Inference-Header-Content-Length.
+
+    Raises TensorError.
+    """
     if header_length is None:
         header, raw = body, b""
     else:
@@ -70,10 +76,10 @@ def read_request(body: bytes, header_length: str | None) -> InferenceRequest:
 
 
 def raw_request(body: bytes, pixels: int) -> InferenceRequest:
-    """Return the request of a body that is only one tensor; all outputs come back raw.
+    """Return the request in a body that is a single raw tensor; its outputs are raw too.
 
-    The body is either a row of `pixels` float32 numbers in [0, 1] or an image file. They cannot be confused:
-    the first bytes of each image format, read as float32, soon give a number far outside [0, 1].
+    The body is either a row of `pixels` float32 numbers in [0, 1] or an image file. The two cannot be
+    confused: read as float32, the header of every image format soon gives a number far outside [0, 1].
     """
     if len(body) == pixels * DTYPES["FP32"].itemsize:
         row: np.ndarray = np.frombuffer(body, DTYPES["FP32"])
@@ -108,7 +114,7 @@ def _inputs(message: Mapping[str, Any], raw: bytes) -> dict[str, np.ndarray]:
         _expect(name in INPUTS, f"There is no input {name!r}. Send one, either {INPUTS_IN_WORDS}.")
         datatype = str(tensor.get("datatype"))
         _expect(
-            datatype == INPUTS[name], f"The input {name!r} is {datatype[:20]}; {INPUTS[name]} can be read."
+            datatype == INPUTS[name], f"The input {name!r} is {datatype[:20]}; {INPUTS[name]} is expected."
         )
         shape = _shape(tensor)
         size = _parameters(tensor).get("binary_data_size")
@@ -267,7 +273,7 @@ def _to_binary(array: np.ndarray) -> bytes:
 
 def classification(values: np.ndarray, classes: int) -> np.ndarray:
     """Return (n, classes) elements "value:index:label", best first, of (n, 10) probabilities."""
-    _expect(values.ndim == 2, "Only 'probabilities' can be asked for as a classification.")
+    _expect(values.ndim == 2, "Only 'probabilities' can be returned as a classification.")
     classes = min(classes, values.shape[1])
     best = np.argsort(-values, axis=1, kind="stable")[:, :classes]
     result = np.empty(best.shape, object)

@@ -1,9 +1,9 @@
-"""KServe's first protocol, which is TensorFlow Serving's, under /v1.
+"""KServe's V1 protocol under /v1; TensorFlow Serving has the same one.
 
     POST /v1/models/NAME:predict {"instances": [...]} -> images or pixels -> {"predictions": [...]}
 
-An instance is an image file, as base64 or {"b64": base64}, or the prepared pixels as rows of numbers; either
-may be wrapped in an object with its name. Errors are {"error": "..."}. Protocol: KServe, "V1 protocol".
+An instance is an image file, as base64 or {"b64": base64}, or prepared pixels as rows of numbers. Either may
+be wrapped in an object under its name. Errors are {"error": "..."}. Protocol: KServe, "V1 protocol".
 """
 
 import json
@@ -21,7 +21,7 @@ from service.config import Settings
 from service.prediction import Predictor
 from service.registry import ModelRegistry
 
-# Names under which an instance may be wrapped; TensorFlow requires names of binary tensors to end in _bytes.
+# Names under which an instance may be wrapped. TensorFlow's names of binary tensors must end in _bytes.
 NAMES = {"image": "image", "image_bytes": "image", "pixels": "pixels"}
 HOW = 'Send {"instances": [...]} with an image as {"b64": "..."}, or rows of pixels.'
 
@@ -51,7 +51,7 @@ def create_v1(settings: Settings, models: ModelRegistry, predictor: Predictor) -
 
 
 def _read(pixels: int) -> dict[str, np.ndarray]:
-    """Return the instances of the current request as one named array; pixels: how many the model takes."""
+    """Return the instances of the current request as one named array; pixels: the model's input size."""
     try:
         message = json.loads(inflated_body())
     except (ValueError, RecursionError) as error:
@@ -61,7 +61,7 @@ def _read(pixels: int) -> dict[str, np.ndarray]:
         raise TensorError(f"There are no instances. {HOW}")
     named = [_named(each) for each in instances]
     if len({name for name, _ in named}) != 1:
-        raise TensorError("Some instances are images and some are pixels. Send them one after the other.")
+        raise TensorError("Some instances are images and some are pixels. Send them in separate requests.")
     name, values = named[0][0], [value for _, value in named]
     shape = (len(values),) if name == "image" else (len(values), pixels)
     return {name: tensor_from_json(name, values, shape)}

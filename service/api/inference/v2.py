@@ -1,7 +1,7 @@
 """The Open Inference Protocol (KServe V2 REST) under /v2, so that its clients work unchanged.
 
     POST /v2/models/NAME/infer -> tensors -> pixels -> classify -> tensors
-    input `pixels`: prepared already; input `image`: files, as for POST /predict
+    input `pixels`: already prepared; input `image`: files, as for POST /predict
 
 Errors are {"error": "..."} instead of problems, as the protocol requires. Protocol:
 kserve/open-inference-protocol, specification/protocol/inference_rest.md.
@@ -36,7 +36,7 @@ from service.registry import ModelRegistry, UnknownModelError
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository(index)"]
 OUTPUTS = ("digit", "probabilities", "accepted")
-WORTH_COMPRESSING = 1024  # bytes; below, they fit one packet either way
+WORTH_COMPRESSING = 1024  # bytes; a smaller body fits into one packet anyway
 
 
 def create_v2(settings: Settings, models: ModelRegistry, predictor: Predictor) -> Blueprint:
@@ -91,17 +91,17 @@ def create_v2(settings: Settings, models: ModelRegistry, predictor: Predictor) -
     async def infer(name: str, version: str | None = None) -> Response:
         classifier = find(name, version)
         record_of(request.environ).notes["model_version"] = classifier.artifact.version
-        asked: InferenceRequest = await parsed(_read, classifier.artifact.geometry.side**2)
-        wanted = asked.outputs or [Output(each, asked.binary, 0) for each in OUTPUTS]
+        message: InferenceRequest = await parsed(_read, classifier.artifact.geometry.side**2)
+        wanted = message.outputs or [Output(each, message.binary, 0) for each in OUTPUTS]
         for output in wanted:
             if output.name not in OUTPUTS:
                 raise TensorError(f"There is no output {output.name!r}. There are {', '.join(OUTPUTS)}.")
-        predictions = await predictions_of(asked.inputs, classifier, predictor, settings.max_batch_images)
+        predictions = await predictions_of(message.inputs, classifier, predictor, settings.max_batch_images)
         values = _values(predictions)
         outputs, raw = write_outputs([(output, values[output.name]) for output in wanted])
         answer: dict[str, Any] = {"model_name": classifier.name, "model_version": classifier.artifact.version}
-        if asked.id is not None:
-            answer["id"] = asked.id
+        if message.id is not None:
+            answer["id"] = message.id
         return _respond(answer | {"outputs": outputs}, raw)
 
     v2.register_error_handler(TensorError, refuse)
@@ -109,7 +109,7 @@ def create_v2(settings: Settings, models: ModelRegistry, predictor: Predictor) -
 
 
 def model_metadata(classifier: Classifier) -> dict[str, Any]:
-    """Return the protocol's metadata of a model; -1 stands for any number of images."""
+    """Return a model's metadata as the protocol defines it; -1 stands for any number of images."""
     side = classifier.artifact.geometry.side
     return {
         "name": classifier.name,
@@ -128,7 +128,7 @@ def model_metadata(classifier: Classifier) -> dict[str, Any]:
 
 
 def _read(pixels: int) -> InferenceRequest:
-    """Return the current request, parsed; pixels: how many the model takes."""
+    """Return the current request, parsed; pixels: the model's input size."""
     header_length = request.headers.get(HEADER_LENGTH)
     if header_length == "0":
         return raw_request(inflated_body(), pixels)
