@@ -1,7 +1,8 @@
 """Offline training: data in, checked model files out.
 
-The service never imports this package, which uses only `service.preprocessing` and `service.model` of it.
-Start reading in `commands/training.py`, then `pipeline.py`. Folders import only from those before them:
+The service never imports this package. Of the service, this package imports only `service.preprocessing`,
+`service.model` and `service.reading`. Start reading in `commands/training.py`, then `pipeline.py`. Each part
+imports only parts before it:
 
     errors <- data <- synthetic <- nn <- training <- distillation <- evaluation <- publishing <- recipes
            <- pipeline <- estimator <- search <- runs <- parser <- commands <- cli
@@ -11,7 +12,7 @@ tests/trainer/test_architecture.py holds the order.
 
 from typing import Any
 
-# The order in which parts of the trainer may import each other: each imports only parts before it.
+# The same order, for the test.
 LAYERS = (
     *("errors", "data", "synthetic", "nn", "training", "distillation", "evaluation", "publishing"),
     *(

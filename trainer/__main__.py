@@ -6,7 +6,7 @@ from trainer.interruption import guarded
 
 
 def run() -> int:
-    """Run the command; its imports take a second, in which a signal may arrive too."""
+    """Run the command. Its imports take a second, and a signal may arrive during that second."""
     from trainer.cli import main
 
     return main(sys.argv[1:])

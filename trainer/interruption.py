@@ -4,8 +4,8 @@
            -> the watching thread -> if that takes longer than GRACE_SECONDS: the line, os._exit
 
 The main thread may be inside a long matrix product, or inside code that swallows the exception. The watching
-thread still learns of the signal, from the wake-up descriptor. It may end the process at any moment:
-checkpoints and model files are replaced in one step, so the last complete ones stay.
+thread still sees the signal, because it reads the wake-up descriptor. It may end the process at any moment.
+Checkpoints and model files are replaced in one step, so the last complete ones stay.
 """
 
 import os
@@ -20,7 +20,7 @@ GRACE_SECONDS = 1.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RESUMABLE = ("train", "distill", "teach")
 
-_said = threading.Lock()  # acquired by the thread that prints the line
+_printed = threading.Lock()  # acquired by the thread that prints the line
 
 
 class Interrupted(KeyboardInterrupt):
@@ -48,7 +48,7 @@ def guarded(run: Callable[[], int], argv: list[str]) -> int:
         code = run()
         _ignore_signals()
     except KeyboardInterrupt:
-        _say(argv)
+        _print_line(argv)
         return 1
     return code
 
@@ -69,13 +69,13 @@ def _watch(reader: int, argv: list[str]) -> None:
     """End the process if the main thread has not done so GRACE_SECONDS after a signal."""
     os.read(reader, 1)
     time.sleep(GRACE_SECONDS)
-    _say(argv)
+    _print_line(argv)
     sys.stdout.flush()
     os._exit(1)
 
 
-def _say(argv: list[str]) -> None:
+def _print_line(argv: list[str]) -> None:
     """Print the line, unless the other thread has printed it."""
-    if _said.acquire(blocking=False):
+    if _printed.acquire(blocking=False):
         resume = "; the same command with --resume continues" if argv[:1] and argv[0] in RESUMABLE else ""
         print(f"trainer: interrupted{resume}.", file=sys.stderr, flush=True)

@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_dataset(train, (*DATASETS, *TABLES))
     _add_training(train)
-    train.add_argument("--rows", type=int, default=ROWS, help=f"of a table of numbers; default {ROWS}")
+    train.add_argument("--rows", type=int, default=ROWS, help=f"rows of a table; default {ROWS}")
     train.add_argument("--columns", type=int, default=COLUMNS, help=f"of sqrt-mean; default {COLUMNS}")
 
     distill = commands.add_parser("distill", help="train one small model on the answers of several")
@@ -49,25 +49,25 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_teacher(commands.add_parser("teach", help="train a convolutional network as a teacher for distill"))
 
-    ask = commands.add_parser("predict", help="answer for image files without a server")
-    _add_artifact(ask)
-    ask.add_argument(
+    predict = commands.add_parser("predict", help="answer for image files without a server")
+    _add_artifact(predict)
+    predict.add_argument(
         "images", type=Path, nargs="+", metavar="IMAGE", help="PNG, JPEG, WebP, BMP, GIF or TIFF"
     )
-    ask.add_argument("--json", action="store_true", help="print a JSON object a line")
+    predict.add_argument("--json", action="store_true", help="print one JSON object per line")
 
     _add_evaluate(commands.add_parser("evaluate", help="measure a model on a data set"))
 
-    again = commands.add_parser("cross-validate", help="measure a recipe on digits that it has not learned")
-    again.add_argument("dataset", choices=("digits",), metavar="DATASET", help="digits")
-    again.add_argument("--recipe", default="writers-8x8", help="default: writers-8x8")
-    again.add_argument(
+    cross = commands.add_parser("cross-validate", help="measure a recipe on digits that it has not learned")
+    cross.add_argument("dataset", choices=("digits",), metavar="DATASET", help="digits")
+    cross.add_argument("--recipe", default="writers-8x8", help="default: writers-8x8")
+    cross.add_argument(
         "--by", choices=("random", "writer"), default="random", help="what is held out; default: random"
     )
-    again.add_argument("--splits", type=int, default=5, help="number of random folds; default 5")
-    _add_mnist(again)
-    again.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    add_flags(again)
+    cross.add_argument("--splits", type=int, default=5, help="number of random folds; default 5")
+    _add_mnist(cross)
+    cross.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_flags(cross)
 
     rejector = commands.add_parser("judge", help="fit a new rejector of non-digits to a trained model")
     _add_artifact(rejector)
@@ -86,31 +86,31 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_publish(commands.add_parser("publish", help="check a model file and move it into place"))
 
-    back = commands.add_parser("rollback", help="serve an older version again")
-    _add_versions(back)
-    back.add_argument(
+    rollback = commands.add_parser("rollback", help="serve an older version again")
+    _add_versions(rollback)
+    rollback.add_argument(
         "--version", metavar="VERSION", help="one of those that `versions` lists; default: the one before"
     )
 
-    gone = commands.add_parser("remove", help="remove a model and its versions from a folder")
-    _add_versions(gone)
+    remove = commands.add_parser("remove", help="remove a model and its versions from a folder")
+    _add_versions(remove)
 
-    listed = commands.add_parser("versions", help="list the versions of a model that a folder keeps")
-    _add_versions(listed)
+    versions = commands.add_parser("versions", help="list the versions of a model that a folder keeps")
+    _add_versions(versions)
     return parser
 
 
 def _add_evaluate(score: argparse.ArgumentParser) -> None:
     _add_artifact(score)
     _add_dataset(score, (*DATASETS, NON_DIGITS))
-    score.add_argument("--distorted", action="store_true", help="under other light, pens, sizes ...")
+    score.add_argument("--distorted", action="store_true", help="measure under other light, pens, sizes ...")
     score.add_argument(
         "--read",
         action="store_true",
-        help="whole numbers: pictures of --data named by their number, or composed of the data set's digits",
+        help="measure whole numbers: pictures in --data named after them, or composed of the data's digits",
     )
     score.add_argument(
-        "--digits", type=int, default=0, metavar="N", help="of each composed number; default 2 to 8"
+        "--digits", type=int, default=0, metavar="N", help="digits in each composed number; default 2 to 8"
     )
     score.add_argument("--split", choices=("test", "train", "all"), default="test", help="default: test")
     score.add_argument("--json", action="store_true", help="print JSON instead of tables")
@@ -169,7 +169,7 @@ def _add_teacher(parser: argparse.ArgumentParser) -> None:
         "--channels",
         type=_channels,
         default=TEACHER_CHANNELS,
-        help=f"of each pair of convolutions; default {channels}",
+        help=f"width of each pair of convolutions; default {channels}",
     )
     _add_session(parser)
     add_flags(parser, TEACHER_SETTINGS)
@@ -191,14 +191,14 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
 def _add_search(parser: argparse.ArgumentParser) -> None:
     _add_dataset(parser)
     _add_mnist(parser)
-    parser.add_argument("--recipe", help="what trials have in common; default: that of the data set")
+    parser.add_argument("--recipe", help="settings that trials share; default: that of the data set")
     parser.add_argument(
-        "--trials", type=int, default=20, metavar="N", help="of the study, all processes together; default 20"
+        "--trials", type=int, default=20, metavar="N", help="trials of all processes together; default 20"
     )
     parser.add_argument(
         "--storage", metavar="URL", help="for several processes or machines; default: SQLite in runs/search"
     )
-    parser.add_argument("--study", type=_name, metavar="NAME", help="its name; default: that of the data set")
+    parser.add_argument("--study", type=_name, metavar="NAME", help="name of the study; default: DATASET")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="default runs")
     add_flags(parser)
 

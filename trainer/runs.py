@@ -5,7 +5,7 @@
     runs/NAME/log.jsonl                one line for each epoch
     runs/NAME/checkpoints/NAME.npz     where --resume goes on; those of earlier runs end in .1, .2 ...
 
-The checkpoints have a folder of their own, because a service takes every .npz in its folder for a model.
+The checkpoints have their own folder, because a service treats every .npz in its folder as a model.
 """
 
 import shlex

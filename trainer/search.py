@@ -1,9 +1,9 @@
 """Search for hyper-parameters with Optuna: train trials, compare them on validation data, prune bad ones.
 
-    Dataset, the settings that stay -> a trial: suggested settings -> train, a report per epoch -> validation
-    loss storage <- every trial; processes that share it share the study -> best settings -> a recipe
+    Dataset, fixed settings -> a trial: suggested settings -> train, a report per epoch -> validation loss
+    storage <- every trial of every process; storage -> the best trial's settings -> a recipe
 
-Test images are not used. A trial changes the settings in SPACE; a setting that was given stays as it is.
+Test images are not used. A trial draws the settings in SPACE, except those that were given.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def open_study(storage: str, name: str, seed: int) -> Any:
             load_if_exists=True,
             pruner=library.pruners.MedianPruner(WARM_UP_TRIALS, WARM_UP_EPOCHS),
         )
-        # Processes that share a study must not all draw the same settings, also if they start together.
+        # Processes that share a study must not all draw the same settings, even if they start together.
         entropy = (seed, len(study.trials), int(os.environ.get(POD_INDEX, "0")))
         state = np.random.SeedSequence(entropy).generate_state(1)
         study.sampler = library.samplers.TPESampler(seed=int(state[0]))
@@ -86,11 +86,11 @@ def search(
     dataset: Dataset,
     recipe: str,
     flags: argparse.Namespace,
-    say: Callable[[str], object] = lambda line: None,
+    on_trial: Callable[[str], object] = lambda line: None,
 ) -> None:
-    """Run trials until the study has `trials` of them, those of other processes counted.
+    """Run trials until the study has `trials` of them, including those of other processes.
 
-    flags: settings that stay as given. say: called with a line about each trial that ends.
+    flags: settings that stay as given. on_trial: called with a line about each trial that ends.
     """
     library = optuna()
 
@@ -115,7 +115,7 @@ def search(
     study.optimize(
         objective,
         callbacks=[
-            lambda study, trial: say(trial_text(study, trial)),
+            lambda study, trial: on_trial(trial_text(study, trial)),
             library.study.MaxTrialsCallback(trials, states=ended),
         ],
         catch=(TrainerError,),  # a loss of NaN is a bad trial, not the end of the study
@@ -123,7 +123,7 @@ def search(
 
 
 def suggested(trial: Any, recipe: str, flags: argparse.Namespace) -> TrainingConfig:
-    """Return the configuration of a trial: the recipe, what is suggested, and what was given."""
+    """Return the configuration of a trial: the recipe, overridden by what is drawn and what was given."""
     drawn = {name: draw(trial) for name, draw in SPACE.items() if getattr(flags, name, None) is None}
     drawn |= {"outliers": 0, "refit": False}  # neither changes the validation loss
     return load_config(recipe, argparse.Namespace(**(vars(flags) | drawn)))

@@ -1,6 +1,6 @@
 """One function for each command: parsed arguments in, files and printed lines out, an exit code back.
 
-No algorithm lives here: commands call the other folders, and print.
+No algorithms live here: commands call the other folders, and print.
 Start reading in `training.py`.
 """
 

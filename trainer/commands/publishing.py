@@ -64,7 +64,7 @@ def publish_file(arguments: argparse.Namespace) -> int:
 
 
 def judge(arguments: argparse.Namespace) -> int:
-    """Fit a new rejector to a model and publish it."""
+    """Fit a new rejector to a model, and publish the result."""
     model = load(arguments.artifact)
     config = config_from(model.metadata["training"].get("config", {}))
     given = {name: getattr(arguments, name) for name in REJECTOR_SETTINGS}

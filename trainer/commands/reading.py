@@ -32,17 +32,16 @@ def read_dataset(
     """Return the data set, and print on stderr what was skipped or turned while it was read.
 
     geometry: replaces the data set's own. classifier: chooses among several readings of a picture. Raises
-    what `load_dataset` raises, and UsageError if MNIST is added to a data set that is MNIST already or has no
-    such pictures.
+    what `load_dataset` raises, and UsageError if MNIST cannot be added to this data set.
     """
     dataset = load_dataset(arguments.dataset, arguments.data, geometry, split_seed, classifier)
     extra = getattr(arguments, "with_mnist", None)
     if extra:
         if dataset.name not in SPLIT_OFF:
-            raise UsageError(f"--with-mnist goes with {' or '.join(SPLIT_OFF)}, not with {dataset.name}")
+            raise UsageError(f"--with-mnist is for {' or '.join(SPLIT_OFF)}, not for {dataset.name}")
         dataset = with_mnist(dataset, extra)
     for note in dataset.notes:
-        say(note)
+        print_note(note)
     return dataset
 
 
@@ -55,17 +54,17 @@ def read_model(path: Path) -> Artifact:
 
 
 def read_training_data(arguments: argparse.Namespace, split_seed: int) -> Dataset:
-    """Return the data set to learn from, and warn on stderr of digits with few pictures or none.
+    """Return the data set to learn from, and warn on stderr about digits with few pictures or none.
 
     Raises what `load_dataset` raises, and TrainerError for pictures of a single digit.
     """
     dataset = checked_classes(read_dataset(arguments, split_seed))
     for warning in dataset.warnings:
-        say(f"warning: {warning}")
+        print_note(f"warning: {warning}")
     return dataset
 
 
-def say(text: str) -> None:
+def print_note(text: str) -> None:
     """Print a line about the data on stderr."""
     print(f"trainer: {text}", file=sys.stderr)
 

@@ -32,7 +32,7 @@ def search_settings(arguments: argparse.Namespace) -> int:
         save(path, text.encode())
     except OSError as error:
         raise TrainerError(f"{path} cannot be written: {error.strerror}") from error
-    print(f"\n{text}")  # a pod's files are gone when it ends; its log stays
+    print(f"\n{text}")  # when a pod ends, its files are gone, but its log stays
     print(f"best validation loss {loss:.4f}; its settings are in {path}")
     print(f"train with them: {_command(arguments, path)}")
     return 0

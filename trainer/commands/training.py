@@ -10,7 +10,7 @@ import numpy as np
 
 from service.model.artifact import save
 from trainer.commands.publishing import publish_bytes
-from trainer.commands.reading import read_training_data, say
+from trainer.commands.reading import print_note, read_training_data
 from trainer.data import CLASSES, TABLES, Dataset
 from trainer.distillation import load_committee, train_teacher
 from trainer.errors import TrainerError
@@ -37,7 +37,7 @@ from trainer.training import (
     train_table,
 )
 
-# Flags that name this machine or do not change the weights, with and without a value.
+# Flags that name files of this machine or do not change the weights, with a value and without one.
 LOCAL_OPTIONS = {
     *("--data", "--with-mnist", "--to", "--runs", "--checkpoint", "--report", "--log-json", "--teachers"),
     *("--minimum-accuracy", "--maximum-drop", "--keep"),
@@ -76,7 +76,7 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def _health(state: TrainingState, dataset: Dataset, config: TrainingConfig) -> list[LayerHealth]:
-    """Return the health of each layer on the training pictures, and warn on stderr if learning has died."""
+    """Return the health of each layer on training pictures, and warn on stderr if learning has stopped."""
     shown = dataset.train.take(np.arange(len(dataset.train))[:HEALTH_EXAMPLES])
     pixels, targets = shown.pixels - np.float32(config.input_offset), one_hot(shown.labels, CLASSES)
     first = initial_state(config, pixels.shape[1], CLASSES).parameters
@@ -88,7 +88,7 @@ def _health(state: TrainingState, dataset: Dataset, config: TrainingConfig) -> l
 def _warn(health: list[LayerHealth], accuracy: float | None) -> None:
     warning = health_warning(health, accuracy)
     if warning:
-        say(f"warning: {warning}")
+        print_note(f"warning: {warning}")
 
 
 def command_line(arguments: argparse.Namespace, argv: list[str]) -> str:

@@ -16,8 +16,8 @@ FEW = 10  # pictures of a digit
 def checked_classes(dataset: Dataset) -> Dataset:
     """Return the data set with `missing` and `warnings` filled in.
 
-    Raises TrainerError if there are pictures of fewer than two digits: a network that always gives the same
-    answer would look perfect.
+    Raises TrainerError if there are pictures of fewer than two digits, because a network that always gives
+    the same answer would then look perfect.
     """
     labels = dataset.part("all").labels
     counts = np.bincount(labels, minlength=CLASSES)

@@ -48,8 +48,8 @@ def load_dataset(
     data: the folder or file with the data; digits needs none. geometry: replaces the data set's own, for
     instance to evaluate an 8x8 model on MNIST. split_seed: decides which fifth of digits, or tenth of
     others without test pictures, is held out for testing. classifier: chooses among several readings of a
-    picture; by default the model that serves does. Raises UsageError if data is needed and not given,
-    TrainerError for files that are missing or wrong.
+    picture; default: the model that serves. Raises UsageError if data is needed and not given, TrainerError
+    for files that are missing or wrong.
     """
     if name == "digits":
         examples, digest = load_digits(geometry or DIGITS_GEOMETRY)
@@ -90,7 +90,7 @@ def load_digits(geometry: Geometry = DIGITS_GEOMETRY) -> tuple[Examples, str]:
 
 
 def with_mnist(dataset: Dataset, data: Path) -> Dataset:
-    """Return a data set with MNIST's training pictures beside its own, made as small as these.
+    """Return a data set with MNIST's training pictures beside its own, scaled to the same size.
 
     data: the folder with MNIST's files; its test pictures are left out. Raises what `load_dataset` raises.
     """
@@ -102,7 +102,7 @@ def with_mnist(dataset: Dataset, data: Path) -> Dataset:
 
 
 def _table_of_files(data: Path) -> Path | None:
-    """Return the CSV with file names and labels: `data` itself, or one with a usual name in it."""
+    """Return the CSV with file names and labels: `data` itself, or one of TABLE_NAMES in it."""
     candidates = [data] if data.is_file() else [data / name for name in TABLE_NAMES]
     for path in candidates:
         if path.is_file() and _is_csv(path):
@@ -163,7 +163,7 @@ def _read_arrays(name: str, data: Path, sources: dict[str, str], notes: list[str
         return read_npz(files[0], sources)
     if not _is_csv(files[0]):
         raise TrainerError(
-            f"{data} is none of what --data takes: a folder, an .npz or a .csv with labels. "
+            f"{data} is not what --data takes: a folder, an .npz or a .csv with labels. "
             "Unpack an archive first"
         )
     return _read_tables(data, files, sources, notes)
@@ -199,8 +199,8 @@ def _from_arrays(
     turn, before, after = upright(*parts[0], serving_model()) if name != "fashion" else (False, 0.0, 0.0)
     if turn:
         notes.append(
-            "the pictures have rows and columns exchanged, as EMNIST's files do: the model that serves names "
-            f"{before:.0%} right as they are and {after:.0%} exchanged again. They are exchanged again"
+            "the pictures have rows and columns exchanged, as in EMNIST's files, and are exchanged back: the "
+            f"model that serves gets {after:.0%} right then, {before:.0%} as they are"
         )
     small = parts[0].pictures.shape[1] == DIGITS_GEOMETRY.side
     geometry = geometry or (DIGITS_GEOMETRY if small else MNIST_GEOMETRY)

@@ -1,16 +1,16 @@
-"""Pictures with more pixels, for as long as they are distorted.
+"""Pictures are enlarged while they are distorted.
 
     (n, side, side) -> enlarge -> (n, side * parts, side * parts) -> distortion -> reduce -> (n, side, side)
 
 The pixels of an 8x8 digit are means over squares of ink. Enlarging estimates that ink, and reducing averages
-it again: an undistorted picture comes back unchanged.
+it again, so an undistorted picture comes back unchanged.
 """
 
 from functools import lru_cache
 
 import numpy as np
 
-CORRECTIONS = 4  # passes that correct means which clipping has moved
+CORRECTIONS = 4  # passes that restore the means after clipping
 
 
 def enlarge(pictures: np.ndarray, parts: int) -> np.ndarray:

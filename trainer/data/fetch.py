@@ -91,9 +91,7 @@ def _download(url: str, target: Path, timeout_seconds: tuple[float, float]) -> P
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=timeout_seconds) as response:
-        if (
-            response.status_code == 416
-        ):  # the server has no further bytes: our part is complete, or is of another file
+        if response.status_code == 416:  # no further bytes: our part is complete, or of another file
             return part
         response.raise_for_status()
         continued = response.status_code == 206
@@ -108,7 +106,7 @@ def _download(url: str, target: Path, timeout_seconds: tuple[float, float]) -> P
                 unit_scale=True,
             ) as bar,
         ):
-            # Not decoded: some mirrors declare a .gz as Content-Encoding, and it would be unpacked.
+            # Some mirrors declare a .gz file as Content-Encoding; decoding would unpack it.
             for piece in response.raw.stream(64 * 1024, decode_content=False):
                 file.write(piece)
                 bar.update(len(piece))

@@ -162,7 +162,7 @@ def _read(file: Path, geometry: Geometry, classifier: Classifier | None) -> tupl
     """Return a file's content and pixels, or the reason to skip it."""
     try:
         content = file.read_bytes()
-        return content, _seen(content, geometry, classifier)
+        return content, _pixels(content, geometry, classifier)
     except (UnsupportedFormatError, EmptyImageError):
         return "not an image"
     except BlankImageError:
@@ -175,7 +175,7 @@ def _read(file: Path, geometry: Geometry, classifier: Classifier | None) -> tupl
         return f"cannot be read ({error.strerror})"
 
 
-def _seen(content: bytes, geometry: Geometry, classifier: Classifier | None) -> np.ndarray:
+def _pixels(content: bytes, geometry: Geometry, classifier: Classifier | None) -> np.ndarray:
     """Return the pixels, (side * side,), of an image file; raises ImageError."""
     if classifier and classifier.artifact.geometry == geometry:
         return answer_image(classifier, content).reading.pixels

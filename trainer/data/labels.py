@@ -2,8 +2,8 @@
 
 relative paths -> one way of reading them that gives every picture a label -> labels
 
-If several ways would work, none is used: a network trained on indices mistaken for labels would be wrong
-about everything and look fine.
+If several ways would work, none is used. A network trained on indices mistaken for labels would be wrong
+about everything, and its figures would look fine.
 """
 
 import re

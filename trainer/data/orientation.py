@@ -1,8 +1,8 @@
-"""Pictures that lie on their side: EMNIST's files hold every picture with rows and columns exchanged.
+"""Pictures with rows and columns exchanged, as in EMNIST's files.
 
 pictures, labels -> the model that serves answers some of them both ways -> upright pictures
 
-File names do not tell: copies of EMNIST come in both orientations.
+File names do not help, because copies of EMNIST come in both orientations.
 """
 
 from pathlib import Path
@@ -16,9 +16,9 @@ from service.preprocessing import ImageError, preprocess_grey
 
 MODEL = "mnist-28x28.npz"
 FOLDERS = (Path("models"), Path(__file__).parents[2] / "models")
-ASKED = 300  # pictures
-# Of 300 MNIST digits, the network names 99 % right as they are and 30 % with rows and columns exchanged.
-CLEARLY = 0.3  # how much better the other way must be
+SAMPLE = 300  # pictures
+# Of 300 MNIST digits, the network gets 99 % right, and 30 % if rows and columns are exchanged.
+LEAST_GAIN = 0.3  # how much larger the share right must be after exchanging
 
 
 def serving_model() -> Classifier | None:
@@ -34,21 +34,21 @@ def serving_model() -> Classifier | None:
 def upright(
     pictures: np.ndarray, labels: np.ndarray, classifier: Classifier | None
 ) -> tuple[bool, float, float]:
-    """Return whether to exchange rows and columns, and the shares answered right without and with that.
+    """Return whether to exchange rows and columns, and the share answered right without and with that.
 
     pictures: (n, height, width) uint8. labels: (n,). Without a model, nothing is exchanged.
     """
     if classifier is None or not len(pictures):
         return False, 0.0, 0.0
-    chosen = np.random.default_rng(0).permutation(len(pictures))[:ASKED]
+    chosen = np.random.default_rng(0).permutation(len(pictures))[:SAMPLE]
     shares = []
     for shown in (pictures[chosen], pictures[chosen].transpose(0, 2, 1)):
         shares.append(_share_right(shown, labels[chosen], classifier))
-    return shares[1] > shares[0] + CLEARLY, shares[0], shares[1]
+    return shares[1] > shares[0] + LEAST_GAIN, shares[0], shares[1]
 
 
 def _share_right(pictures: np.ndarray, labels: np.ndarray, classifier: Classifier) -> float:
-    """Return the share of pictures that a model names as labeled; a blank one counts as wrong."""
+    """Return the share of pictures that a model answers with their label; a blank one counts as wrong."""
     right = 0
     for picture, label in zip(pictures, labels, strict=True):
         try:

@@ -79,7 +79,7 @@ class Augmentation:
         default=0.5,
         ge=0,
         le=1,
-        description="share of the pictures that are cut out and centered again after it, like uploads",
+        description="share of the pictures that are then cut out and centered again, like uploads",
     )
 
 

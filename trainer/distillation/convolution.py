@@ -26,7 +26,7 @@ from trainer.errors import UsageError
 FORMAT_VERSION = 1
 PAIR = 2  # convolutions before each halving of the picture
 KERNEL = 3
-THREADS = 1  # teachers train in parallel processes; and the order of a sum decides its last bits
+THREADS = 1  # teachers train in parallel processes, and the order of a sum decides its last bits
 FORWARD_IMAGES = 512  # images at a time, so that activations stay in the cache
 
 

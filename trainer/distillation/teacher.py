@@ -169,7 +169,7 @@ def train_epoch(
         state.optimizer.zero_grad()
         mean.backward()
         state.optimizer.step()
-        _follow(state, config.averaging)
+        _update_average(state, config.averaging)
         if not math.isfinite(mean.item()):
             raise TrainerError(
                 f"the loss became {mean.item()} in epoch {state.epoch + 1}. Lower --learning-rate"
@@ -180,7 +180,7 @@ def train_epoch(
     return {"loss": loss / len(examples), "learning_rate": rate, "accuracy": right / len(examples)}
 
 
-def _follow(state: TeacherState, decay: float) -> None:
+def _update_average(state: TeacherState, decay: float) -> None:
     """Move the average toward the network like `WeightAverage`; decay 0 copies the network."""
     state.steps += 1
     share = 1 - min(decay, (1 + state.steps) / (10 + state.steps))

@@ -155,14 +155,14 @@ def reliability_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     counts = np.bincount(bins, minlength=CALIBRATION_BINS)
     filled = np.flatnonzero(counts)
     accuracy = np.array([right[bins == one].mean() for one in filled])
-    meant = np.array([confidence[bins == one].mean() for one in filled])
+    stated = np.array([confidence[bins == one].mean() for one in filled])
     figure = new_figure(5.6, 5.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     plain_axes(upper).plot(
         [0, 1], [0, 1], color=GRAY, linewidth=1, linestyle="--", label="perfectly calibrated"
     )
     spread = np.abs(_share_interval(accuracy, counts[filled]) - accuracy)
-    upper.errorbar(meant, accuracy, spread, fmt="o-", color=BLUE, capsize=3, label="this model")
+    upper.errorbar(stated, accuracy, spread, fmt="o-", color=BLUE, capsize=3, label="this model")
     upper.set_ylim(0, 1.03)
     upper.set_ylabel("share right")
     upper.legend(frameon=False, fontsize=9)
@@ -181,7 +181,7 @@ def reliability_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
 def _share_interval(shares: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return the lower and upper ends, (2, n), of the score interval of shares, (n,), of counts, (n,).
 
-    Wilson 1927, with one standard error: unlike the normal interval, one picture of one is not certain.
+    Wilson 1927, with one standard error. Unlike the normal interval, it has a width even if all are right.
     """
     middle = (shares + 0.5 / counts) / (1 + 1 / counts)
     half = np.sqrt(shares * (1 - shares) / counts + 0.25 / counts**2) / (1 + 1 / counts)
@@ -198,7 +198,7 @@ def coverage_figure(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     figure = new_figure(6.4, 3.8)
     axes = plain_axes(figure.subplots())
     axes.plot(kept, errors, color=BLUE)
-    # The left end is not shown: among few answers, a single mistake is a cliff.
+    # The left end is not shown: among few answers, a single mistake makes the curve jump.
     axes.set_xlim(90, 100.15)
     right_end = errors[kept >= 90]
     axes.set_ylim(0, max(1.25 * right_end.max(), 0.1))

@@ -1,4 +1,4 @@
-"""Answers for image files without a server, in the words of `POST /predict`.
+"""Answers for image files without a server, with the fields of `POST /predict`.
 
 file -> readings -> Classifier -> several digits? -> the fields of the service's answer -> a line or JSON
 """
@@ -14,7 +14,7 @@ from service.reading.several import holds_several, may_hold_several, with_severa
 
 
 def answer_file(classifier: Classifier, path: Path) -> dict[str, Any]:
-    """Return the answer for an image file: that of the service and `file`, or `file` and `error`."""
+    """Return the answer for an image file: the service's fields and `file`, or `file` and `error`."""
     geometry = classifier.artifact.geometry
     try:
         grey = decode(path.read_bytes())

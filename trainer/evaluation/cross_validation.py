@@ -19,8 +19,8 @@ from service.preprocessing import DIGITS_GEOMETRY
 from trainer.data import Dataset, Examples, load_digits
 from trainer.training import TrainingConfig, digits_task, initial_state, logits, train
 
-# Where each block of writers begins. Scikit-learn's course has 915 for 906 ("Quantifying the uncertainty of
-# cross-validation"); the fixed order in which forms ask for the digits starts again at 906.
+# Where each block of writers begins. Scikit-learn's course says 915 instead of 906 ("Quantifying the
+# uncertainty of cross-validation"), but the fixed order of the digits on the forms starts again at 906.
 WRITERS = (0, 130, 256, 386, 516, 646, 776, 906, 1029, 1157, 1287, 1415, 1545, 1667)
 WRITER_FOLDS = 5
 SPLIT = 0x73706C6974  # separates the random stream of folds from those of training
@@ -85,7 +85,7 @@ def cross_validate(
 
 
 def _svm_wrong(known: Examples, tested: Examples) -> int:
-    """Return how many test digits a support vector machine gets wrong, with the settings of tutorials."""
+    """Return how many test digits a support vector machine gets wrong, with settings common in tutorials."""
     from sklearn.svm import SVC  # slow to import
 
     machine = SVC(C=10, gamma=0.001).fit(16 * known.pixels, known.labels)

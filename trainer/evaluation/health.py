@@ -18,7 +18,7 @@ from trainer.training import TrainingConfig
 
 LEAST_SLOPE = 1e-4  # a sigmoid has 0.25 in the middle, a tanh 1
 VANISHED = 1e-4  # gradient of the first layer beside that of the last
-HEALTH_EXAMPLES = 2000  # enough to meet rare units, quick for large networks
+HEALTH_EXAMPLES = 2000  # enough to activate rare units, quick for large networks
 
 
 class LayerHealth(NamedTuple):
@@ -63,7 +63,7 @@ def _gradient_norms(
 
 
 def health_warning(health: Sequence[LayerHealth], accuracy: float | None) -> str:
-    """Return why learning has died, in one sentence; "" if it has not.
+    """Return why learning has stopped, in one sentence; "" if it has not.
 
     accuracy: on the examples learned from, in [0, 1]; None where targets are quantities. A network that is
     right on most of them has learned, however small its gradients have become.
@@ -71,14 +71,14 @@ def health_warning(health: Sequence[LayerHealth], accuracy: float | None) -> str
     for one in health:
         if one.dead == one.units:
             return (
-                f"learning has died: no unit of hidden layer {one.layer} reacts to any example. Lower "
+                f"learning has stopped: no unit of hidden layer {one.layer} reacts to any example. Lower "
                 "--learning-rate, or try --activation leaky_relu"
             )
     if accuracy is None or accuracy > 0.5 or len(health) < 2:
         return ""
     if health[0].first_gradient < VANISHED * health[-1].first_gradient:
         return (
-            f"learning has died: at the first weights, the gradient of layer 1 was "
+            f"learning has stopped: with the initial weights, the gradient of layer 1 was "
             f"{health[0].first_gradient:.1g}, that of the last layer {health[-1].first_gradient:.1g}. Use "
             "fewer layers, another --activation or --initialization auto"
         )

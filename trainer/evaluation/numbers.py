@@ -49,11 +49,11 @@ def composed_readings(
         chosen = rng.integers(0, len(examples), count)
         page = compose_number([examples.pictures[one] for one in chosen], family, rng)
         truth = "".join(str(examples.labels[one]) for one in chosen)
-        return judged(truth, read(page.astype(np.float32), classifier))
+        return is_read(truth, read(page.astype(np.float32), classifier))
 
     def family_readings(family: str) -> Reading:
         with ThreadPoolExecutor(2) as pool:
-            return summed(pool.map(lambda number: composed(number, family), range(each or EACH)))
+            return shares_of(pool.map(lambda number: composed(number, family), range(each or EACH)))
 
     return {family: family_readings(family) for family in FAMILIES}
 
@@ -68,17 +68,17 @@ def folder_readings(classifier: Classifier, folder: Path) -> dict[str, Reading]:
     for path, number in _numbered(folder):
         try:
             opened = open_image(path.read_bytes(), working_side=READING_SIDE)
-            verdict = judged(number, read_file(opened, classifier))
+            outcome = is_read(number, read_file(opened, classifier))
         except UnsupportedFormatError:
             continue
         except ImageError:
-            verdict = None
-        found.setdefault(path.parent.name, []).append(verdict)
+            outcome = None
+        found.setdefault(path.parent.name, []).append(outcome)
     if not found:
         raise TrainerError(
             f"{folder} holds no picture with a number in its name, such as 427_13.png or 427.jpg"
         )
-    return {name: summed(verdicts) for name, verdicts in found.items()}
+    return {name: shares_of(outcomes) for name, outcomes in found.items()}
 
 
 def _numbered(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -89,7 +89,7 @@ def _numbered(folder: Path) -> Iterator[tuple[Path, str]]:
             yield path, number[0]
 
 
-def judged(truth: str, rows: list[list[Digit]]) -> bool | None:
+def is_read(truth: str, rows: list[list[Digit]]) -> bool | None:
     """Return whether the digits read are those of `truth`, None if some are doubtful or there are none."""
     digits = [one for row in rows for one in row]
     text = text_of(digits)
@@ -98,9 +98,9 @@ def judged(truth: str, rows: list[list[Digit]]) -> bool | None:
     return None if not text or not all(one.prediction.accepted for one in digits) else False
 
 
-def summed(verdicts: Iterable[bool | None]) -> Reading:
-    """Return the shares of verdicts, at least one."""
-    listed = list(verdicts)
+def shares_of(outcomes: Iterable[bool | None]) -> Reading:
+    """Return the shares of outcomes, at least one."""
+    listed = list(outcomes)
     return Reading(len(listed), listed.count(True) / len(listed), listed.count(False) / len(listed))
 
 

@@ -46,7 +46,7 @@ class Section(NamedTuple):
 
 
 DATA = [
-    Section("balance", "The data: how many of each digit", "Every digit should have its share."),
+    Section("balance", "The data: how many of each digit", "All digits should be about equally frequent."),
     Section("samples", "The data: mean and samples", "A wrong label or a broken picture shows here first."),
     Section(
         "augmented",
@@ -55,17 +55,17 @@ DATA = [
     ),
 ]
 HEALTH = (
-    "A dead unit passes no slope for any example and learns nothing more. A gradient that is far smaller in "
-    "the first layer than in the last has vanished on its way; after a good training, all are small."
+    "A dead unit has no slope for any example, so it learns nothing more. If the gradient is far smaller in "
+    "the first layer than in the last, it has vanished on the way. After a good training, all are small."
 )
 CURVES = Section(
     "curves",
     "How training went",
-    "Training figures come from distorted pictures, with dropout and the teachers' answers if there are any: "
-    "they may be worse than validation. A validation curve that rises while training falls is overfitting.",
+    "Training figures come from distorted pictures, with dropout and the teachers' answers if there are any. "
+    "They may be worse than validation. If validation rises while training falls, the network overfits.",
 )
 ANSWERS = [
-    Section("confusion", "What is taken for what", "Held-out pictures. Only mistakes are colored."),
+    Section("confusion", "Which digit is taken for which", "Held-out pictures. Only mistakes are colored."),
     Section("digits", "Digit by digit", "Held-out pictures. The axis does not begin at 0."),
     Section(
         "mistakes",
@@ -73,7 +73,7 @@ ANSWERS = [
         "Least likely truth first. Some are hard for people too.",
     ),
     Section(
-        "reliability", "How reliable its confidence is", "On the line, 80 % sure means right in 80 of 100."
+        "reliability", "How reliable its confidence is", "On the line, 80 % sure means right 80 times in 100."
     ),
     Section(
         "coverage",

@@ -40,7 +40,7 @@ def onnx_bytes(artifact: Artifact) -> tuple[bytes, float]:
     ours = np.array([one.probabilities for one in Classifier(artifact).classify(pixels)])
     difference = float(np.abs(found - ours).max())
     if not difference < ROUNDING:  # NaN does not count as agreement
-        raise TrainerError(f"ONNX Runtime answers otherwise: a probability differs by {difference:.2g}")
+        raise TrainerError(f"ONNX Runtime does not agree: a probability differs by {difference:.2g}")
     return content, difference
 
 
@@ -53,7 +53,7 @@ def _pictures(artifact: Artifact) -> np.ndarray:
 
 
 def _model(onnx: Any, artifact: Artifact) -> Any:
-    """Return the ONNX model. onnx: the library, a second to import."""
+    """Return the ONNX model. onnx: the library, which takes a second to import."""
     helper, numbers = onnx.helper, onnx.numpy_helper
     nodes, weights, signal = [], [], "pixels"
     for index, layer in enumerate(artifact.layers):

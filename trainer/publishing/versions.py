@@ -69,7 +69,7 @@ def rollback(folder: Path, name: str, version: str | None = None) -> Artifact:
     cannot be written, RefusedError if the version fails its self-check; the pointer then stays.
     """
     home = _home(folder, name)
-    # A plain file over the link hides the pointer: the current version is then the one before.
+    # If a plain file has replaced the link, it serves. The version before it is then the current one.
     replaced = home.is_dir() and not (folder / f"{name}.npz").is_symlink()
     wanted = version or _target(home / (CURRENT if replaced else PREVIOUS))
     known = [one.version for one in list_versions(folder, name)]
@@ -144,7 +144,7 @@ def _nothing_kept(folder: Path, name: str) -> str:
 
 
 def _require_links(folder: Path) -> None:
-    """Raise TrainerError if the folder's file system has no symbolic links, as SMB without `mfsymlinks`."""
+    """Raise TrainerError if the folder's file system has no symbolic links, like SMB without `mfsymlinks`."""
     trial = folder / f".links.{os.getpid()}.tmp"
     trial.unlink(missing_ok=True)
     try:

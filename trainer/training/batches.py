@@ -25,8 +25,8 @@ from trainer.training.task import Batch, Task, batch_rows
 
 AHEAD = 4  # batches made in advance: enough to keep the matrix products busy, a few MB of memory
 DRAWN = 0x64726177  # separates the random stream of drawn digits from those of epochs and thresholds
-KEPT_BYTES = 1 << 30  # of distorted pictures: 21 of MNIST's views, or any number of those of the 8x8 digits
-EXTRA = 0x6578747261  # the same for the order of extra pictures
+CACHE_BYTES = 1 << 30  # for distorted pictures: 21 views of MNIST, or any number of views of the 8x8 digits
+EXTRA = 0x6578747261  # separates the random stream of the order of extra pictures
 
 # targets, (n, 10), and pixels, (n, side * side): mixes the teachers' answers into the targets, in place.
 Soften = Callable[[np.ndarray, np.ndarray], None]
@@ -63,13 +63,13 @@ def digits_task(
 ) -> Task:
     """Return the task of classifying digits; teachers soften the targets."""
     offset = np.float32(config.input_offset)
-    kept = Kept() if config.views else None
+    cache = ViewCache() if config.views else None
     return Task(
         inputs=dataset.geometry.side**2,
         outputs=CLASSES,
         examples=len(examples),
         batches=lambda epoch: epoch_batches(
-            examples, dataset.geometry, config, epoch, teachers, dataset.extra, kept
+            examples, dataset.geometry, config, epoch, teachers, dataset.extra, cache
         ),
         held_out=(validation.pixels - offset, one_hot(validation.labels, CLASSES)),
         rows_each=2 if dataset.extra else 1,
@@ -83,12 +83,12 @@ def epoch_batches(
     epoch: int,
     teachers: Teachers | None = None,
     extra: Examples | None = None,
-    kept: "Kept | None" = None,
+    cache: "ViewCache | None" = None,
 ) -> Iterator[Batch]:
     """Yield (pixels, targets) of one epoch: (n, side * side) float32 and (n, 10) float32.
 
-    extra: each batch has as many of these as of the examples, undistorted, chosen anew in each epoch. kept:
-    the pictures of earlier epochs, where `views` repeats them.
+    extra: each batch has as many of these as of the examples, undistorted, in a new order in each epoch.
+    cache: the pictures of earlier epochs, if `views` repeats them.
     """
     view = epoch % config.views if config.views else epoch
     order = np.random.default_rng((config.seed, view)).permutation(len(examples))
@@ -96,18 +96,18 @@ def epoch_batches(
     real = len(examples) - config.drawn  # drawn digits come last
     added = np.arange(0)
     if extra:
-        chance = np.random.default_rng((config.seed, epoch, EXTRA))
-        added = np.resize(chance.permutation(len(extra)), len(examples))
+        extra_rng = np.random.default_rng((config.seed, epoch, EXTRA))
+        added = np.resize(extra_rng.permutation(len(extra)), len(examples))
 
     def make(index: int, chosen: np.ndarray) -> Batch:
         rng = np.random.default_rng((config.seed, view, index))
-        # Teachers may not know the styles of drawn digits, which therefore keep their labels.
+        # Teachers may not know the styles of drawn digits, so these keep their labels as targets.
         soften = None
         if teachers:
             soften = functools.partial(
                 teachers.soften, config=config, taught=chosen < real, key=(view, index)
             )
-        batch = make_batch(examples.take(chosen), geometry, config, rng, soften, kept, (view, index))
+        batch = make_batch(examples.take(chosen), geometry, config, rng, soften, cache, (view, index))
         if not extra:
             return batch
         others = extra.take(added[index * rows : index * rows + len(chosen)])
@@ -129,19 +129,19 @@ def made_ahead(make: Callable[[int, np.ndarray], Batch], order: np.ndarray, rows
             yield pending.popleft().result()
 
 
-class Kept:
-    """Distorted pictures as bytes, for the epochs that see the same ones again (`views`).
+class ViewCache:
+    """Distorted pictures as bytes, for epochs that repeat the distortions of earlier ones (`views`).
 
-    Once `limit_bytes` are full, the remaining pictures are distorted again on each visit. All are rounded to
-    bytes, kept or not, so that memory does not change the weights.
+    Once `limit_bytes` are full, other pictures are distorted again each time. All pictures are rounded to
+    bytes, cached or not, so that the size of the cache does not change the weights.
     """
 
-    def __init__(self, limit_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, limit_bytes: int = CACHE_BYTES) -> None:
         self.free = limit_bytes
         self.batches: dict[tuple[int, int], np.ndarray] = {}
 
     def pixels(self, key: tuple[int, int], make: Callable[[], np.ndarray]) -> np.ndarray:
-        """Return the pixels under a key, (n, side * side) float32 in [0, 1], made if they are not kept."""
+        """Return the pixels under a key, (n, side * side) float32 in [0, 1], made if they are not cached."""
         found = self.batches.get(key)
         if found is None:
             found = np.rint(make() * 255).astype(np.uint8)
@@ -157,18 +157,18 @@ def make_batch(
     config: TrainingConfig,
     rng: np.random.Generator,
     soften: Soften | None = None,
-    kept: "Kept | None" = None,
+    cache: "ViewCache | None" = None,
     key: tuple[int, int] = (0, 0),
 ) -> Batch:
     """Return (pixels, targets) of distorted examples: (n, side * side) float32 and (n, 10) float32.
 
-    Teachers see the same distorted pictures as the student, before the input offset. kept: where the
-    pictures of an earlier visit are, under `key`.
+    Teachers see the same distorted pictures as the student, before the input offset. cache: holds the
+    pictures of earlier epochs, under `key`.
     """
-    if kept is None:
+    if cache is None:
         pixels = _distort(examples, geometry, config, rng)
     else:
-        pixels = kept.pixels(key, lambda: _distort(examples, geometry, config, rng))
+        pixels = cache.pixels(key, lambda: _distort(examples, geometry, config, rng))
     targets = one_hot(examples.labels, CLASSES)
     if soften:
         soften(targets, pixels)

@@ -60,8 +60,8 @@ def read_checkpoint(
 ) -> TrainingState:
     """Fill `state`, an initial one, from a checkpoint with the same settings and sources; return it.
 
-    The number of epochs may be higher than before. Raises TrainerError if the checkpoint cannot be read,
-    or if other settings or sources differ: no command could then produce the resulting weights.
+    The number of epochs may be higher than before. Raises TrainerError if the checkpoint cannot be read, or
+    if other settings or the sources differ, because no command could then reproduce the weights.
     """
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:

@@ -133,7 +133,7 @@ class TrainingConfig:
         default=0.0,
         ge=0,
         le=0.95,
-        description="share of the hidden units silenced in each step",
+        description="share of the hidden units set to 0 in each step",
     )
     patience: int = Field(
         json_schema_extra=OPTIMIZATION,
@@ -244,11 +244,11 @@ class TrainingConfig:
                 f"the loss {self.loss} needs the output {' or '.join(fitting)}, not {self.output}"
             )
         if self.warm_up > self.epochs:
-            raise ValueError(f"a warm-up of {self.warm_up:g} epochs never ends in {self.epochs}")
+            raise ValueError(f"a warm-up of {self.warm_up:g} epochs is longer than all {self.epochs} epochs")
         if self.refit and self.patience:
             raise ValueError("refit leaves no held-out examples for patience: set --patience 0")
         if self.dropout and not self.hidden:
-            raise ValueError("dropout silences hidden units, and there are none: set --dropout 0")
+            raise ValueError("dropout needs hidden units, and there are none: set --dropout 0")
         return self
 
 

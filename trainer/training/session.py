@@ -15,7 +15,7 @@ from trainer.training.loop import TrainingState, initial_state, train
 from trainer.training.progress import Progress
 from trainer.training.task import Task
 
-KEPT_ASIDE = 5  # checkpoints of earlier runs: NAME.npz.1 is the latest
+SET_ASIDE = 5  # checkpoints of earlier runs: NAME.npz.1 is the latest
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class Session:
                     if not self.quiet:
                         print(f"{self.name}: the earlier checkpoint is now {path}.1", file=sys.stderr)
         except OSError as error:
-            raise TrainerError(f"{self.checkpoint} cannot be kept aside: {error.strerror}") from error
+            raise TrainerError(f"{self.checkpoint} cannot be renamed: {error.strerror}") from error
 
 
 def rotate(path: Path) -> None:
     """Rename a file to NAME.1, the one before to NAME.2, and so on; the oldest is dropped."""
-    for number in range(KEPT_ASIDE - 1, 0, -1):
+    for number in range(SET_ASIDE - 1, 0, -1):
         older = path.with_name(f"{path.name}.{number}")
         if older.exists():
             older.replace(path.with_name(f"{path.name}.{number + 1}"))
@@ -66,10 +66,10 @@ def rotate(path: Path) -> None:
 def run_task(task: Task, config: TrainingConfig, session: Session, sources: dict[str, str]) -> TrainingState:
     """Train on a task and return the final state.
 
-    A checkpoint is written before the first and after every epoch. That of an earlier run is kept aside,
-    or with `resume` continued. sources: identifies the data, which must be the same on resume. Raises
-    UsageError for patience without held-out examples, TrainerError if the checkpoint or the log cannot be
-    used or the loss becomes infinite or NaN.
+    A checkpoint is written before the first and after every epoch. That of an earlier run is renamed, or
+    continued if `session.resume` is set. sources: identifies the data, which must be the same on resume.
+    Raises UsageError for patience without held-out examples, TrainerError if the checkpoint or the log cannot
+    be used or the loss becomes infinite or NaN.
     """
     if config.patience and not len(task.held_out[0]):
         raise UsageError("patience needs held-out examples: set --validation above 0")

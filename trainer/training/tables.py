@@ -47,7 +47,9 @@ def read_table(name: str, config: TrainingConfig, rows: int, columns: int) -> Ta
         kind = "a quantity" if quantities else "a single yes or no"
         raise UsageError(f"{name} asks for {kind}: the loss is {' or '.join(losses)}, not {config.loss}")
     if config.output == "softmax":
-        raise UsageError(f"{name} has one output, of which softmax always makes 1: set another --output")
+        raise UsageError(
+            f"{name} has one output, and softmax of one output is always 1: set another --output"
+        )
     train, held_out, test = load_table(name, config.validation, config.split_seed, rows, columns)
     return TableParts(train, held_out, test, rows, train.inputs.shape[1], quantities)
 

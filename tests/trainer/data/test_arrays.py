@@ -162,7 +162,10 @@ def test_exchanged_rows_and_columns_are_found_and_said(tmp_path: Path) -> None:
     assert np.array_equal(dataset.train.pictures, upright.train.pictures)
     assert np.array_equal(dataset.test.pictures, upright.test.pictures)
     (note,) = dataset.notes
-    assert "rows and columns exchanged, as EMNIST's files do: the model that serves names" in note
+    assert (
+        "rows and columns exchanged, as in EMNIST's files, and are exchanged back: the model that serves gets"
+        in note
+    )
 
 
 def test_digits_are_preferred_among_emnists_sets(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The report counts dead units and vanished gradients, and a warning names what has died."""
+"""The report counts dead units and vanished gradients, and a warning says which layer has stopped learning."""
 
 from pathlib import Path
 
@@ -76,5 +76,5 @@ def test_training_that_dies_says_so(tmp_path: Path) -> None:
     words = ("two-classes", "--hidden", "2", "--learning-rate", "5", "--epochs", "5")
     done = run_trainer("train", *words, "--quiet", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("trainer: warning: learning has died: no unit of hidden layer 1 reacts")
+    assert done.stderr.startswith("trainer: warning: learning has stopped: no unit of hidden layer 1 reacts")
     assert "Layer by layer" in (tmp_path / "runs/two-classes/report/report.html").read_text()

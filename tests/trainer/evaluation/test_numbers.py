@@ -15,7 +15,7 @@ from tests.service.reading.pages import Page
 from tests.serving import MODELS
 from tests.trainer.quick import drawn_examples
 from trainer.cli import main
-from trainer.evaluation.numbers import composed_readings, folder_readings, judged, summed
+from trainer.evaluation.numbers import composed_readings, folder_readings, is_read, shares_of
 from trainer.synthetic import FAMILIES, compose_number
 
 MNIST_MODEL = MODELS / "mnist-28x28.npz"
@@ -36,12 +36,12 @@ def digits(text: str, refused: str = "") -> list[list[Digit]]:
 
 
 def test_a_reading_is_whole_wrong_or_doubtful() -> None:
-    assert judged("427", digits("427")) is True
-    assert judged("427", digits("4827", refused="8")) is True
-    assert judged("427", digits("421")) is False
-    assert judged("427", digits("427", refused="7")) is None
-    assert judged("427", []) is None
-    assert summed([True, True, False, None]) == (4, 0.5, 0.25)
+    assert is_read("427", digits("427")) is True
+    assert is_read("427", digits("4827", refused="8")) is True
+    assert is_read("427", digits("421")) is False
+    assert is_read("427", digits("427", refused="7")) is None
+    assert is_read("427", []) is None
+    assert shares_of([True, True, False, None]) == (4, 0.5, 0.25)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -62,9 +62,9 @@ def test_named_choices_are_those_that_exist() -> None:
         ({"hidden": [8]}, "hidden is [8]; input should be a valid tuple"),
         ({"output": "sigmoid"}, "the loss cross_entropy needs the output softmax, not sigmoid"),
         ({"loss": "perceptron"}, "the loss perceptron needs the output step, not softmax"),
-        ({"epochs": 3, "warm_up": 4.0}, "a warm-up of 4 epochs never ends in 3"),
+        ({"epochs": 3, "warm_up": 4.0}, "a warm-up of 4 epochs is longer than all 3 epochs"),
         ({"refit": True, "patience": 2}, "refit leaves no held-out examples for patience"),
-        ({"hidden": (), "dropout": 0.5}, "dropout silences hidden units, and there are none"),
+        ({"hidden": (), "dropout": 0.5}, "dropout needs hidden units, and there are none"),
     ],
 )
 def test_wrong_settings_are_refused_at_construction(settings: dict[str, Any], complaint: str) -> None:

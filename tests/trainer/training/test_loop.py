@@ -20,7 +20,7 @@ from trainer.training import (
     initial_state,
     train,
 )
-from trainer.training.batches import Kept
+from trainer.training.batches import ViewCache
 from trainer.training.checkpoint import read_checkpoint, write_checkpoint
 from trainer.training.loop import epochs_since_best, finished
 
@@ -246,7 +246,7 @@ def test_half_of_each_batch_is_extra_and_undistorted() -> None:
 
 def test_repeated_views_are_the_same_whatever_the_memory() -> None:
     config = dataclasses.replace(CONFIG, views=2)
-    roomy, full = Kept(), Kept(limit_bytes=40 * 784)  # one batch of 32 fits, the next does not
+    roomy, full = ViewCache(), ViewCache(limit_bytes=40 * 784)  # one batch of 32 fits, the next does not
     epochs = {}
     for name, kept in (("roomy", roomy), ("full", full)):
         for epoch in (0, 1, 2):

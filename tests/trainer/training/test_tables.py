@@ -121,7 +121,12 @@ def test_figures_of_quantities_match_a_worked_example() -> None:
             "asks for a quantity: the loss is mean_squared_error, not",
         ),
         ("two-classes", {"loss": "cross_entropy"}, 100, "asks for a single yes or no"),
-        ("xor", {"loss": "mean_squared_error", "output": "softmax"}, 100, "of which softmax always makes 1"),
+        (
+            "xor",
+            {"loss": "mean_squared_error", "output": "softmax"},
+            100,
+            "softmax of one output is always 1",
+        ),
         ("xor", {"loss": "mean_squared_error", "output": "sigmoid"}, 49, "at least 50 rows"),
     ],
 )
