@@ -1,4 +1,4 @@
-"""The report counts dead units and vanished gradients, and a warning says which layer has stopped learning."""
+"""The report counts dead units and vanished gradients, and a warning says which layer no longer learns."""
 
 from pathlib import Path
 

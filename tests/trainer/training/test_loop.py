@@ -248,9 +248,9 @@ def test_repeated_views_are_the_same_whatever_the_memory() -> None:
     config = dataclasses.replace(CONFIG, views=2)
     roomy, full = ViewCache(), ViewCache(limit_bytes=40 * 784)  # one batch of 32 fits, the next does not
     epochs = {}
-    for name, kept in (("roomy", roomy), ("full", full)):
+    for name, cache in (("roomy", roomy), ("full", full)):
         for epoch in (0, 1, 2):
-            batches = list(epoch_batches(EXAMPLES, MNIST_GEOMETRY, config, epoch, kept=kept))
+            batches = list(epoch_batches(EXAMPLES, MNIST_GEOMETRY, config, epoch, cache=cache))
             epochs[name, epoch] = np.concatenate([pixels for pixels, _ in batches])
     assert [len(roomy.batches), len(full.batches)] == [10, 1]
     assert sum(batch.nbytes for batch in roomy.batches.values()) == 2 * 150 * 784
