@@ -1,4 +1,7 @@
-"""The README's commands, typed in order into a fresh copy of the project: all that need no network."""
+"""The README's commands, typed in order into a fresh copy of the project, and the notebook's cells in order.
+
+Only what needs no network runs.
+"""
 
 import json
 import os
@@ -21,6 +24,7 @@ from tests.drawing import draw_digit, encode
 from tests.serving import PROJECT, answers, free_port, wait_until
 
 README = (PROJECT / "README.md").read_text()
+NOTEBOOK = PROJECT / "docs/train-serve-ask.ipynb"
 COMMANDS = [line.partition("  #")[0].strip() for line in re.findall(r"^ {4}(\S.*)", README, re.MULTILINE)]
 # They download data, or need a registry, a cluster or that data.
 ELSEWHERE = ("docker ", "kubectl ", "fetch mnist", "train mnist")
@@ -142,3 +146,19 @@ def test_only_what_needs_a_network_is_left_out() -> None:
     left_out = [command for command in COMMANDS if any(word in command for word in ELSEWHERE)]
     assert len(left_out) <= 5
     assert len(COMMANDS) - len(left_out) >= 6
+
+
+def test_the_notebook_trains_serves_and_gets_the_digit() -> None:
+    notebook = json.loads(NOTEBOOK.read_text())
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["outputs"] for cell in cells] == [[]] * len(cells)  # nothing of an earlier run is kept
+    code = "\n".join("".join(cell["source"]) for cell in cells)
+    command = [sys.executable, "-"]
+    done = subprocess.run(
+        command, cwd=NOTEBOOK.parent, input=code, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    share = re.search(r"^(\d\.\d+) of digits", done.stdout, re.M)
+    assert share, done.stdout
+    assert float(share[1]) > 0.9
+    assert re.search(r"^(\d) for a \1, [\d.]+ % sure, says mine$", done.stdout, re.M), done.stdout
