@@ -123,7 +123,7 @@ class Metrics:
         )
         self.inference_duration = Histogram(
             "digits_inference_duration_seconds",
-            "Time of one forward pass, which classifies several images together.",
+            "Time of one forward pass, over all images that are classified together.",
             buckets=DURATION_BUCKETS,
             registry=self.registry,
         )

@@ -62,7 +62,7 @@ class ExitSignals(logging.Filter):
                 self._signals[process] = name
         return True
 
-    def take(self, process: int) -> str:
+    def pop(self, process: int) -> str:
         """Return the signal that ended a process, and forget it; NO_SIGNAL if none did."""
         name = self._signals.pop(process, NO_SIGNAL)
         return name if name in (*SIGNALS, NO_SIGNAL) else OTHER_SIGNAL
@@ -136,7 +136,7 @@ class ProcessMetrics:
             self.exits.labels(DIED, signal)
 
     def worker_ended(self, has_died: bool, signal: str) -> None:
-        """Count the end of a worker; called in the master. signal: from `ExitSignals.take`."""
+        """Count the end of a worker; called in the master. signal: from `ExitSignals.pop`."""
         self.exits.labels(*(DIED, signal) if has_died else (STOPPED, NO_SIGNAL)).inc()
 
     def _watch(self) -> None:

@@ -47,7 +47,7 @@ def end_worker(slot: int, process: int, has_died: bool) -> None:
     has_died: whether it died instead of shutting down.
     """
     forget_worker(slot)
-    metrics.process.worker_ended(has_died, exit_signals.take(process))
+    metrics.process.worker_ended(has_died, exit_signals.pop(process))
 
 
 if not shared_folder():  # the server has no workers

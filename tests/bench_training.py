@@ -4,7 +4,7 @@
 
 One epoch of each is timed in turn, round after round, so that whatever else the machine does hits all
 of them; the table shows medians, and ratios against the references of the same run. "At most" is what the
-bare products alone would need: scikit-learn multiplies with the same library, so nothing that makes the
+bare products would need: scikit-learn multiplies with the same library, so nothing that makes the
 same products can be further ahead of it. Needs tests/requirements-torch.txt for the column of PyTorch.
 With --one-thread, everything runs on one thread and processor time is counted instead of wall time: other
 work on the machine then hardly shows.
@@ -253,7 +253,7 @@ def main() -> None:
             print(lines if len(rows) == 1 else lines.splitlines()[-1], flush=True)
     with threadpoolctl.threadpool_limits(1):
         alone = augmented(examples, 256)()
-    print(f"\nDistortion alone, one thread: {1e6 * alone / arguments.images:.1f} µs an image.")
+    print(f"\nDistortion by itself, one thread: {1e6 * alone / arguments.images:.1f} µs an image.")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"Peak memory of this process, references included: {peak:.0f} MiB.")
     if arguments.json:

@@ -37,7 +37,7 @@ http {{
 
 
 def listening(port: int) -> bool:
-    """Tell whether something accepts connections."""
+    """Return whether something accepts connections."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False

@@ -117,7 +117,7 @@ def running_service(
 
 
 def answers(url: str) -> bool:
-    """Tell whether a URL answers 200."""
+    """Return whether a URL answers 200."""
     try:
         return requests.get(url, timeout=5).status_code == 200
     except requests.RequestException:

@@ -65,7 +65,7 @@ def split(data: bytes, closed: bool) -> Iterator[Answer]:
     """Yield the answers in a stream of them; "100 Continue" is left out."""
     while data:
         head, separator, data = data.partition(b"\r\n\r\n")
-        assert separator, f"this is no answer: {head[:200]!r}"
+        assert separator, f"this is not an answer: {head[:200]!r}"
         first, *lines = head.decode("latin-1").split("\r\n")
         status = int(first.split()[1])
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}

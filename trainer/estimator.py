@@ -123,7 +123,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"Negative values in data: pixels are from {lowest:g} to {highest:g}")
         side = round(rows.shape[1] ** 0.5)
         if side * side != rows.shape[1] or side < DIGITS_GEOMETRY.side:
-            raise ValueError(f"n_features={rows.shape[1]} are no square picture of at least 8 x 8 pixels")
+            raise ValueError(f"n_features={rows.shape[1]} is not a square picture of at least 8 x 8 pixels")
         if not highest <= 255:
             raise ValueError(f"pixels are from {lowest:g} to {highest:g}; 0 to 255, 1 or 16 are expected")
         if fitting:

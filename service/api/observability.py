@@ -73,7 +73,7 @@ class Record:
         self.problem: str | None = None
 
     def trace_ids(self) -> dict[str, str]:
-        """Return the members of a log line that name the trace, none if there is no trace."""
+        """Return the members of a log line that identify the trace; {} if there is no trace."""
         return {"trace_id": self.trace.trace_id, "span_id": self.trace.span_id} if self.trace else {}
 
 

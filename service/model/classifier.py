@@ -56,7 +56,7 @@ class Prediction(NamedTuple):
 
 
 class Classifier:
-    """One model that answers; `name` is what clients call it."""
+    """One model that answers; name: the name under which clients ask for it."""
 
     def __init__(self, artifact: Artifact, name: str = "") -> None:
         self.artifact = artifact

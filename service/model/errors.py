@@ -1,4 +1,4 @@
-"""What can be wrong with a model file: one error for each way, all of them an ArtifactError.
+"""What can be wrong with a model file. Each way has its own error, and all of them are ArtifactErrors.
 
 Each message completes the sentence "The model file cannot be used: ...".
 """

@@ -8,7 +8,7 @@ import re
 
 
 def error_name(error: type[Exception]) -> str:
-    """Return the name of an error in labels and addresses, such as "blank-image" for BlankImageError."""
+    """Return the name of an error in metrics and URLs, such as "blank-image" for BlankImageError."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__.removesuffix("Error")).lower()
 
 

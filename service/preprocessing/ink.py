@@ -96,7 +96,11 @@ def _contrast_and_levels(grey: np.ndarray, trace: Trace) -> tuple[Contrast, Leve
 
 
 def ink_levels(darkness: np.ndarray, signal_to_noise: float) -> Levels:
-    """Return the levels of a picture's ink; raises BlankImageError if the ink does not stand out."""
+    """Return the levels of a picture's ink; raises BlankImageError if the ink does not stand out.
+
+    darkness: float32 relative to the paper, of any shape. signal_to_noise: the least contrast, in standard
+    deviations of the paper's noise.
+    """
     ordered = ascending(darkness)
     solid = otsu_threshold(ordered)
     bare = int(ordered.searchsorted(np.float32(solid), "right"))

@@ -96,9 +96,10 @@ def _relative_darkness(grey: np.ndarray, tiles: np.ndarray, trace: Trace) -> np.
 
 
 def even_darkness(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray:
-    """Return how much darker than the paper each pixel is, float32, with one level for all of the paper.
+    """Return how much darker than the paper each pixel is, (height, width) float32.
 
-    trace: gets what was done.
+    The brightness of the paper is taken to be the same everywhere. grey: (height, width) float32 in
+    [0, 255]. trace: gets what was done.
     """
     dark = grey < otsu_threshold(ascending(grey))
     if background_is_dark(dark):

@@ -94,6 +94,6 @@ def pods(objects: list[Object]) -> Iterator[Pod]:
 
 
 def matches(selector: Object | None, labels: dict[str, str]) -> bool:
-    """Tell whether a label selector ({matchLabels: ...}; empty: everything) picks these labels."""
+    """Return whether a label selector ({matchLabels: ...}; empty: everything) picks these labels."""
     assert not (selector or {}).get("matchExpressions"), "no manifest uses matchExpressions yet"
     return (selector or {}).get("matchLabels", {}).items() <= labels.items()

@@ -86,7 +86,7 @@ QUERIES: dict[str, Build] = {
     "pluses": lambda size: get(target=b"/predict?model=SALT" + b"+" * size),
     "semicolons": lambda size: get(target=b"/predict?model=SALT" + b";" * size),
     "escapes in the path": lambda size: get(target=b"/models/SALT" + b"%41" * (size // 3)),
-    "bytes that are no text": lambda size: get(target=b"/models/SALT" + b"%ff" * (size // 3)),
+    "bytes that are not text": lambda size: get(target=b"/models/SALT" + b"%ff" * (size // 3)),
 }
 
 

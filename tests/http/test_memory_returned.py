@@ -34,7 +34,7 @@ def picture() -> bytes:
 
 
 def text() -> bytes:
-    """Return a body of that size which is no picture."""
+    """Return a body of that size that is not a picture."""
     return b"A" * len(picture())
 
 

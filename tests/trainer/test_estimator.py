@@ -53,7 +53,7 @@ def test_second_fit_and_copy_give_the_same_file(fitted: Any) -> None:
 
 
 def test_rows_that_are_no_pictures_are_refused() -> None:
-    with pytest.raises(ValueError, match="n_features=63 are no square picture"):
+    with pytest.raises(ValueError, match="n_features=63 is not a square picture"):
         DigitClassifier().fit(X[:, :63], Y)
     with pytest.raises(ValueError, match=r"pixels are from -1 to 15"):
         DigitClassifier().fit(X - 1, Y)

@@ -28,7 +28,11 @@ SPLIT = 0x73706C6974  # separates the random stream of folds from those of train
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """The outcome: images, wrong answers and those of a support vector machine in each fold."""
+    """The outcome.
+
+    by: the kind of folds, in words. images, wrong, svm_wrong: for each fold, the number of images, of wrong
+    answers, and of wrong answers of a support vector machine.
+    """
 
     by: str
     images: tuple[int, ...]

@@ -51,7 +51,7 @@ def look_again(grey: np.ndarray, geometry: Geometry) -> list[Reading]:
     if inside is not None:
         with contextlib.suppress(BlankImageError):
             readings += [
-                one._replace(steps=("a panel cut out and read alone", *one.steps))
+                one._replace(steps=("a panel cut out and read on its own", *one.steps))
                 for one in read_grey(inside, geometry)
             ]
     for what, changed in (*without_lines(ink), *filled(ink)):

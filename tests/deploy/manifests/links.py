@@ -167,7 +167,7 @@ def mounts(objects: list[Object]) -> Iterator[str]:
             mount["name"] for container in pod.containers for mount in container.get("volumeMounts", [])
         }
         for name in sorted(mounted - volumes):
-            yield f"{pod.title}: mounts {name!r}, which is no volume of the pod"
+            yield f"{pod.title}: mounts {name!r}, which is not a volume of the pod"
         for name in sorted(volumes - mounted):
             yield f"{pod.title}: the volume {name!r} is mounted nowhere"
 
@@ -177,4 +177,4 @@ def scrape_annotations(objects: list[Object]) -> Iterator[str]:
     for pod in pods(objects):
         port = pod.annotations.get("prometheus.io/port")
         if port and int(port) not in pod.ports().values():
-            yield f"{pod.title}: prometheus.io/port {port} is no port of the pod"
+            yield f"{pod.title}: prometheus.io/port {port} is not a port of the pod"

@@ -84,11 +84,11 @@ FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
     ),
     "bad quantity": (
         put("Deployment", f"{CONTAINER}/resources/limits/memory", "512MB"),
-        "'512MB' is no quantity",
+        "'512MB' is not a quantity",
     ),
     "bad quantity of a claim": (
         put("PersistentVolumeClaim", "spec/resources/requests/storage", "1 Gi"),
-        "'1 Gi' is no quantity",
+        "'1 Gi' is not a quantity",
     ),
     "request above limit": (
         put("Deployment", f"{CONTAINER}/resources/requests/memory", "2Gi"),
@@ -102,9 +102,9 @@ FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
         put("CronJob", f"{JOB}/{CONTAINER[5:]}/resources/requests", {}, TRAINER),
         "resources.requests has no cpu",
     ),
-    "bad name": (put("Service", "metadata/name", "Digits_Service"), "is no DNS label"),
-    "bad volume name": (put("Deployment", f"{POD}/volumes/1/name", "tmp_"), "'tmp_' is no DNS label"),
-    "bad cron": (put("CronJob", "spec/schedule", "17 25 * * *", TRAINER), "is no cron expression"),
+    "bad name": (put("Service", "metadata/name", "Digits_Service"), "is not a DNS label"),
+    "bad volume name": (put("Deployment", f"{POD}/volumes/1/name", "tmp_"), "'tmp_' is not a DNS label"),
+    "bad cron": (put("CronJob", "spec/schedule", "17 25 * * *", TRAINER), "is not a cron expression"),
     "image latest": (put("Deployment", f"{CONTAINER}/image", "digits:latest"), "has no fixed version"),
     "image without a tag": (
         put("CronJob", f"{JOB}/{CONTAINER[5:]}/image", "x/digits-trainer", TRAINER),
@@ -198,7 +198,7 @@ FAULTS: dict[str, tuple[Callable[[list[Object]], None], str]] = {
     ),
     "mount without a volume": (
         put("Deployment", f"{CONTAINER}/volumeMounts/0/name", "modells"),
-        "mounts 'modells', which is no volume of the pod",
+        "mounts 'modells', which is not a volume of the pod",
     ),
     "no seccomp": (
         put("Deployment", f"{POD}/securityContext/seccompProfile", REMOVED),

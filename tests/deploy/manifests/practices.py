@@ -82,11 +82,11 @@ def names(objects: list[Object]) -> Iterator[str]:
     """Yield names of objects, containers and volumes that are not DNS labels."""
     for one in objects:
         if not NAME.fullmatch(one["metadata"]["name"]):
-            yield f"{title(one)}: the name is no DNS label (a-z, 0-9 and -, at most 63)"
+            yield f"{title(one)}: the name is not a DNS label (a-z, 0-9 and -, at most 63)"
     for pod in pods(objects):
         for part in pod.containers + pod.spec.get("volumes", []):
             if not NAME.fullmatch(part["name"]):
-                yield f"{pod.title}: {part['name']!r} is no DNS label"
+                yield f"{pod.title}: {part['name']!r} is not a DNS label"
 
 
 def images(objects: list[Object]) -> Iterator[str]:
@@ -130,7 +130,7 @@ def schedules(objects: list[Object]) -> Iterator[str]:
             try:
                 CronSim(one["spec"]["schedule"], datetime.now(UTC))
             except CronSimError as error:
-                yield f"{title(one)}: the schedule {one['spec']['schedule']!r} is no cron expression: {error}"
+                yield f"{title(one)}: the schedule {one['spec']['schedule']!r} is not a cron expression: {error}"
 
 
 def failure_policies(objects: list[Object]) -> Iterator[str]:

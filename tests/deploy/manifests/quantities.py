@@ -22,7 +22,7 @@ def quantity(text: object) -> float:
     """Return the value of a Kubernetes quantity such as 250m or 64Mi; raises ValueError."""
     found = QUANTITY.fullmatch(str(text))
     if not found:
-        raise ValueError(f"{text!r} is no quantity")
+        raise ValueError(f"{text!r} is not a quantity")
     number, suffix = found.groups()
     return float(number) * (POWERS[suffix] if suffix in POWERS else 10.0 ** int(suffix[1:]))
 

@@ -55,7 +55,7 @@ def test_a_planted_fault_is_found(fault: str) -> None:
         (
             put("Deployment", "spec/template/metadata/annotations/prometheus.io~port", "9090"),
             "overlays/dev",
-            "prometheus.io/port 9090 is no port of the pod",
+            "prometheus.io/port 9090 is not a port of the pod",
         ),
         (
             put("Deployment", "spec/template/metadata/annotations/prometheus.io~path", "/metric"),

@@ -91,7 +91,7 @@ class Operator:
         return versions.pop()
 
     def refuses(self, model: str) -> bool:
-        """Tell whether the service refuses the file of a model."""
+        """Return whether the service refuses the file of a model."""
         return self.cluster.server.metric("digits_model_refused", model=model) == 1
 
     def last_job(self) -> tuple[str, str, str]:

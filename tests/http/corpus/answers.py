@@ -30,7 +30,7 @@ def split(data: bytes, methods: Iterable[str] = ()) -> list[Answer]:
         if not separator:
             return answers
         first, *lines = head.decode("latin-1").split("\r\n")
-        assert first.startswith(("HTTP/1.0 ", "HTTP/1.1 ")), f"this is no answer: {head[:200]!r}"
+        assert first.startswith(("HTTP/1.0 ", "HTTP/1.1 ")), f"this is not an answer: {head[:200]!r}"
         status = int(first.split()[1])
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         assert "transfer-encoding" not in headers, "only lengths are understood here"

@@ -15,7 +15,7 @@ TARGETS = {
     "an escaped NUL": "/a%00b",
     "escaped line ends": "/a%0d%0aX-Injected:%20true",
     "an escape that is none": "/a%zz%",
-    "escaped bytes that are no UTF-8": "/%ff%fe",
+    "escaped bytes that are not UTF-8": "/%ff%fe",
     "an overlong escape": "/%c0%af",
     "a backslash": "/path\\file",
     "a semicolon": "/a;b=c",

@@ -1,4 +1,4 @@
-"""Metrics and log of real gunicorn tell truthfully what is refused, and how long requests take and wait."""
+"""Metrics and log of real gunicorn say what is refused, and how long requests take and wait."""
 
 import concurrent.futures
 import functools

@@ -65,7 +65,7 @@ def test_a_digit_on_a_dark_panel_in_a_light_page_is_read(classifier):
     page.paste(draw_digit(2, (160, 160), ink=250, paper=25), (60, 40))
     prediction, reading = answer_image(classifier, encode(page))
     assert (prediction.digit, prediction.accepted) == (2, True)
-    assert reading.steps[0] == "a panel cut out and read alone"
+    assert reading.steps[0] == "a panel cut out and read on its own"
 
 
 @pytest.mark.parametrize("digit", [0, 1, 6])
