@@ -146,7 +146,7 @@ def banner(host: str, port: int, missing: str = "") -> str:
 
 
 def logging_config(level: str) -> dict[str, Any]:
-    """Return the configuration for `logging.config.dictConfig`: everything to stdout, a line each.
+    """Return the configuration for `logging.config.dictConfig`: each record is one line on stdout.
 
     level: a name such as "info". gunicorn's own lines have the same form; a terminal shows only its errors.
     """

@@ -148,7 +148,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         return np.asarray(self.predict_proba(X).argmax(axis=1))
 
     def save(self, path: str | Path) -> None:
-        """Write the model file, which the service serves and `python -m trainer publish` publishes."""
+        """Write the model file, for the service or for `python -m trainer publish`."""
         check_is_fitted(self, "content_")
         save_file(Path(path), self.content_)
 

@@ -16,7 +16,7 @@ DEFAULT_MINIMUM_ACCURACY = 0.95
 TRAIN_EXAMPLES = """\
 examples:
   python -m trainer train digits             # scikit-learn's, offline
-  python -m trainer train digits --resume    # go on after Ctrl-C
+  python -m trainer train digits --resume    # continue after Ctrl-C
   python -m trainer train digits --hidden 64,32 --epochs 30
   python -m trainer train mnist --data MNIST --to models
   python -m trainer train folder --data mine --recipe own-digits --name mine

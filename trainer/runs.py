@@ -3,7 +3,7 @@
     runs/NAME/NAME.npz, NAME.md        the model file and its card
     runs/NAME/report/report.html       what the data, the training and the answers look like
     runs/NAME/log.jsonl                one line for each epoch
-    runs/NAME/checkpoints/NAME.npz     where --resume goes on; those of earlier runs end in .1, .2 ...
+    runs/NAME/checkpoints/NAME.npz     where --resume continues; those of earlier runs end in .1, .2
 
 The checkpoints have their own folder, because a service treats every .npz in its folder as a model.
 """

@@ -19,7 +19,7 @@ PAGES = frozenset({"/", "/docs", "/openapi.json", "/static/<name>", "/problems/<
 
 
 def keys_of(settings: Settings) -> list[bytes]:
-    """Return the accepted keys, any one of which a request needs; [] if requests need no key.
+    """Return the accepted keys, [] if requests need no key.
 
     Each line of the file is a key, so an old and a new key are both valid while clients change over.
     """

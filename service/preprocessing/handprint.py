@@ -12,7 +12,7 @@ import numpy as np
 
 CELLS = 4  # side of the block that becomes one pixel
 WIDTH = 5 / 8  # of the frame
-STRETCH = 2  # how much wider than in proportion to its height a 1 may become: it stays a stroke
+STRETCH = 2  # the most that a narrow digit is widened beyond its proportions, so that a 1 stays a stroke
 STEEPEST = 1.0  # columns per row: handwriting leans less
 # Ink as a share of the frame: the mean of scikit-learn's digits is 0.30, and of nine in ten it is less
 # than 0.35.

@@ -12,8 +12,8 @@ _EDGES = np.arange(1, 256, dtype=np.float32)
 def ascending(values: np.ndarray) -> np.ndarray:
     """Return the values of an array of any shape in one ascending row.
 
-    NumPy sorts float32 with vector instructions, which is faster than finding one median with np.partition,
-    and all of a picture's levels can be read from the sorted row.
+    All of a picture's levels can be read from the sorted row. NumPy sorts float32 with vector instructions,
+    so this is faster than finding even one median with np.partition.
     """
     ordered = values.flatten()
     ordered.sort()

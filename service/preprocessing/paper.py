@@ -202,7 +202,7 @@ def _continuation(length: int) -> np.ndarray:
 
 @lru_cache(maxsize=256)  # 48 kB each at most
 def _stretching(length: int, target: int) -> np.ndarray:
-    """Return the matrix, (target, length) float32, that stretches a row of tiles to so many pixels.
+    """Return the matrix, (target, length) float32, that stretches a row of tiles to pixels.
 
     It is Pillow's bilinear resize of each single tile; resizing every picture with Pillow takes longer.
     """

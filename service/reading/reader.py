@@ -77,8 +77,8 @@ def reading_bytes(opened: OpenedImage) -> int:
 def read(grey: np.ndarray, classifier: Classifier, size: tuple[int, int] | None = None) -> list[list[Digit]]:
     """Return the digits of a page, at most MOST_DIGITS, in rows from top to bottom, left to right.
 
-    grey: (height, width) float32 in [0, 255]. size: (width, height) of the page as sent, which boxes refer
-    to; default: that of `grey`. Raises BlankImageError.
+    grey: (height, width) float32 in [0, 255]. size: (width, height) of the page as sent, in whose pixels the
+    boxes are; default: that of `grey`. Raises BlankImageError.
     """
     rows = read_glyphs(grey, classifier)
     boxes = _Boxes(grey.shape, size or (grey.shape[1], grey.shape[0]))

@@ -9,7 +9,7 @@ from service.reading.glyphs import Glyph
 
 # A glyph belongs to a row if it shares this much of the lower one's height with the row's last glyphs.
 SHARED_HEIGHT = 0.4
-LAST = 3  # the last glyphs, which say where a row is: it may climb, and one of them may be low
+LAST = 3  # glyphs at the end of a row that say how high it is there: the row may climb, and one may be low
 LEAST_HEIGHT = 0.45  # of the row's median height: anything lower is punctuation
 
 

@@ -40,7 +40,7 @@ os.register_at_fork(before=_hold, after_in_parent=_release)
 bind = f"[{_settings.host}]:{_settings.port}"
 workers = _settings.workers
 worker_class = "service.server.worker.Worker"
-keepalive = 75  # longer than the 60 s of common load balancers, which reuse connections
+keepalive = 75  # longer than the 60 s for which common load balancers reuse a connection
 timeout = 30  # seconds after which a worker with a blocked event loop is replaced
 graceful_timeout = _settings.graceful_timeout_seconds + int(_settings.drain_seconds) + 3
 preload_app = control_socket_disable = True  # loaded once, so that the workers share the weights' memory

@@ -59,7 +59,7 @@ export function showExplanation(explanation, digit) {
   $("seen").src = $("seen-under").src = picture;
   $("seen").alt = "The picture cut out, scaled and centered, white on black";
   $("saliency").src = `data:image/png;base64,${explanation.saliency}`;
-  $("saliency").alt = `Heat map: orange spoke for ${digit}, blue for ${explanation.runner_up}`;
+  $("saliency").alt = `Heat map: orange supports ${digit}, blue ${explanation.runner_up}`;
   $("for-digit").textContent = digit;
   $("against-digit").textContent = explanation.runner_up;
   $("steps").replaceChildren(...explanation.steps.map(listed));

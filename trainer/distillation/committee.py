@@ -94,8 +94,8 @@ class Committee:
     def answers(self, pixels: np.ndarray, temperature: float) -> np.ndarray:
         """Return the mean of the teachers' softmax(logits / temperature), (n, 10) float32.
 
-        pixels: (n, side * side) float32, preprocessed. A temperature above 1 shows more of which wrong
-        digits a teacher considers likelier (Hinton, Vinyals and Dean 2015).
+        pixels: (n, side * side) float32, preprocessed. A temperature above 1 shows more clearly
+        which wrong digits a teacher considers likely (Hinton, Vinyals and Dean 2015).
         """
         with ThreadPoolExecutor(THREADS) as pool:
             shares = list(pool.map(lambda one: softmax(one.logits(pixels), temperature), self.teachers))

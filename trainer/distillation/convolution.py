@@ -70,8 +70,8 @@ class Convolution:
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """Return logits, (n, 10) float32; pixels: (n, side * side) float32 ink in [0, 1].
 
-        Convolutions use bfloat16, as in training, which is three times as fast. Dense layers use float32,
-        so that logits are off by less than a hundredth of their size.
+        Convolutions use bfloat16, as in training, because it is three times as fast. Dense layers use
+        float32, so that logits are off by less than a hundredth of their size.
         """
         torch = torch_module()
         side = self.geometry.side

@@ -27,7 +27,8 @@ OUTPUTS_OF: dict[str, tuple[str, ...]] = {
 def activate(output: str, logits: np.ndarray) -> np.ndarray:
     """Return the outputs, (n, k), of logits, (n, k).
 
-    output: one of ANY_OUTPUT, the activations of hidden layers and softmax; or step, which is 1 from 0 on.
+    output: one of ANY_OUTPUT, the activations of hidden layers and softmax; or step: 1 if a logit is at
+    least 0, else 0.
     """
     if output == "step":
         return (logits >= 0).astype(logits.dtype)

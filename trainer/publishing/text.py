@@ -14,7 +14,7 @@ def artifact_text(
 ) -> str:
     """Return a model's version, size and errors under a title, beside the model that serves.
 
-    tested: also show the error on the test images, which is looked at only after a model is chosen.
+    tested: also show the error on the test images; look at it only after a model is chosen.
     """
     metrics = artifact.metadata["metrics"]
     lines = [

@@ -1,4 +1,4 @@
-"""Hyper-parameters: one frozen class that checks itself, from which the command line is made.
+"""Hyper-parameters: one frozen class that checks itself. The command line's flags are made from it.
 
 recipe (TOML), flags, Python -> TrainingConfig -> training, and as a dictionary into the artifact's metadata
 

@@ -101,8 +101,8 @@ class Stepper:
             temperature = logits.dtype.type(config.soft_temperature)
             wanted = targets[part]
             losses, slope = loss_and_gradient(config.loss, config.output, logits / temperature, wanted)
-            # One factor of the temperature more than the chain rule gives, which keeps soft and hard
-            # targets in balance (Hinton, Vinyals and Dean 2015, section 2).
+            # One more factor of the temperature than the chain rule gives keeps soft and hard targets in
+            # balance (Hinton, Vinyals and Dean 2015, section 2).
             np.multiply(slope, temperature / slope.dtype.type(count), out=self.buffers.slopes[-1][part])
             backward_rows(layers, self.buffers, part, config.dropout)
         right = int(np.count_nonzero(logits.argmax(axis=1) == wanted.argmax(axis=1)))

@@ -1,4 +1,4 @@
-"""Strokes of which only the outlines are drawn, filled.
+"""Filling strokes that are drawn only as outlines.
 
 ink -> 28 x 28 -> thin? -> narrow gaps closed ----------------------------> ink
                         -> regions between the lines -> every second one -> ink

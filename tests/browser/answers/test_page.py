@@ -78,7 +78,7 @@ def test_the_explanation_shows_what_the_network_saw(page: Page) -> None:
     assert shown_picture(page).size == (28, 28)
     expect(page.locator("#for-digit")).to_have_text("3")
     runner_up = page.locator("#against-digit").text_content()
-    alt = f"Heat map: orange spoke for 3, blue for {runner_up}"
+    alt = f"Heat map: orange supports 3, blue {runner_up}"
     expect(page.locator("#saliency")).to_have_attribute("alt", alt)
 
 

@@ -130,7 +130,8 @@ def schedules(objects: list[Object]) -> Iterator[str]:
             try:
                 CronSim(one["spec"]["schedule"], datetime.now(UTC))
             except CronSimError as error:
-                yield f"{title(one)}: the schedule {one['spec']['schedule']!r} is not a cron expression: {error}"
+                schedule = one["spec"]["schedule"]
+                yield f"{title(one)}: the schedule {schedule!r} is not a cron expression: {error}"
 
 
 def failure_policies(objects: list[Object]) -> Iterator[str]:
