@@ -186,9 +186,9 @@ def _known(length: int) -> int:
 def _continuation(length: int) -> np.ndarray:
     """Return the matrix, (ROOM + length + ROOM, length) float32, that continues a row of tiles.
 
-    Beyond its edge a row continues its trend: it is mirrored at the edge, and at the edge's value. A plain
-    closing would brighten the corners. Where nothing is left to mirror, the value is 0, which is never the
-    maximum.
+    Beyond its edge a row continues its trend: each added tile is twice the edge minus the tile that lies as
+    far inside. A plain closing would brighten the corners. Where no such tile is left, the value is 0, which
+    is never the maximum.
     """
     first, last = ROOM, ROOM + length - 1
     matrix = np.zeros((last + 1 + ROOM, length), np.float32)
