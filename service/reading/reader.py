@@ -21,7 +21,7 @@ from service.reading.splitting import Part, parts_of
 from service.reading.writing import find_writing
 
 MOST_DIGITS = 256
-# Larger pages are reduced to 512 to 1023 pixels on the longer side: each of a hundred digits still has 40.
+# Larger pages are reduced until the longer side has under 1024 pixels: a hundred digits still have 40 each.
 READING_SIDE = 512
 _BYTES_PER_PIXEL = 24  # of the page at that size; tests/service/reading/test_memory.py measures it
 

@@ -13,7 +13,7 @@ from service.preprocessing.levels import ascending, otsu_threshold
 from service.preprocessing.paper import evened_darkness
 from service.preprocessing.trace import Trace, no_trace
 
-# Clean paper has exactly one color. A pixel that differs from it by this many gray values is ink.
+# Clean paper has exactly one color. A pixel that is darker by more than this many gray values is ink.
 CLEAN_STEP = 4
 CLEAN_SHARE = 0.25  # of the paper that must be of that color; the rest is soft edges
 # Ends of a column that differ by more than this share of the contrast are not the same paper.
