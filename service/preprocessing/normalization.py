@@ -91,10 +91,8 @@ def is_normal(ink: np.ndarray, geometry: Geometry) -> bool:
         return True
     if cut.side != geometry.digit_side:
         return False
-    box = np.zeros((cut.side, cut.side), np.float32)
-    box[cut.down : cut.down + cut.height, cut.across : cut.across + cut.width] = _part(ink, cut)
-    ((top, left),) = _corners(box[None], geometry)
-    return (top + cut.down, left + cut.across) == (cut.top, cut.left)
+    top, left = cut.top - cut.down, cut.left - cut.across  # of the box in the frame
+    return (top, left) == (_corner(down / mass - top, geometry), _corner(across / mass - left, geometry))
 
 
 def _most(values: np.ndarray) -> float:
@@ -123,17 +121,24 @@ def _cut(ink: np.ndarray) -> _Cut:
     The shorter side is centered. A square picture that its digit fills is its own box, so a digit from an
     8x8 data set keeps its place.
     """
-    inked = ink.astype(bool)
-    # Searching bytes takes a fifth of the time of array operations on so few values.
-    pixels, columns = inked.tobytes(), np.logical_or.reduce(inked, axis=0).tobytes()
-    top, left = pixels.find(1) // ink.shape[1], columns.find(1)
-    if left < 0:
+    top, left, height, width = box_of(ink.astype(bool))
+    if not height:
         raise ValueError("a picture without ink cannot be normalized")
-    height, width = pixels.rfind(1) // ink.shape[1] + 1 - top, columns.rfind(1) + 1 - left
     side = max(height, width)
     if ink.shape == (side, side):
         return _Cut(top, left, height, width, side, top, left)
     return _Cut(top, left, height, width, side, (side - height + 1) // 2, (side - width + 1) // 2)
+
+
+def box_of(inked: np.ndarray) -> tuple[int, int, int, int]:
+    """Return (top, left, height, width) of what is set in a mask, (height, width) bool; zeros for nothing."""
+    # Searching bytes takes a fifth of the time of array operations on so few values.
+    pixels, columns = inked.tobytes(), np.logical_or.reduce(inked, axis=0).tobytes()
+    left = columns.find(1)
+    if left < 0:
+        return 0, 0, 0, 0
+    top, bottom = pixels.find(1) // inked.shape[1], pixels.rfind(1) // inked.shape[1] + 1
+    return top, left, bottom - top, columns.rfind(1) + 1 - left
 
 
 def _part(ink: np.ndarray, cut: _Cut) -> np.ndarray:
@@ -167,14 +172,15 @@ def _corners(boxes: np.ndarray, geometry: Geometry) -> list[tuple[int, int]]:
     of mass lie in (13.5, 14.5], counting pixels from zero, which is why the result is rounded down.
     """
     moments = boxes.reshape(len(boxes), -1) @ _pixel_moments(geometry.digit_side)  # (n, 3)
-    middle, most = geometry.side / 2 + 0.5, geometry.margin
     return [
-        (
-            min(max(math.floor(middle - down / mass), 0), most),
-            min(max(math.floor(middle - across / mass), 0), most),
-        )
+        (_corner(down / mass, geometry), _corner(across / mass, geometry))
         for mass, down, across in moments.tolist()
     ]
+
+
+def _corner(center: float, geometry: Geometry) -> int:
+    """Return where a box begins along one axis of its frame; center: of its mass, from where it begins."""
+    return min(max(math.floor(geometry.side / 2 + 0.5 - center), 0), geometry.margin)
 
 
 @lru_cache(maxsize=16)

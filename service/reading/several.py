@@ -11,6 +11,7 @@ import numpy as np
 from service.model.classifier import Classifier, Prediction
 from service.preprocessing import Geometry, ImageError, Reading
 from service.preprocessing.components import Components
+from service.preprocessing.normalization import box_of
 from service.reading.glyphs import Glyph
 from service.reading.reader import read_glyphs
 
@@ -32,13 +33,13 @@ def may_hold_several(reading: Reading, prediction: Prediction, geometry: Geometr
         return False
     picture = reading.pixels.reshape(geometry.side, geometry.side)
     inked = picture > INKED
-    if not inked.any():
+    _, left, height, width = box_of(inked)
+    if not height:
         return False
-    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
-    height, width = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
     if not prediction.accepted and width >= TOUCHING * height:
         return True
-    if width < WIDE * height and len(columns) == width:  # and so without a gap from top to bottom
+    is_without_gap = inked[:, left : left + width].any(axis=0).all()
+    if width < WIDE * height and is_without_gap:
         return False
     boxes = Components(inked, picture).boxes
     return int(np.count_nonzero(boxes.bottom - boxes.top >= HIGH * height)) > 1
