@@ -23,7 +23,14 @@ from trainer.errors import UsageError
 from trainer.evaluation import evaluate
 from trainer.nn import Parameters
 from trainer.publishing.calibration import draw_probes, fit_temperature, fit_thresholds
-from trainer.training import REJECTOR_SETTINGS, TrainingConfig, fit_rejector, libraries, provenance
+from trainer.training import (
+    REJECTOR_SETTINGS,
+    TrainingConfig,
+    config_from,
+    fit_rejector,
+    libraries,
+    provenance,
+)
 
 SPARE_SHARE = 0.1  # of the training images, held out from the rejector if there are no validation images
 
@@ -83,7 +90,7 @@ def rejector_plan(model: Artifact, config: TrainingConfig, dataset: Dataset) -> 
     """
     made = dict(model.metadata["training"])
     refit = "refit" in made["examples"]
-    changed = _changed_flags(config, made["config"])
+    changed = _changed_flags(config, config_from(made["config"]))
     if refit and changed:
         raise UsageError(
             "the model was trained on all images, so none is left to choose the limit of another rejector. "
@@ -104,13 +111,13 @@ def _plan_on_all_images(
     return Plan(layers, config, dataset, made, dataset.everything, nothing, twin)
 
 
-def _changed_flags(config: TrainingConfig, before: Mapping[str, Any]) -> str:
+def _changed_flags(config: TrainingConfig, before: TrainingConfig) -> str:
     """Return the flags of changed rejector settings, each after a blank; "" if none changed."""
     settings = {name: getattr(config, name) for name in REJECTOR_SETTINGS}
     return "".join(
         f" --{name.replace('_', '-')} {number}"
         for name, number in settings.items()
-        if number != before.get(name, number)
+        if number != getattr(before, name)
     )
 
 

@@ -28,7 +28,7 @@ from trainer.synthetic.outliers import make_outliers
 from trainer.synthetic.unusual import draw_unusual
 
 OUTLIERS_PER_DRAWN = 4  # drawn digits add styles that the training digits lack
-OUTLIERS_PER_UNUSUAL = 4  # unusual digits add forms and pens
+OUTLIERS_PER_UNUSUAL = 3  # unusual digits add forms and pens
 PART = 1000  # outliers generated at a time, to bound the memory
 KEPT_FILES = 4
 STREAM = 0x6F75746C696572  # separates these pictures' random stream from others
@@ -44,7 +44,7 @@ class Material(NamedTuple):
 
 
 def generated(outliers: int, geometry: Geometry, pieces: Examples, seed: int) -> Material:
-    """Return `outliers` pictures of non-digits, and half as many digits, drawn and unusual.
+    """Return `outliers` pictures of non-digits, and digits, drawn and unusual: seven for twelve of these.
 
     pieces: handwriting of which some outliers are made. The same arguments give the same pictures.
     """

@@ -18,6 +18,7 @@ from trainer.data import Examples
 from trainer.synthetic.curves import Stroke, arc, curve, draw_strokes, joined, line
 from trainer.synthetic.digits import CANVAS, DRAWERS, FINE, Hand, unsteady
 
+EXTRA_ZEROS = 3  # for every ten digits: a rejector that has seen few takes a wide thin ring for a shape
 OWN_SHARE = 0.5  # of the digits that have a form below are drawn in it
 THINNEST, THICKEST = 0.01, 0.3  # pens, as shares of the digit's height
 RESAMPLED_SIDES = (10, 48)  # pixels of the longer side of a resampled digit
@@ -95,11 +96,12 @@ OWN: dict[int, Callable[[Hand], list[Stroke]]] = {
 
 
 def draw_unusual(count: int, geometry: Geometry, rng: np.random.Generator) -> Examples:
-    """Return `count` unusual digits, all ten equally often, normalized like any other picture.
+    """Return `count` unusual digits, zeros more often than others, normalized like any other picture.
 
     Their pictures are (count, side, side) float32, with the side of `geometry`.
     """
-    labels = np.arange(count) % len(DRAWERS)
+    labels = np.arange(count) % (len(DRAWERS) + EXTRA_ZEROS)
+    labels[labels >= len(DRAWERS)] = 0
     pixels = [normalize(_draw(int(label), rng)[None], geometry) for label in labels]
     return Examples(np.concatenate(pixels).reshape(-1, geometry.side, geometry.side), labels)
 

@@ -25,7 +25,7 @@ TEACHER_SETTINGS = (
 )
 TEACHER_CHANNELS = (16, 32, 64)  # default width of each pair of convolutions
 # The settings of the rejector, under the names that artifacts keep: "judge" is the rejector.
-REJECTOR_SETTINGS = ("outliers", "judge_units")
+REJECTOR_SETTINGS = ("outliers", "judge_units", "judge_epochs")
 
 Activation = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu"]
 Output = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "softmax", "step"]
@@ -208,6 +208,12 @@ class TrainingConfig:
     )
     judge_units: int = Field(
         json_schema_extra=REJECTOR, default=192, ge=1, description="units of the rejector's hidden layer"
+    )
+    judge_epochs: int = Field(
+        json_schema_extra=REJECTOR,
+        default=20,
+        ge=1,
+        description="epochs of the rejector; more of them pay off with many outliers",
     )
     refused_share: float = Field(
         json_schema_extra=REJECTOR,

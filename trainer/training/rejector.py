@@ -28,7 +28,6 @@ from trainer.training.loop import initial_state, train
 from trainer.training.task import Batch, Task, batch_rows
 
 STREAM = 0x6A75646765  # separates the rejector's random stream from that of the classifier's epochs
-EPOCHS = 20
 # The same for outliers and digits: traces of a distortion must not indicate either.
 DISTORTED_SHARE = 0.5
 DIGITS_PER_OUTLIER = 2  # at most
@@ -57,7 +56,7 @@ def fit_rejector(
         hidden=(config.judge_units,),
         output="sigmoid",
         loss="binary_cross_entropy",
-        epochs=EPOCHS,
+        epochs=config.judge_epochs,
         batch_size=256,
         averaging=0.99,
         seed=config.seed,

@@ -69,11 +69,11 @@ def test_new_rejector_keeps_the_network(model_file: Path, tmp_path: Path) -> Non
 
 
 def test_rejector_gets_the_requested_width(model_file: Path, tmp_path: Path) -> None:
-    words = ("digits", "--outliers", "50", "--judge-units", "7", "--to", tmp_path)
+    words = ("digits", "--outliers", "50", "--judge-units", "7", "--judge-epochs", "2", "--to", tmp_path)
     assert judge(model_file, *words, "--minimum-accuracy", "0") == 0
     model = load(tmp_path / model_file.name)
     assert model.rejector[0].weights.shape[1] == 7
-    assert model.metadata["training"]["command"].endswith(" --outliers 50 --judge-units 7")
+    assert model.metadata["training"]["command"].endswith(" --outliers 50 --judge-units 7 --judge-epochs 2")
 
 
 def test_rejector_is_fitted_only_on_the_models_data(
@@ -148,10 +148,11 @@ def test_half_of_digits_and_outliers_are_distorted(
 
 
 def test_few_digits_are_shown_as_often_as_outliers(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, targets = shown_pixels(monkeypatch, small_config(outliers=400))
+    settings = small_config(outliers=400)
+    _, targets = shown_pixels(monkeypatch, settings)
     # Outliers, drawn and unusual digits, forty resampled ones, and forty digits ten times.
-    assert len(targets) / rejector.EPOCHS == 400 + 100 + 100 + 40 + 10 * 40
-    assert targets.sum() / rejector.EPOCHS == 400
+    assert len(targets) / settings.judge_epochs == 400 + 133 + 100 + 40 + 10 * 40
+    assert targets.sum() / settings.judge_epochs == 400
 
 
 def test_limit_refuses_the_requested_share(model_file: Path) -> None:
