@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -142,9 +142,11 @@ def test_scrape_waits_for_the_file_of_a_worker_that_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    (tmp_path / "counter_7.db").touch()  # as it is between its creation and its first value
-    threading.Timer(0.02, (tmp_path / "counter_7.db").unlink).start()
+    file = tmp_path / "counter_7.db"
+    file.touch()  # as it is between its creation and its first value
+    monkeypatch.setattr(time, "sleep", lambda seconds: file.unlink())
     assert Metrics(CollectorRegistry()).render()[0] == b""
+    assert not file.exists()
 
 
 def test_refusals_begin_at_zero() -> None:
