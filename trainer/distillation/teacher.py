@@ -65,6 +65,7 @@ def train_teacher(
     the loss becomes infinite or NaN, or if the checkpoint or the log cannot be used.
     """
     _refuse_unused(config)
+    torch_module()  # to say that it is missing before ten seconds of drawing
     if dataset.geometry.side // 2 ** len(channels) < 1:
         raise UsageError(f"{dataset.geometry.side} pixels cannot be halved {len(channels)} times")
     examples, validation = hold_out(dataset.train, config.validation, config.split_seed)

@@ -10,7 +10,6 @@ B (8), g q y (9 and 4). The fonts come with matplotlib.
 import functools
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -97,6 +96,8 @@ def print_letter(text: str, font: str, side: int) -> np.ndarray:
 
 @functools.cache
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
+    import matplotlib  # slow to import, for commands that draw no letter
+
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     # The basic layout is the same on every machine; the other one needs a system library.
     return ImageFont.truetype(folder / f"{name}.ttf", size, layout_engine=ImageFont.Layout.BASIC)

@@ -126,7 +126,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
         one["metadata"]["namespace"] = NAMESPACE
     volume = copy_models(folder / "volume")
     with running_service(folder, DIGITS_MODELS_DIR=str(volume), DIGITS_RELOAD_SECONDS="0.2") as server:
-        cluster = Cluster([*objects, canary, mnist], server, folder, [*QUICK, "--drawn=0"])
+        cluster = Cluster([*objects, canary, mnist], server, folder, [*QUICK, "--drawn=0", "--outliers=20"])
         cluster.claims["digits-data"] = write_mnist(folder / "data")
         with kubectl_environment(cluster, folder) as environment:
             yield Operator(cluster, environment)

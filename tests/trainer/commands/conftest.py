@@ -1,5 +1,7 @@
 """Every command runs in an empty folder; small data and an undisturbed run to compare with."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,18 @@ def _somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command runs in an empty folder: nothing lands in the project."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+
+
+@pytest.fixture(autouse=True)
+def _signals_reach_children() -> Iterator[None]:
+    """A job in the background starts with SIGINT or SIGHUP ignored, which its children would inherit."""
+    before = {
+        number: signal.signal(number, action)
+        for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL))
+    }
+    yield
+    for number, action in before.items():
+        signal.signal(number, action)
 
 
 @pytest.fixture(scope="session")

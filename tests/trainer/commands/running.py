@@ -29,7 +29,7 @@ def one_line(text: str) -> str:
 
 LONG = (
     *("train", "digits", "--hidden", "64", "--epochs", "20", "--outliers", "50", "--refit"),
-    *("--no-report", "--log-json", "log"),
+    *("--batch-size", "128", "--no-report", "--log-json", "log"),
 )
 
 

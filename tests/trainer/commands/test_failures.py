@@ -2,7 +2,6 @@
 
 import errno
 import gzip
-import importlib
 import os
 import re
 import sys
@@ -151,7 +150,6 @@ def test_missing_pytorch_names_the_requirements_file(
     (tmp_path / "teachers").mkdir()
     content = serialize(layers, {"input": DIGITS_GEOMETRY._asdict()})
     (tmp_path / "teachers" / f"one{CONVOLUTION_SUFFIX}").write_bytes(content)
-    importlib.import_module("sklearn.datasets")  # SciPy takes the entry below for a module
     monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
     assert main([*words, *(["--to", "teachers"] if words[0] == "teach" else []), "--quiet"]) == 2
     assert "pip install -r trainer/requirements-teachers.txt" in one_line(capsys.readouterr().err)

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +20,6 @@ from trainer.distillation.teacher import folded, initial_teacher
 from trainer.errors import TrainerError, UsageError
 from trainer.training import CONVOLUTION_SUFFIX, Progress, Session, TrainingConfig
 
-torch = pytest.importorskip("torch", reason="needs PyTorch: pip install -r trainer/requirements-teachers.txt")
-
 CHANNELS = (4, 8)
 GENTLE = Augmentation(elastic_alpha=0, rotation=5, scale=0.05, shear=0, shift=0.2, stroke_share=0)
 CONFIG = TrainingConfig(
@@ -32,6 +31,13 @@ CONFIG = TrainingConfig(
     validation=0.2,
     augmentation=GENTLE,
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def torch() -> Any:
+    """PyTorch, imported when the first of these tests runs: not by each process that only collects them."""
+    reason = "needs PyTorch: pip install -r trainer/requirements-teachers.txt"
+    return pytest.importorskip("torch", reason=reason)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +128,7 @@ def test_settings_without_effect_are_refused(dataset: Dataset, session: Session)
         train_teacher(dataset, CONFIG, (4, 4, 4, 4), session)
 
 
-def test_folded_normalization_keeps_the_logits(dataset: Dataset) -> None:
+def test_folded_normalization_keeps_the_logits(dataset: Dataset, torch: Any) -> None:
     network = initial_teacher(8, CHANNELS, CONFIG).network
     pixels = dataset.train.pixels[:64]
     pictures = torch.tensor(pixels).reshape(-1, 1, 8, 8)
