@@ -3,8 +3,8 @@
 The service never imports this package, which uses only `service.preprocessing` and `service.model` of it.
 Start reading in `commands/training.py`, then `pipeline.py`. Folders import only from those before them:
 
-    errors <- data <- synthetic <- nn <- training <- distillation <- evaluation <- publishing <- recipes
-           <- pipeline <- estimator <- search <- runs <- parser <- commands <- cli
+    errors <- stages <- data <- synthetic <- nn <- training <- distillation <- evaluation <- publishing
+           <- recipes <- pipeline <- estimator <- search <- runs <- parser <- commands <- cli
 
 tests/trainer/test_architecture.py holds the order.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 # The order in which parts of the trainer may import each other: each imports only parts before it.
 LAYERS = (
-    *("errors", "data", "synthetic", "nn", "training", "distillation", "evaluation", "publishing"),
+    *("errors", "stages", "data", "synthetic", "nn", "training", "distillation", "evaluation", "publishing"),
     *(
         "recipes",
         "pipeline",

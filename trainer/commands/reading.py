@@ -21,6 +21,7 @@ from trainer.data import (
     with_mnist,
 )
 from trainer.errors import TrainerError, UsageError
+from trainer.stages import stage
 
 
 def read_dataset(
@@ -35,12 +36,13 @@ def read_dataset(
     what `load_dataset` raises, and UsageError if MNIST is added to a data set that is MNIST already or has no
     such pictures.
     """
-    dataset = load_dataset(arguments.dataset, arguments.data, geometry, split_seed, classifier)
-    extra = getattr(arguments, "with_mnist", None)
-    if extra:
-        if dataset.name not in SPLIT_OFF:
-            raise UsageError(f"--with-mnist goes with {' or '.join(SPLIT_OFF)}, not with {dataset.name}")
-        dataset = with_mnist(dataset, extra)
+    with stage("reading the data"):
+        dataset = load_dataset(arguments.dataset, arguments.data, geometry, split_seed, classifier)
+        extra = getattr(arguments, "with_mnist", None)
+        if extra:
+            if dataset.name not in SPLIT_OFF:
+                raise UsageError(f"--with-mnist goes with {' or '.join(SPLIT_OFF)}, not with {dataset.name}")
+            dataset = with_mnist(dataset, extra)
     for note in dataset.notes:
         say(note)
     return dataset
