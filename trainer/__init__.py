@@ -4,8 +4,8 @@ The service never imports this package. Of the service, this package imports onl
 `service.model` and `service.reading`. Start reading in `commands/training.py`, then `pipeline.py`. Each part
 imports only parts before it:
 
-    errors <- data <- synthetic <- nn <- training <- distillation <- evaluation <- publishing <- recipes
-           <- pipeline <- estimator <- search <- runs <- parser <- commands <- cli
+    errors <- stages <- data <- synthetic <- nn <- training <- distillation <- evaluation <- publishing
+           <- recipes <- pipeline <- estimator <- search <- runs <- parser <- commands <- cli
 
 tests/trainer/test_architecture.py holds the order.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 # The same order, for the test.
 LAYERS = (
-    *("errors", "data", "synthetic", "nn", "training", "distillation", "evaluation", "publishing"),
+    *("errors", "stages", "data", "synthetic", "nn", "training", "distillation", "evaluation", "publishing"),
     *(
         "recipes",
         "pipeline",

@@ -15,6 +15,7 @@ import threadpoolctl
 from trainer import commands
 from trainer.errors import FAILURES, failure
 from trainer.parser import build_parser
+from trainer.stages import silent
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": commands.train,
@@ -41,7 +42,7 @@ def main(argv: list[str]) -> int:
     try:
         # The order of a sum decides its last bits. One BLAS thread gives the same order on every machine;
         # trainer/training/step.py keeps both cores busy at a higher level.
-        with threadpoolctl.threadpool_limits(1, "blas"):
+        with threadpoolctl.threadpool_limits(1, "blas"), silent(getattr(arguments, "quiet", False)):
             return COMMANDS[arguments.command](arguments)
     except FAILURES as error:
         code, line = failure(error)

@@ -28,6 +28,7 @@ from trainer.data import CLASSES, Augmentation, Dataset, Examples, checked_class
 from trainer.data.examples import prepare
 from trainer.pipeline import train_model
 from trainer.recipes import load_config
+from trainer.stages import silent
 from trainer.training import Session, TrainingConfig
 
 RECIPE = "own-digits"
@@ -112,7 +113,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         with tempfile.TemporaryDirectory() as folder:
             checkpoint = Path(folder) / "checkpoint.npz"
             session = Session("DigitClassifier", f"{self!r}.fit(X, y)", checkpoint, quiet=not self.progress)
-            self.content_ = train_model(checked_classes(dataset), config, session).content
+            with silent(session.quiet):
+                self.content_ = train_model(checked_classes(dataset), config, session).content
         self.classes_ = np.arange(CLASSES)
         return self
 

@@ -18,6 +18,7 @@ import numpy as np
 from trainer.data import Dataset, hold_out
 from trainer.errors import TrainerError, UsageError
 from trainer.recipes import load_config
+from trainer.stages import stage
 from trainer.training import TrainingConfig, TrainingState, digits_task, initial_state, train, validate
 
 INSTALL = "pip install -r trainer/requirements-search.txt"
@@ -104,7 +105,9 @@ def search(
             if trial.should_prune():
                 raise library.TrialPruned
 
-        state = train(initial_state(config, task.inputs, task.outputs), task, config, on_epoch=on_epoch)
+        rows = config.epochs * task.examples * task.rows_each
+        with stage(f"trial {trial.number + 1}", rows) as advance:
+            state = train(initial_state(config, task.inputs, task.outputs), task, config, advance, on_epoch)
         figures = validate(state.best, task, config)
         trial.set_user_attr("validation_error", 1 - figures["validation_accuracy"])
         return figures["validation_loss"]

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -29,15 +30,19 @@ ONE_PICTURE = {
 PAGES = {"read.sh": ["sh"], "read.mjs": ["node"], "read_requests.py": [sys.executable]}
 
 
+def missing(what: str) -> NoReturn:
+    """Skip the test and name what it needs; on CI, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(f"needs {what}")
+    pytest.skip(f"needs {what}")
+
+
 def run(client: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a client; without one of its tools the test is skipped, but on CI it fails."""
     needed = {"sh": ["curl", *(["jq"] if "jq" in (CLIENTS / client).read_text() else [])], "mjs": ["node"]}
     for tool in needed.get(client.rpartition(".")[2], []):
         if not shutil.which(tool):
-            message = f"needs {tool}: apt-get install {PACKAGES[tool]}"
-            if os.environ.get("CI"):
-                pytest.fail(message)
-            pytest.skip(message)
+            missing(f"{tool}: apt-get install {PACKAGES[tool]}")
     interpreter = {**ONE_PICTURE, **PAGES}.get(client, ["sh"])
     return subprocess.run(
         [*interpreter, CLIENTS / client, *arguments], capture_output=True, text=True, timeout=60, check=False
@@ -88,11 +93,12 @@ def test_a_client_says_why_a_page_is_not_read(service: Server, tmp_path: Path, c
 
 @pytest.mark.parametrize("protocol", ["v1", "v2"])
 def test_the_sdk_of_kserve_gets_the_digit(service: Server, picture: Path, protocol: str) -> None:
-    """The SDK is 450 MB and its pins collide with ours, so its environment is for who makes it."""
+    """The SDK's pins collide with ours, so it has an environment of its own."""
     python = PROJECT / ".venv-kserve/bin/python"
     if not python.exists():
-        pytest.skip(
-            "needs KServe's SDK: python3 -m venv .venv-kserve; .venv-kserve/bin/pip install kserve==0.21.0"
+        missing(
+            "KServe's SDK: python3 -m venv .venv-kserve; "
+            ".venv-kserve/bin/pip install --no-deps -r tests/clients/requirements-kserve.txt"
         )
     command = [python, CLIENTS / "predict_kserve.py", protocol, service.url, picture]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -137,5 +143,6 @@ def test_a_batch_that_is_refused_ends_the_loop_with_the_reason(service: Server, 
 
 
 def test_every_client_is_run() -> None:
-    clients = {path.name for path in CLIENTS.iterdir() if not path.name.startswith(("_", "test_"))}
+    others = ("_", "test_", "requirements")
+    clients = {path.name for path in CLIENTS.iterdir() if not path.name.startswith(others)}
     assert clients == {*ONE_PICTURE, *PAGES, *FOLDER_LOOPS, "predict_kserve.py"}

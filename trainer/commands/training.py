@@ -26,6 +26,7 @@ from trainer.pipeline import train_model
 from trainer.publishing import Notes, held_out_images
 from trainer.recipes import default_name, default_recipe, load_config
 from trainer.runs import Run
+from trainer.stages import stage
 from trainer.training import (
     CONVOLUTION_SUFFIX,
     Session,
@@ -66,7 +67,8 @@ def train(arguments: argparse.Namespace) -> int:
         from trainer.evaluation.report import write_report  # matplotlib.figure is slow to import
 
         report = arguments.report or run.report
-        write_report(report, trained.measured, dataset, config, trained.state.history, health, tested)
+        with stage("report"):
+            write_report(report, trained.measured, dataset, config, trained.state.history, health, tested)
     if arguments.to and not arguments.no_publish:
         images = held_out_images(dataset.name, arguments.data, config, dataset)
         publish_bytes(trained.content, run.name, arguments, images, Notes(optional=True))
@@ -150,8 +152,16 @@ def _train_table(arguments: argparse.Namespace, config: TrainingConfig, run: Run
         from trainer.evaluation.report import write_table_report  # matplotlib.figure is slow to import
 
         report = arguments.report or run.report
-        write_table_report(
-            report, arguments.dataset, parts.test, parameters, config, state.history, health, parts.quantities
-        )
+        with stage("report"):
+            write_table_report(
+                report,
+                arguments.dataset,
+                parts.test,
+                parameters,
+                config,
+                state.history,
+                health,
+                parts.quantities,
+            )
     print(table_text(arguments.dataset, figures, len(state.history)))
     return 0

@@ -17,6 +17,7 @@ from service.model.answering import Picture, answer
 from service.model.classifier import Classifier
 from service.preprocessing import ImageError, decode, read_grey
 from trainer.data import Examples
+from trainer.stages import staged
 from trainer.synthetic import on_paper
 
 SHEET = 224  # side of the paper in pixels; digits are half as large
@@ -146,7 +147,7 @@ def try_condition(
 
     right = accepted = 0
     with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(examples), PART):
+        for start in staged(name, range(0, len(examples), PART)):
             part = range(start, min(start + PART, len(examples)))
             read = [(p, i) for p, i in zip(pool.map(seen, part), part, strict=True) if p is not None]
             answers = [one.prediction for one in answer(classifier, [picture for picture, _ in read])]

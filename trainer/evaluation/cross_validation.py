@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from service.preprocessing import DIGITS_GEOMETRY
 from trainer.data import Dataset, Examples, load_digits
+from trainer.stages import stage
 from trainer.training import TrainingConfig, digits_task, initial_state, logits, train
 
 # Where each block of writers begins. Scikit-learn's course says 915 instead of 906 ("Quantifying the
@@ -75,13 +75,15 @@ def cross_validate(
     """
     digits, _ = load_digits()
     wrong, svm_wrong = [], []
-    for held in tqdm(folds, desc="folds", unit=" fold"):
+    for number, held in enumerate(folds, 1):
         known = digits.take(np.setdiff1d(np.arange(len(digits)), held))
         tested, nothing = digits.take(held), digits.take(np.arange(0))
         task = digits_task(
             Dataset("digits", DIGITS_GEOMETRY, known, tested, extra=extra), known, nothing, config
         )
-        state = train(initial_state(config, task.inputs, task.outputs), task, config)
+        images = config.epochs * task.examples * task.rows_each
+        with stage(f"fold {number} of {len(folds)}", images) as advance:
+            state = train(initial_state(config, task.inputs, task.outputs), task, config, advance)
         answers = logits(state.best, tested.pixels - np.float32(config.input_offset)).argmax(axis=1)
         wrong.append(int(np.count_nonzero(answers != tested.labels)))
         svm_wrong.append(_svm_wrong(known, tested))

@@ -16,6 +16,7 @@ from service.preprocessing import ImageError, UnsupportedFormatError, open_image
 from service.reading import READING_SIDE, Digit, read, read_file, text_of
 from trainer.data import Examples
 from trainer.errors import TrainerError
+from trainer.stages import staged
 from trainer.synthetic import FAMILIES, compose_number
 
 EACH = 500  # numbers composed for each family
@@ -53,7 +54,9 @@ def composed_readings(
 
     def family_readings(family: str) -> Reading:
         with ThreadPoolExecutor(2) as pool:
-            return shares_of(pool.map(lambda number: composed(number, family), range(each or EACH)))
+            count = each or EACH
+            read = pool.map(lambda number: composed(number, family), range(count))
+            return shares_of(staged(family, read, count))
 
     return {family: family_readings(family) for family in FAMILIES}
 
@@ -65,7 +68,7 @@ def folder_readings(classifier: Classifier, folder: Path) -> dict[str, Reading]:
     are skipped; a picture that cannot be read is doubtful. Raises TrainerError if there is none.
     """
     found: dict[str, list[bool | None]] = {}
-    for path, number in _numbered(folder):
+    for path, number in staged("pictures", list(_numbered(folder))):
         try:
             opened = open_image(path.read_bytes(), working_side=READING_SIDE)
             outcome = is_read(number, read_file(opened, classifier))

@@ -19,6 +19,7 @@ from service.preprocessing import (
 )
 from trainer.data import Examples
 from trainer.errors import TrainerError
+from trainer.stages import staged
 from trainer.synthetic import KINDS, draw_digits, outlier_picture
 
 EACH = 300  # generated non-digits of each kind
@@ -42,7 +43,7 @@ def generated_refusals(classifier: Classifier, each: int | None = None, seed: in
     digits = draw_digits(200, geometry, rng)
     refusals = {}
     for kind in KINDS:
-        refused = [_one_refused(classifier, kind, digits, rng) for _ in range(each)]
+        refused = [_one_refused(classifier, kind, digits, rng) for _ in staged(kind, range(each))]
         refusals[kind] = Refusal(each, float(np.mean(refused)))
     return refusals
 
@@ -78,7 +79,7 @@ def array_refusals(classifier: Classifier, path: Path) -> dict[str, Refusal]:
         raise TrainerError(f"{path} holds no pictures: (n, height, width) of bytes are expected")
     return {
         f"{path.stem}, {name}": Refusal(
-            len(stack), float(np.mean([_refused(classifier, one) for one in stack]))
+            len(stack), float(np.mean([_refused(classifier, one) for one in staged(name, stack)]))
         )
         for name, stack in stacks.items()
         if len(stack)
@@ -100,7 +101,8 @@ def folder_refusals(classifier: Classifier, folder: Path) -> dict[str, Refusal]:
     images are skipped. Raises TrainerError if there is no image.
     """
     counts: dict[str, list[bool]] = {}
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for file in staged("pictures", files):
         try:
             prediction = answer_image(classifier, file.read_bytes()).prediction
         except (UnsupportedFormatError, EmptyImageError):

@@ -23,6 +23,7 @@ from trainer.errors import UsageError
 from trainer.evaluation import evaluate
 from trainer.nn import Parameters
 from trainer.publishing.calibration import draw_probes, fit_temperature, fit_thresholds
+from trainer.stages import stage
 from trainer.training import (
     REJECTOR_SETTINGS,
     TrainingConfig,
@@ -144,12 +145,13 @@ def export_model(plan: Plan) -> bytes:
         return serialize(layers, rejector, probes, probe_logits, metadata)
 
     metadata: dict[str, Any]
-    if twin:
-        metadata = dict(twin.metadata) | {"training": plan.made}
-    else:
-        metadata = _draft_metadata(plan, rejector, held_out)
-        metadata |= fit_thresholds(parse(pack(metadata)), held_out, geometry, plan.config)
-    return pack(metadata | {"metrics": _metrics(plan, Classifier(parse(pack(metadata))))})
+    with stage("thresholds and figures"):
+        if twin:
+            metadata = dict(twin.metadata) | {"training": plan.made}
+        else:
+            metadata = _draft_metadata(plan, rejector, held_out)
+            metadata |= fit_thresholds(parse(pack(metadata)), held_out, geometry, plan.config)
+        return pack(metadata | {"metrics": _metrics(plan, Classifier(parse(pack(metadata))))})
 
 
 def _with_extra(shown: Examples, plan: Plan) -> Examples:

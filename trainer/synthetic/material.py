@@ -23,6 +23,7 @@ import service.preprocessing
 from service.model.artifact import save
 from service.preprocessing import Geometry
 from trainer.data import Examples
+from trainer.stages import stage
 from trainer.synthetic.digits import draw_digits
 from trainer.synthetic.outliers import make_outliers
 from trainer.synthetic.unusual import draw_unusual
@@ -66,11 +67,14 @@ def generated(outliers: int, geometry: Geometry, pieces: Examples, seed: int) ->
 
 
 def _generate(count: int, geometry: Geometry, pieces: Examples, rng: np.random.Generator) -> Material:
-    digits = draw_digits(count // OUTLIERS_PER_DRAWN, geometry, rng)
-    digits += draw_unusual(count // OUTLIERS_PER_UNUSUAL, geometry, rng)
+    with stage("drawing digits for the rejector"):
+        digits = draw_digits(count // OUTLIERS_PER_DRAWN, geometry, rng)
+        digits += draw_unusual(count // OUTLIERS_PER_UNUSUAL, geometry, rng)
     outliers = np.empty((count, geometry.side, geometry.side), np.float32)
-    for part in np.split(outliers, range(PART, count, PART)):
-        part[...] = make_outliers(len(part), geometry, pieces, rng).reshape(part.shape)
+    with stage("drawing what is not a digit", count) as advance:
+        for part in np.split(outliers, range(PART, count, PART)):
+            part[...] = make_outliers(len(part), geometry, pieces, rng).reshape(part.shape)
+            advance(len(part))
     return Material(digits, outliers)
 
 

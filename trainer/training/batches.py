@@ -19,6 +19,7 @@ from service.preprocessing import Geometry
 from service.preprocessing.normalization import normalize
 from trainer.data import CLASSES, Dataset, Examples, augment
 from trainer.nn import one_hot
+from trainer.stages import stage
 from trainer.synthetic import draw_digits
 from trainer.training.config import TrainingConfig
 from trainer.training.task import Batch, Task, batch_rows
@@ -51,7 +52,8 @@ def with_drawn(examples: Examples, dataset: Dataset, config: TrainingConfig) -> 
     if not config.drawn:
         return examples
     rng = np.random.default_rng((config.seed, DRAWN))
-    return examples + draw_digits(config.drawn, dataset.geometry, rng)
+    with stage("drawing more digits"):
+        return examples + draw_digits(config.drawn, dataset.geometry, rng)
 
 
 def digits_task(

