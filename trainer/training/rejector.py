@@ -75,7 +75,7 @@ def fit_rejector(
     nothing = make(0, 0, np.arange(0))
     width = nothing[0].shape[1]
     task = Task(width, 1, len(visits), batches, held_out=nothing)
-    with stage("rejector", EPOCHS * len(visits)) as advance:
+    with stage("rejector", config.judge_epochs * len(visits)) as advance:
         return train(initial_state(own, width, 1), task, own, advance).latest.layers
 
 
