@@ -65,7 +65,7 @@ class MomentumSGD(Optimizer):
     names = ("velocity",)
 
     def __init__(
-        self, length: int, momentum: float = 0.9, nesterov: bool = False, dtype: type = np.float32
+        self, length: int, momentum: float, nesterov: bool = False, dtype: type = np.float32
     ) -> None:
         super().__init__(length, dtype)
         self.momentum, self.nesterov = momentum, nesterov

@@ -43,11 +43,12 @@ def test_adam_matches_a_worked_example() -> None:
     assert after(Adam(1, dtype=np.float64), [2, 1], 0.1) == pytest.approx([0.9, 0.8067820])
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-8])  # the second: as small as what is added to the divisor
 @pytest.mark.parametrize("name", ["sgd", "nesterov", "rmsprop", "adam", "adamw"])
-def test_ten_steps_agree_with_pytorch(name: str) -> None:
+def test_ten_steps_agree_with_pytorch(name: str, scale: float) -> None:
     torch = pytest.importorskip("torch", reason="needs PyTorch: pip install -r tests/requirements-torch.txt")
     rng = np.random.default_rng(0)
-    start, gradients = rng.normal(size=50), rng.normal(size=(10, 50))
+    start, gradients = rng.normal(size=50), scale * rng.normal(size=(10, 50))
     theirs = torch.tensor(start, requires_grad=True)
     reference = {
         "sgd": lambda: torch.optim.SGD([theirs], 0.01, momentum=0.9),
@@ -63,6 +64,13 @@ def test_ten_steps_agree_with_pytorch(name: str) -> None:
         reference.step()
         optimizer.update(ours, gradient.astype(np.float32), 0.01)
     assert ours == pytest.approx(theirs.detach().numpy(), rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [MomentumSGD, RMSprop, Adam])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_state_has_the_type_of_the_parameters(kind: type, dtype: type) -> None:
+    optimizer = kind(3, 0.9, dtype=dtype)
+    assert {values.dtype for values in optimizer.state.values()} == {np.dtype(dtype)}
 
 
 @pytest.mark.parametrize("name", ["sgd", "nesterov", "rmsprop", "adam"])
@@ -100,7 +108,7 @@ def test_average_warms_up_and_then_decays() -> None:
         ("constant", {0: 8, 9: 8, 10: 8, 25: 8, 40: 8}),
         ("step", {0: 8, 9.99: 8, 10: 4, 25: 2, 40: 0.5}),
         ("exponential", {0: 8, 5: 8 * 0.5**0.5, 10: 4, 40: 0.5}),
-        ("cosine", {0: 8, 10: 8 * (1 + 0.5**0.5) / 2, 20: 4, 40: 0}),
+        ("cosine", {0: 8, 10: 8 * (1 + 0.5**0.5) / 2, 20: 4, 40: 0, 60: 0}),
     ],
 )
 def test_schedules_match_worked_examples(schedule: str, rates: dict[float, float]) -> None:
