@@ -160,7 +160,7 @@ class TestKey:
         locked_page.goto(f"{guarded.url}/docs")
         predict = locked_page.locator("#predict")
         expect(predict).to_contain_text("curl -H 'Authorization: Bearer YOUR-KEY' -F file=@digit.png")
-        expect(predict).to_contain_text("The request lacks the key, or has a wrong one.")
+        expect(predict).to_contain_text("The request has no key, or a wrong one.")
         expect(locked_page.locator("#livez")).not_to_contain_text("Authorization")
 
 

@@ -109,7 +109,7 @@ def test_missing_path_is_told_as_that(name: str, tmp_path: Path) -> None:
 
 def test_archive_is_to_be_unpacked(tmp_path: Path) -> None:
     (tmp_path / "data.zip").write_bytes(b"PK")
-    with pytest.raises(TrainerError, match=r"data\.zip is none of what --data takes: .* Unpack an archive"):
+    with pytest.raises(TrainerError, match=r"data\.zip is not what --data takes: .* Unpack an archive"):
         load_dataset("mnist", tmp_path / "data.zip")
 
 
