@@ -9,7 +9,6 @@ pictures. Every reader checks what it reads. A wrong file ends the command with 
 import csv
 import dataclasses
 import hashlib
-from importlib.metadata import distribution
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +32,6 @@ from trainer.errors import TrainerError, UsageError
 DATASETS = ("digits", "mnist", "fashion", "folder")
 DIGITS_TEST_SHARE = 0.2
 DIGITS_SOURCE = "sklearn.datasets.load_digits"
-DIGITS_FILE = "sklearn/datasets/data/digits.csv.gz"  # a row a picture: 64 pixels from 0 to 16, and its digit
 EXTRA_PREFIX = "extra "  # prefix of the names of sources whose pictures are added to the data set's own
 TABLE_NAMES = ("labels.csv", "label.csv", "annotations.csv")
 
@@ -82,11 +80,11 @@ def load_dataset(
 
 def load_digits(geometry: Geometry = DIGITS_GEOMETRY) -> tuple[Examples, str]:
     """Return the 1,797 digits that come with scikit-learn, ordered by writer, and their SHA-256."""
-    # The file without its library, whose import takes two seconds.
-    file = distribution("scikit-learn").locate_file(DIGITS_FILE)
-    rows = np.loadtxt(str(file), delimiter=",")
-    raw = np.rint(rows[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
-    examples = Examples(prepare(raw, geometry)[0], rows[:, -1].astype(np.int64))
+    from sklearn import datasets  # slow to import, and only needed here
+
+    bunch = datasets.load_digits()
+    raw = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
+    examples = Examples(prepare(raw, geometry)[0], bunch.target.astype(np.int64))
     digest = hashlib.sha256(raw.tobytes() + examples.labels.astype(np.uint8).tobytes()).hexdigest()
     return examples, digest
 

@@ -55,8 +55,8 @@ def composed_readings(
     def family_readings(family: str) -> Reading:
         with ThreadPoolExecutor(2) as pool:
             count = each or EACH
-            read = pool.map(lambda number: composed(number, family), range(count))
-            return shares_of(staged(family, read, count))
+            outcomes = pool.map(lambda number: composed(number, family), range(count))
+            return shares_of(staged(family, outcomes, count))
 
     return {family: family_readings(family) for family in FAMILIES}
 

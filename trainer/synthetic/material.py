@@ -45,7 +45,7 @@ class Material(NamedTuple):
 
 
 def generated(outliers: int, geometry: Geometry, pieces: Examples, seed: int) -> Material:
-    """Return `outliers` pictures of non-digits, and digits, drawn and unusual: seven for twelve of these.
+    """Return `outliers` pictures of non-digits, and 7/12 as many digits, drawn and unusual.
 
     pieces: handwriting of which some outliers are made. The same arguments give the same pictures.
     """

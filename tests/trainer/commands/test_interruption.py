@@ -98,7 +98,7 @@ def assert_usable(folder: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signal_at_a_random_moment_ends_with_one_line(number: int, tmp_path: Path) -> None:
     seed = random.randrange(1 << 30)
-    moment = random.Random(seed).uniform(0, 3)
+    moment = random.Random(seed).uniform(0, 5)
     with running_trainer(*TRAIN, cwd=tmp_path) as process:
         wait_for_handler(process, number)
         time.sleep(moment)

@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn import datasets
 
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY
 from tests.drawing import draw_digit, encode
 from tests.trainer.quick import drawn_examples, drawn_pictures, idx_bytes, write_mnist
 from trainer.data import hold_out, load_dataset
-from trainer.data.datasets import load_digits
 from trainer.data.examples import prepare
 from trainer.data.idx import IMAGES_MAGIC, LABELS_MAGIC, read_idx
 from trainer.errors import TrainerError, UsageError
@@ -28,13 +26,6 @@ def test_idx_files_are_read_compressed_or_not(tmp_path: Path, compress: bool) ->
     assert dataset.train.pictures.shape == (30, 28, 28)
     assert dataset.train.pictures.dtype == np.float32
     assert dataset.test.labels.tolist() == [*range(10), *range(10)]
-
-
-def test_digits_are_those_of_scikit_learn() -> None:
-    library, (ours, _) = datasets.load_digits(), load_digits()
-    pictures = np.rint(library.images * (255 / 16)).astype(np.uint8)
-    assert np.array_equal(ours.pictures, prepare(pictures, DIGITS_GEOMETRY)[0])
-    assert np.array_equal(ours.labels, library.target)
 
 
 def test_checksum_is_that_of_the_uncompressed_content(tmp_path: Path) -> None:
