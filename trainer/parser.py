@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 from trainer.data import COLUMNS, DATASETS, MNIST_MIRRORS, ROWS, TABLES
-from trainer.recipes import add_flags, recipe_names
-from trainer.training import REJECTOR_SETTINGS, TEACHER_CHANNELS, TEACHER_SETTINGS
+from trainer.recipes import add_flags, fields_of, recipe_names
+from trainer.training import REJECTOR_SETTINGS, TEACHER_CHANNELS, TEACHER_SETTINGS, TrainingConfig
 
 NON_DIGITS = "non-digits"
 DEFAULT_MINIMUM_ACCURACY = 0.95
@@ -142,8 +142,10 @@ def _add_mnist(parser: argparse.ArgumentParser) -> None:
 
 def _add_rejector_settings(parser: argparse.ArgumentParser) -> None:
     for name in REJECTOR_SETTINGS:
-        flag = f"--{name.replace('_', '-')}"
-        parser.add_argument(flag, type=int, metavar="N", help="default: as in the model")
+        kind = float if fields_of(TrainingConfig)[name].annotation is float else int
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=kind, metavar="N", help="default: the model's"
+        )
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:

@@ -50,6 +50,9 @@ def _doubt(prediction: Prediction) -> tuple[float, float]:
 # A reading from the second look is accepted only with a novelty up to this limit, and from this confidence.
 SECOND_LIMIT = 0.5
 SECOND_CONFIDENCE = 0.9
+# A guess replaces the first digit only if its novelty is at most this share of the first one:
+# without one of its strokes, an odd 7 is a fair 1.
+GUESS_NOVELTY = 0.3
 
 
 class Picture(NamedTuple):
@@ -76,7 +79,8 @@ def answer(classifier: Classifier, pictures: Sequence[Picture]) -> list[Answer]:
 def _reconsidered(first: Answer, second: Answer) -> Answer:
     """Return the answer for a refused picture after a second look at it."""
     found = second.prediction
-    if found.novelty >= first.prediction.novelty:
+    share = GUESS_NOVELTY if second.reading.is_guess else 1.0
+    if found.novelty >= share * first.prediction.novelty:
         return first
     is_sure = found.novelty <= SECOND_LIMIT and found.confidence >= SECOND_CONFIDENCE
     if is_sure and not second.reading.is_guess:

@@ -25,7 +25,7 @@ TEACHER_SETTINGS = (
 )
 TEACHER_CHANNELS = (16, 32, 64)  # default width of each pair of convolutions
 # The settings of the rejector, under the names that artifacts keep: "judge" is the rejector.
-REJECTOR_SETTINGS = ("outliers", "judge_units", "judge_epochs")
+REJECTOR_SETTINGS = ("outliers", "judge_units", "judge_epochs", "refused_share")
 
 Activation = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu"]
 Output = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "softmax", "step"]

@@ -32,7 +32,7 @@ STREAM = 0x6A75646765  # separates the rejector's random stream from that of the
 # The same for outliers and digits: traces of a distortion must not indicate either.
 DISTORTED_SHARE = 0.5
 DIGITS_PER_OUTLIER = 2  # at most
-OUTLIERS_PER_RESAMPLED = 4  # training digits as other data sets store them
+OUTLIERS_PER_RESAMPLED = 2  # training digits as other data sets store them
 PART = 1000  # pictures distorted at a time, to bound the memory
 
 

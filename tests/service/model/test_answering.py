@@ -8,10 +8,11 @@ from PIL import Image, ImageDraw
 
 from docs.pictures import encoded, photograph, recorded, written
 from service.config import PROJECT
+from service.model import answering
 from service.model.answering import Picture, answer, answer_grey, answer_image
 from service.model.artifact import load
-from service.model.classifier import Classifier
-from service.preprocessing import read_grey
+from service.model.classifier import Classifier, Prediction
+from service.preprocessing import Reading, read_grey
 from tests.drawing import draw_digit, encode
 from tests.service.preprocessing.test_readings import cut_out
 
@@ -77,6 +78,16 @@ def test_a_digit_with_a_line_across_is_guessed_and_refused(classifier, digit):
     assert (prediction.digit, prediction.accepted, prediction.reason) == (digit, False, "not_a_digit")
     assert reading.steps[0] == "a line across the digit erased"
     assert prediction.novelty > 1
+
+
+@pytest.mark.parametrize(("novelty", "digit"), [(0.5, 1), (0.7, 7)])
+def test_a_guess_counts_only_if_it_is_far_less_novel(classifier, monkeypatch, novelty, digit):
+    first, guess = (Reading(np.full(784, value, np.float32), is_guess=value > 0) for value in (0, 1))
+    predictions = {0.0: Prediction(7, 0.9, [], False, 2.0), 1.0: Prediction(1, 0.9, [], False, novelty)}
+    monkeypatch.setattr(classifier, "classify", lambda rows: [predictions[row[0]] for row in rows.tolist()])
+    monkeypatch.setattr(answering, "look_again", lambda grey, geometry: [guess])
+    (found,) = answer(classifier, [Picture(np.zeros((28, 28)), [first])])
+    assert (found.prediction.digit, found.prediction.novelty) == (digit, 2.0)
 
 
 def test_a_model_without_a_rejector_takes_the_surest_reading(classifier):
