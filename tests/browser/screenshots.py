@@ -25,7 +25,7 @@ DESKTOP = {"viewport": {"width": 1120, "height": 850}}
 PICTURES = {
     "page-light.png": (3, DESKTOP),
     "page-dark.png": (8, DESKTOP | {"color_scheme": "dark"}),
-    "page-phone.png": (5, PHONE | {"device_scale_factor": 2, "viewport": {"width": 390, "height": 1100}}),
+    "page-phone.png": (5, PHONE | {"device_scale_factor": 2, "viewport": {"width": 390, "height": 1180}}),
 }
 TOUCH = {"is_mobile": True, "has_touch": True}
 SCREENS = {
@@ -42,7 +42,7 @@ LOOKS = {
 }
 WIDE, NARROW = 300, 200  # pixels across, on the contact sheets
 COLORS = 96
-MARGIN = 24
+MARGIN = 12
 
 
 def open_page(browser: Browser, url: str, options: dict) -> Page:
