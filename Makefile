@@ -33,12 +33,14 @@ $(VENV)/pyvenv.cfg: $(STALE)
 	$(if $(FOUND),,$(error $(WANTED)))
 	@rm -rf $(VENV)
 	@echo "Making $(VENV) with $(FOUND)."
-	@$(FOUND) -m venv $(VENV)
+	@$(DOTS); $(FOUND) -m venv $(VENV)
 
-# pip, with a dot every other second: it says nothing for as long as the network takes.
+# A dot every other second, until the line's end: venv and pip are silent for as long as disk and network take.
+DOTS = trap 'exit 130' INT TERM; (while sleep 2; do printf .; done) & dots=$$!; trap 'kill $$dots; echo' EXIT
+
 define install
 @echo "Installing what $(1) into $(VENV), once."
-@trap 'exit 130' INT TERM; (while sleep 2; do printf .; done) & dots=$$!; trap 'kill $$dots; echo' EXIT; $(INSTALL) $(2)
+@$(DOTS); $(INSTALL) $(2)
 @touch $@
 endef
 

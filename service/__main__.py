@@ -33,10 +33,12 @@ def check_port(settings: Settings) -> None:
         family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port)[0]
         socket.create_server(address, family=family).close()
     except OSError as error:
-        reason = f"cannot listen on [{settings.host}]:{settings.port}: {error.strerror or error}"
         if error.errno == errno.EADDRINUSE:
-            reason += f"; use another port, such as PORT={settings.port % 65535 + 1}"
-        raise StartError(reason) from error
+            other = settings.port % 65535 + 1
+            reason = f"port {settings.port} on {settings.host} is in use; take another, such as PORT={other}"
+            raise StartError(reason) from error
+        place = f"{settings.host}, port {settings.port}"
+        raise StartError(f"cannot listen on {place}: {error.strerror or error}") from error
 
 
 if __name__ == "__main__":

@@ -165,12 +165,12 @@ class Bridge:
         started = loop.time()
         while more:
             body.is_incomplete = True
-            patience = min(self.settings.read_timeout_seconds, self._latest(started, body.size) - loop.time())
+            timeout = min(self.settings.read_timeout_seconds, self._latest(started, body.size) - loop.time())
             try:
                 if arrival.is_whole:
                     message = await receive()
                 else:
-                    async with asyncio.timeout(patience) as body.timeout:
+                    async with asyncio.timeout(timeout) as body.timeout:
                         message = await receive()
             except TimeoutError:
                 raise self._too_slow(body) from None
@@ -208,10 +208,10 @@ class Bridge:
         """Refuse the largest body that is still arriving, if all bodies together take too much memory."""
         if self._held_bytes <= HELD_BODIES * self.settings.max_upload_bytes:
             return
-        on_their_way = [body for body in self._bodies if body.is_incomplete and body.size]
-        if not on_their_way:
+        arriving = [body for body in self._bodies if body.is_incomplete and body.size]
+        if not arriving:
             raise OverloadedError(NO_ROOM)
-        largest = max(on_their_way, key=lambda body: body.size)
+        largest = max(arriving, key=lambda body: body.size)
         largest.is_evicted = True
         self._held_bytes -= largest.size
         largest.size = 0

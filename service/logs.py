@@ -11,6 +11,7 @@ import datetime
 import json
 import logging
 import os
+import shutil
 import sys
 import time
 from typing import Any
@@ -20,7 +21,7 @@ import orjson
 from service import __version__
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-PATH_WIDTH = 30
+PATH_WIDTH, MIN_PATH_WIDTH = 24, 8
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - addresses to listen on, which no browser can open  # nosec B104
 
 
@@ -100,16 +101,18 @@ def _printable(text: str) -> str:
 def request_line(moment: float, members: dict[str, Any]) -> str:
     """Return the readable line of a request, made from the members of its JSON object.
 
-    moment: in Unix time. The last column says what was answered: a digit, how many images, or the problem.
+    moment: in Unix time. The last column says what was answered: a digit, how many of them, how many images,
+    or the problem. A path that is too long for the terminal is cut.
     """
-    answer = members.get("problem", members.get("digit", ""))
-    if "images" in members and not answer:
-        answer = f"{members['images']} images"
+    counts = [f"{members[name]} {name}" for name in ("digits", "images") if name in members]
+    answer = members.get("problem", members.get("digit", "".join(counts)))
+    head = f"{_clock(moment)}  {members['status']}  {members['method']:<4}  "
+    tail = f"{members['milliseconds']:>8.1f} ms  {answer}".rstrip()
+    room = max(MIN_PATH_WIDTH, shutil.get_terminal_size().columns - len(head + tail))
     path = _printable(members["path"])
-    return (
-        f"{_clock(moment)}  {members['status']}  {members['method']:<4}  {path:<{PATH_WIDTH}}"
-        f"{members['milliseconds']:>8.1f} ms  {answer}"
-    ).rstrip()
+    if len(path) > room:
+        path = f"{path[: room - 1]}…"
+    return f"{head}{path:<{min(PATH_WIDTH, room)}}{tail}"
 
 
 def log_request(level: int, members: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ The service never imports this package. Of the service, this package imports onl
 imports only parts before it:
 
     errors <- stages <- data <- synthetic <- nn <- training <- distillation <- evaluation <- publishing
-           <- recipes <- pipeline <- estimator <- search <- runs <- parser <- commands <- cli
+           <- recipes <- pipeline <- estimator <- search <- runs <- overview <- parser <- commands <- cli
 
 tests/trainer/test_architecture.py holds the order.
 """
@@ -21,6 +21,7 @@ LAYERS = (
         "estimator",
         "search",
         "runs",
+        "overview",
         "parser",
         "commands",
         "cli",

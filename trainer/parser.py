@@ -8,29 +8,32 @@ import re
 from pathlib import Path
 
 from trainer.data import COLUMNS, DATASETS, MNIST_MIRRORS, ROWS, TABLES
+from trainer.overview import OVERVIEW, PURPOSES, TRAIN_EXAMPLES
 from trainer.recipes import add_flags, fields_of, recipe_names
 from trainer.training import REJECTOR_SETTINGS, TEACHER_CHANNELS, TEACHER_SETTINGS, TrainingConfig
 
 NON_DIGITS = "non-digits"
 DEFAULT_MINIMUM_ACCURACY = 0.95
-TRAIN_EXAMPLES = """\
-examples:
-  python -m trainer train digits             # scikit-learn's, offline
-  python -m trainer train digits --resume    # continue after Ctrl-C
-  python -m trainer train digits --hidden 64,32 --epochs 30
-  python -m trainer train mnist --data MNIST --to models
-  python -m trainer train folder --data mine --recipe own-digits --name mine
-"""
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; the parsed arguments hold the chosen one's name in `command`."""
-    parser = argparse.ArgumentParser(prog="python -m trainer", description="Train and check digit models.")
-    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
+    parser = argparse.ArgumentParser(
+        prog="python -m trainer",
+        usage="%(prog)s COMMAND [options]",
+        description=OVERVIEW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    # The overview lists the commands in groups, which argparse cannot.
+    commands = parser.add_subparsers(
+        required=True, dest="command", metavar="COMMAND", prog="python -m trainer", help=argparse.SUPPRESS
+    )
+
+    def command(name: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, description=f"{PURPOSES[name].capitalize()}.")
 
     train = commands.add_parser(
         "train",
-        help="train a model into runs/NAME/",
         usage="python -m trainer train DATASET [options]",
         description=TRAIN_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -40,25 +43,25 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--rows", type=int, default=ROWS, help=f"rows of a table; default {ROWS}")
     train.add_argument("--columns", type=int, default=COLUMNS, help=f"of sqrt-mean; default {COLUMNS}")
 
-    distill = commands.add_parser("distill", help="train one small model on the answers of several")
+    distill = command("distill")
     _add_dataset(distill)
     distill.add_argument(
         "--teachers", type=Path, required=True, metavar="DIR", help="folder with the teachers' model files"
     )
     _add_training(distill)
 
-    _add_teacher(commands.add_parser("teach", help="train a convolutional network as a teacher for distill"))
+    _add_teacher(command("teach"))
 
-    predict = commands.add_parser("predict", help="answer for image files without a server")
+    predict = command("predict")
     _add_artifact(predict)
     predict.add_argument(
         "images", type=Path, nargs="+", metavar="IMAGE", help="PNG, JPEG, WebP, BMP, GIF or TIFF"
     )
     predict.add_argument("--json", action="store_true", help="print one JSON object per line")
 
-    _add_evaluate(commands.add_parser("evaluate", help="measure a model on a data set"))
+    _add_evaluate(command("evaluate"))
 
-    cross = commands.add_parser("cross-validate", help="measure a recipe on digits that it has not learned")
+    cross = command("cross-validate")
     cross.add_argument("dataset", choices=("digits",), metavar="DATASET", help="digits")
     cross.add_argument("--recipe", default="writers-8x8", help="default: writers-8x8")
     cross.add_argument(
@@ -69,34 +72,29 @@ def build_parser() -> argparse.ArgumentParser:
     cross.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_flags(cross)
 
-    rejector = commands.add_parser("judge", help="fit a new rejector of non-digits to a trained model")
+    rejector = command("judge")
     _add_artifact(rejector)
     _add_dataset(rejector)
     _add_mnist(rejector)
     _add_rejector_settings(rejector)
     _add_gate(rejector, required=True)
 
-    onnx = commands.add_parser("export", help="write the network of a model as an ONNX file")
+    onnx = command("export")
     _add_artifact(onnx)
     onnx.add_argument("--to", type=Path, required=True, metavar="FILE", help="FILE.onnx")
 
-    _add_search(commands.add_parser("search", help="search for hyper-parameters with Optuna"))
+    _add_search(command("search"))
+    _add_fetch(command("fetch"))
+    _add_publish(command("publish"))
 
-    _add_fetch(commands.add_parser("fetch", help="download a data set"))
-
-    _add_publish(commands.add_parser("publish", help="check a model file and move it into place"))
-
-    rollback = commands.add_parser("rollback", help="serve an older version again")
+    rollback = command("rollback")
     _add_versions(rollback)
     rollback.add_argument(
         "--version", metavar="VERSION", help="one of those that `versions` lists; default: the one before"
     )
 
-    remove = commands.add_parser("remove", help="remove a model and its versions from a folder")
-    _add_versions(remove)
-
-    versions = commands.add_parser("versions", help="list the versions of a model that a folder keeps")
-    _add_versions(versions)
+    _add_versions(command("remove"))
+    _add_versions(command("versions"))
     return parser
 
 

@@ -84,8 +84,10 @@ class Run:
         """Return how good the model is beside the one in models/, and how to serve or publish it."""
         comparison = compare(artifact, serving(MODELS, self.name))
         return f"""{artifact_text(artifact, f"trained {self.artifact}", comparison, tested)}
-serve it:   {self.serve_command}
-publish it: {self.publish_command}"""
+serve it:
+  {self.serve_command}
+publish it:
+  {self.publish_command}"""
 
     @property
     def serve_command(self) -> str:

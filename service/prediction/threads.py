@@ -1,6 +1,6 @@
 """Threads for slow work, and the memory that they share.
 
-work, price in bytes -> wait for the memory -> a thread -> result
+work, size in bytes -> wait for the memory -> a thread -> result
 """
 
 import asyncio
@@ -26,18 +26,18 @@ class Threads:
         )
         self._tasks: set[asyncio.Task] = set()
 
-    async def run(self, work: Callable[[], Result], price: int = 0) -> Result:
-        """Return what `work` returns, called by a thread while it holds `price` bytes of the memory.
+    async def run(self, work: Callable[[], Result], size: int = 0) -> Result:
+        """Return what `work` returns, called by a thread while it holds `size` bytes of the memory.
 
         Raises TooManyPixelsError, NoMemoryError, or what `work` raises.
         """
         loop = asyncio.get_running_loop()
-        if not price:
+        if not size:
             return await loop.run_in_executor(self._pool, work)
-        async with self._memory.hold(price):
+        async with self._memory.hold(size):
             return await loop.run_in_executor(self._pool, work)
 
-    async def run_counted(self, work: Callable[[], Result], price: int) -> Result:
+    async def run_counted(self, work: Callable[[], Result], size: int) -> Result:
         """Return what `work` returns, as `run` does, and count it as waiting until it begins.
 
         If the caller is canceled, the thread keeps its memory until it ends.
@@ -52,7 +52,7 @@ class Threads:
 
         async def hold_and_begin() -> Result:
             try:
-                return await self.run(begin, price)
+                return await self.run(begin, size)
             finally:
                 if is_waiting:  # it never began
                     self._metrics.requests_waiting.dec()
@@ -61,7 +61,7 @@ class Threads:
         return await asyncio.shield(self.keep(hold_and_begin()))
 
     def keep(self, coroutine: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
-        """Start a coroutine and keep a reference to it, which the event loop does not."""
+        """Start a coroutine as a task that is not garbage-collected before it ends."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._ended)

@@ -16,6 +16,8 @@ LINE_SHARE = 0.04
 # They span at least this share of the picture, are inked along this share of it, and have shorter gaps than
 # this share.
 LINE_SPAN, LINE_INKED, LINE_GAP = 0.95, 0.75, 0.125
+# A line that fades is made of runs at least as long as this share of the picture.
+LINE_RUN = 0.0625
 # A frame's ink lies near its outline: within this share of its length.
 FRAME_BAND = 0.08
 # Pieces with less than this share of the digit's ink are specks.
@@ -50,7 +52,7 @@ def ruled_lines(mask: np.ndarray) -> np.ndarray:
     height, width = mask.shape
     if not crosses(mask):
         return np.zeros_like(mask)
-    long = long_runs(mask, max(3, width // 8))
+    long = long_runs(mask, max(3, round(LINE_RUN * width)))
     pieces = Components(_gaps_closed(long), long)
     lines = np.zeros_like(mask)
     for index in np.flatnonzero(pieces.boxes.right - pieces.boxes.left > LINE_SPAN * width):

@@ -3,8 +3,8 @@
     bytes -> decode -> grey -> already_normal? -> pixels
                             -> extract_ink -> ink -> frame: normalize -> pixels
 
-This is one reading of a picture; if its border does not tell ink from paper, there are others
-(service/preprocessing/readings). Service, trainer and evaluation all use this pipeline.
+This is one reading of a picture. If its border leaves open what is ink and what is paper, there are
+others (service/preprocessing/readings). Service, trainer and evaluation all use this pipeline.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Does a picture that should show one digit show several?
+"""Notice several digits on a picture that should show one.
 
     what preprocessing did and its pixels -> may_hold_several, at once -> holds_several: the picture is read
 

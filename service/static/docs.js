@@ -68,7 +68,7 @@ function show(path, method, operation) {
   return element("details", { id: operation.operationId },
     element("summary", {},
       element("span", { className: `method ${method}` }, method.toUpperCase()),
-      element("span", { className: "path" }, path),
+      element("span", { className: "path" }, ...path.split(/(?=\/)/).flatMap((part) => [part, element("wbr")])),
       element("span", { className: "summary" }, operation.summary)),
     element("div", { className: "body" },
       element("p", {}, ...prose(operation.description ?? operation.summary), " ", link),

@@ -157,7 +157,7 @@ function showProblem(problem) {
 }
 
 function showOffline() {
-  const detail = "Your drawing stays here. It is sent again as soon as the service is back.";
+  const detail = "Your drawing stays here, and is sent when it answers again.";
   show({ state: "offline", digit: "!", headline: "The service does not answer", detail });
   showNoAnswer();
 }

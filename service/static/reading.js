@@ -4,6 +4,7 @@
 //                                          -> the number, to copy
 
 import { show, showBars, showNothingSeen } from "./answer.js";
+import { showCommand } from "./extras.js";
 import { ask } from "./key.js";
 import { chosenModel } from "./models.js";
 import { SENT_SIDE } from "./sheet.js";
@@ -42,6 +43,7 @@ export async function readAll(sheet, name) {
   if (mine !== asked || !reading || readDigits(reading).length < 2) return;
   showNumber(reading.text);
   showFrames(reading, sheet.picture);
+  showCommand(sheet, reading.model.name, "read");
   show(words(reading));
   showBars(null, null); // those of one digit, like the pictures of what it saw
   showNothingSeen();

@@ -21,11 +21,11 @@ from tests.browser.hand import expect_digit, play
 from tests.browser.states import STATES, strokes
 from tests.serving import running_service
 
-DESKTOP = {"viewport": {"width": 1120, "height": 735}}
+DESKTOP = {"viewport": {"width": 1120, "height": 850}}
 PICTURES = {
     "page-light.png": (3, DESKTOP),
     "page-dark.png": (8, DESKTOP | {"color_scheme": "dark"}),
-    "page-phone.png": (5, PHONE | {"device_scale_factor": 2, "viewport": {"width": 390, "height": 970}}),
+    "page-phone.png": (5, PHONE | {"device_scale_factor": 2, "viewport": {"width": 390, "height": 1180}}),
 }
 TOUCH = {"is_mobile": True, "has_touch": True}
 SCREENS = {
@@ -42,7 +42,7 @@ LOOKS = {
 }
 WIDE, NARROW = 300, 200  # pixels across, on the contact sheets
 COLORS = 96
-MARGIN = 24
+MARGIN = 12
 
 
 def open_page(browser: Browser, url: str, options: dict) -> Page:
@@ -92,7 +92,7 @@ def main(folder: Path) -> None:
             play(page, strokes(digit))
             expect_digit(page, digit)
             page.locator("#announcement", has_text=str(digit)).wait_for(state="attached")
-            page.screenshot(path=folder / name, full_page=True, clip=answer_and_above(page))
+            page.screenshot(path=folder / name, clip=answer_and_above(page))  # a full page is no phone's
             page.context.close()
         for name, screen in SCREENS.items():
             sheet = contact_sheet(browser, server.url, screen)

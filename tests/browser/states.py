@@ -77,7 +77,8 @@ def reading(page: Page) -> None:
 def letter(page: Page) -> None:
     """Replay the letter among the examples."""
     page.get_by_role("button", name="A letter: watch it being written").dispatch_event("click")
-    page.wait_for_timeout(600)
+    page.locator("#verdict[data-state=stranger]").wait_for()
+    page.wait_for_timeout(200)
 
 
 def compared(page: Page) -> None:

@@ -79,6 +79,19 @@ def test_records_are_readable_and_keep_to_their_line():
     assert TerminalFormatter().format(record)[8:] == "  warning: model gone\\x1b\\n  model=mine"
 
 
+def test_a_line_fits_eighty_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    members = {"status": 405, "method": "DELETE", "path": "/" + "a" * 99, "milliseconds": 1234.5}
+    line = request_line(0, members | {"problem": "request-entity-too-large"})
+    assert len(line) == 80
+    assert re.search(r"  405  DELETE  /a+…  1234.5 ms  request-entity-too-large$", line)
+
+
+def test_a_page_says_how_many_digits_it_had():
+    members = {"status": 200, "method": "POST", "path": "/read", "milliseconds": 12.0, "digits": 4}
+    assert request_line(0, members).endswith("12.0 ms  4 digits")
+
+
 def test_a_batch_says_how_many_images_it_had():
     members = {"status": 200, "method": "POST", "path": "/predict/batch", "milliseconds": 12.0, "images": 40}
     assert request_line(0, members).endswith("12.0 ms  40 images")
@@ -110,7 +123,7 @@ class TestMake:
         """A PATH without any Python."""
         folder = tmp_path / "programs"
         folder.mkdir()
-        for tool in ("rm", "touch", "sh"):
+        for tool in ("rm", "sleep", "touch", "sh"):
             (folder / tool).symlink_to(shutil.which(tool))
         shutil.copy(PROJECT / "Makefile", tmp_path)
         return folder

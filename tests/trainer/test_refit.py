@@ -26,7 +26,8 @@ def refit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file of a second's training, and another one on all images."""
     folder = tmp_path_factory.mktemp("refit")
     words = ["--refit", "--to", str(folder), "--runs", str(folder / "runs")]
-    assert main(["train", "digits", *QUICK, *words]) == 0
+    quick = [word for word in QUICK if word != "--no-report"]
+    assert main(["train", "digits", *quick, *words]) == 0
     return folder / "digits-8x8.npz"
 
 
@@ -54,8 +55,11 @@ def test_card_and_summary_name_the_twin(refit: Path, capsys: Output) -> None:
     assert "on 1,797 images of `digits`" in card
     assert "figures for test and validation are those of its twin" in card
     assert "only on\n1,294 images" in card
+    report = (refit.parent / "runs/digits-8x8/report/report.html").read_text()
+    assert load(refit).version in report
+    assert "those of its twin" in report
     assert main(["publish", str(refit), "--to", "elsewhere", "--minimum-accuracy", "0"]) == 0
-    assert "of 359 images, its twin's" in capsys.readouterr().out
+    assert "of 359 images (twin trained without them)" in capsys.readouterr().out
 
 
 def test_evaluate_marks_learned_images(refit: Path, quick_model: Path, capsys: Output) -> None:

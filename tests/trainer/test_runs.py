@@ -47,6 +47,7 @@ def test_summary_compares_and_prints_two_commands(capsys: Output) -> None:
     assert re.search(r"validation error +\d\.\d\d ± \d\.\d\d % of 144 images\n", out)
     assert re.search(rf"{load(MODELS / 'digits-8x8.npz').version} serves +0\.00 ± .*, the same\n", out)
     assert "DIGITS_MODELS_DIR=runs/digits-8x8 DIGITS_DEFAULT_MODEL=digits-8x8 make serve\n" in out
+    assert max(map(len, out.splitlines())) <= 80
     assert out.endswith("-m trainer publish runs/digits-8x8/digits-8x8.npz --to models\n")
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.trainer.quick import QUICK, trainer_command, trainer_environment
 from trainer import stages
-from trainer.cli import main
+from trainer.cli import COMMANDS, main
 from trainer.evaluation import numbers, refusals
 
 COLUMNS = 80
@@ -55,7 +55,7 @@ def test_a_bar_keeps_its_numbers_at_eighty_columns(tmp_path: Path) -> None:
     words = [word for word in QUICK if word != "--quiet"]
     shown = shown_on_terminal(trainer_command("train", "digits", *words), tmp_path)
     last = [line for line in re.split("[\r\n]+", shown) if "digits-8x8: 100%" in line][-1]
-    assert re.search(r"\| 00:00 left, loss \d\.\d{3}, validation \d+\.\d\d %, [\d.]+k? images/s", last)
+    assert re.search(r"\|.{8,}\| 00:00 left, loss \d\.\d{3}, validation \d+\.\d\d %, [\d.]+k?/s$", last)
     assert len(last) <= COLUMNS
 
 
@@ -70,6 +70,18 @@ def test_help_begins_with_examples_and_groups_the_rest(
     places += [text.index(f"\n{group}") for group in GROUPS]
     assert places[0] < 80
     assert places[1] == min(places[1:])
+    assert max(map(len, text.splitlines())) <= COLUMNS
+
+
+def test_the_first_help_has_every_command_in_a_group(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert text.index("examples:\n") < text.index("\nmeasure and use:\n")
+    assert set(re.findall(r"^  ([a-z-]+)  ", text, re.MULTILINE)) == set(COMMANDS)
     assert max(map(len, text.splitlines())) <= COLUMNS
 
 

@@ -68,7 +68,8 @@ def train(arguments: argparse.Namespace) -> int:
 
         report = arguments.report or run.report
         with stage("report"):
-            write_report(report, trained.measured, dataset, config, trained.state.history, health, tested)
+            history = trained.state.history
+            write_report(report, trained.measured, dataset, config, history, health, tested, artifact.version)
     if arguments.to and not arguments.no_publish:
         images = held_out_images(dataset.name, arguments.data, config, dataset)
         publish_bytes(trained.content, run.name, arguments, images, Notes(optional=True))

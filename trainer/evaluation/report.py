@@ -33,7 +33,7 @@ section { background: #fff; border-radius: 10px; padding: 1.2rem 1.4rem; margin-
 img { max-width: 100%; display: block; margin: .8rem auto 0; }
 p { margin: .2rem 0; max-width: 46rem; } pre { overflow-x: auto; font-size: .82rem; line-height: 1.4; }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .8rem; margin: 0; }
-dt { font-size: .82rem; color: #5b6670; } dd { margin: 0; font-size: 1.25rem; font-weight: 600; }
+dt { font-size: .82rem; color: #5b6670; } dd { margin: 0; font-size: 1.1rem; font-weight: 600; }
 """
 
 
@@ -54,6 +54,10 @@ DATA = [
         "You should still recognize the digit in each copy. If not, the ranges are too wide.",
     ),
 ]
+REFIT = (
+    "The model file was trained on all pictures. The answers shown here are those of its twin, which was "
+    "trained in the same way, but without the pictures held out."
+)
 HEALTH = (
     "A dead unit has no slope for any example, so it learns nothing more. If the gradient is far smaller in "
     "the first layer than in the last, it has vanished on the way. After a good training, all are small."
@@ -92,12 +96,14 @@ def write_report(
     history: Sequence[Mapping[str, Any]],
     health: Sequence[LayerHealth],
     tested: bool = False,
+    version: str = "",
 ) -> Path:
     """Write the report of a trained model and return the path of the page.
 
-    content: the bytes of the model file. history: one entry per epoch. health: of each layer. tested: show
-    the answers to the test pictures; else those to the validation pictures, if there are any. Raises
-    TrainerError if the folder cannot be written.
+    content: the bytes of the model file that was measured. history: one entry per epoch. health: of each
+    layer. tested: show the answers to the test pictures; else those to the validation pictures, if there are
+    any. version: of the model file that was written, where that is not the measured one but was refit on all
+    pictures. Raises TrainerError if the folder cannot be written.
     """
     artifact = parse(content)
     part, shown = "validation", hold_out(dataset.train, config.validation, config.split_seed)[1]
@@ -113,15 +119,18 @@ def write_report(
     command = str(artifact.metadata["training"]["command"])
     if not len(shown):
         save_figures(folder, figures)
-        return _write_page(folder, command, _headline(artifact), [*DATA, CURVES, ANSWERS[-1]], health)
+        return _write_page(
+            folder, command, _headline(artifact, version), [*DATA, CURVES, ANSWERS[-1]], health
+        )
     predictions = Classifier(artifact).classify(shown.pixels)
     probabilities = np.array([one.probabilities for one in predictions])
     accepted = float(np.mean([one.accepted for one in predictions]))
     evaluation = summarize(shown.labels, probabilities, accepted)
     save_figures(folder, figures | answer_plots.evaluation_figures(shown, probabilities, evaluation))
     details = evaluation_text(evaluation, f"{part} pictures")
-    headline = _error_headline(evaluation, part) | _headline(artifact)
-    return _write_page(folder, command, headline, [*DATA, CURVES, *ANSWERS], health, details)
+    headline = _error_headline(evaluation, part) | _headline(artifact, version)
+    note = REFIT if version not in ("", artifact.version) else ""
+    return _write_page(folder, command, headline, [*DATA, CURVES, *ANSWERS], health, details, note)
 
 
 def write_table_report(
@@ -166,9 +175,9 @@ def _error_headline(evaluation: Evaluation, part: str) -> dict[str, str]:
     }
 
 
-def _headline(artifact: Artifact) -> dict[str, str]:
+def _headline(artifact: Artifact, version: str) -> dict[str, str]:
     """Return the facts about the network, for the top of the page."""
-    return {"weights and biases": f"{artifact.parameters:,}", "version": artifact.version}
+    return {"weights and biases": f"{artifact.parameters:,}", "version": version or artifact.version}
 
 
 def _write_page(
@@ -178,10 +187,12 @@ def _write_page(
     sections: Sequence[Section],
     health: Sequence[LayerHealth],
     details: str = "",
+    note: str = "",
 ) -> Path:
     """Write report.html with the plots of `folder` embedded."""
     figures = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in headline.items())
     pairs = figures.replace("<dt>", "<div><dt>").replace("</dd>", "</dd></div>")
+    told = f"<p>{html.escape(note)}</p>" if note else ""
     body = "".join(_section_html(folder, section) for section in sections)
     body += (
         f"<section><h2>Layer by layer</h2><p>{html.escape(HEALTH)}</p>"
@@ -193,7 +204,7 @@ def _write_page(
 <html lang="en"><head><meta charset="utf-8"><title>Training report</title>
 <meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>
 <body><main><h1>Training report</h1><p><code>{html.escape(command)}</code></p>
-<section><dl>{pairs}</dl></section>{body}</main></body></html>
+<section><dl>{pairs}</dl>{told}</section>{body}</main></body></html>
 """
     path = folder / "report.html"
     try:

@@ -41,7 +41,7 @@ def _before(comparison: Comparison) -> str:
 
 
 def _whose(artifact: Artifact, part: str) -> str:
-    return ", its twin's" if part in figures_of_twin(artifact.metadata["training"]) else ""
+    return " (twin trained without them)" if part in figures_of_twin(artifact.metadata["training"]) else ""
 
 
 def versions_text(versions: list[Version]) -> str:

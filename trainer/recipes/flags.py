@@ -13,6 +13,9 @@ from pydantic.fields import FieldInfo
 from trainer.data import Augmentation
 from trainer.training import TrainingConfig
 
+# What a flag takes, where the last word of its name does not say it.
+METAVARS = {"averaging": "DECAY", "warm_up": "EPOCHS", "validation": "SHARE", "drawn": "N", "outliers": "N"}
+
 
 def fields_of(settings: Any) -> dict[str, FieldInfo]:
     """Return the fields of a settings class by name: their types, limits and descriptions."""
@@ -48,7 +51,7 @@ def _add_group(parser: argparse.ArgumentParser, title: str, fields: dict[str, Fi
             group.add_argument(flag, choices=choices, metavar="NAME", help=text)
         else:
             convert: Any = _integers if typing.get_origin(kind) is tuple else kind
-            metavar = name.rpartition("_")[2].upper()
+            metavar = METAVARS.get(name, name.rpartition("_")[2].upper())
             group.add_argument(flag, type=convert, metavar=metavar, help=setting.description)
 
 

@@ -50,7 +50,7 @@ class Progress:
             total=rows * epochs,
             initial=rows * done,
             desc=name,
-            unit=" images",
+            unit="",  # images, of which no narrow terminal has room to say so
             unit_scale=True,
             disable=quiet or not terminal,
             bar_format=BAR,

@@ -1,7 +1,7 @@
 """The first readings of a picture.
 
 grey -> ready-made? ------------------------------------------> one reading
-     -> extract: the border tells ink from paper --------------> one reading
+     -> extract: ink and paper differ along the border --------> one reading
                  ink touches the border ------------------------> and those in cut_outs.py
 """
 

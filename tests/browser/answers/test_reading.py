@@ -22,7 +22,9 @@ def test_a_number_is_shown_with_a_frame_around_each_digit(page: Tab) -> None:
     expect(page.locator("#detail")).to_contain_text("4 digits")
     expect(page.locator("#boxes .frame")).to_have_count(4)
     expect(page.locator("#boxes .veil")).to_be_visible()
-    expect(page.locator("#seen")).to_be_hidden()  # all of them as if they were one digit
+    for part in ("#seen", "#bars"):  # all of them as if they were one digit
+        expect(page.locator(part)).to_be_hidden()
+    expect(page.locator("#curl")).to_contain_text("/read?model=")
     paper, frames = page.locator("#paper").bounding_box(), page.locator("#boxes .frame")
     lefts = [frames.nth(each).bounding_box()["x"] for each in range(4)]
     assert lefts == sorted(lefts)
