@@ -63,8 +63,9 @@ serve: export MALLOC_ARENA_MAX = 2
 serve: $(VENV)/.serving
 	@HOST=$${HOST:-127.0.0.1} PORT=$(PORT) exec $(RUN) -m service
 
+# Bytecode is kept, whatever the environment says: hundreds of processes import the same modules.
 test: $(VENV)/.all
-	$(RUN) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	env -u PYTHONDONTWRITEBYTECODE $(RUN) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 train: $(VENV)/.training
 	$(RUN) -m trainer train digits

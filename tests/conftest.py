@@ -8,19 +8,21 @@ import pytest
 from tests.serving import PROJECT, Server, running_service
 from tests.trainer.quick import QUICK
 
-# The files that take longest begin first, so that the processes end together.
+# The files that take longest begin first, in this order, so that the processes end together.
 LONGEST = (
-    *("test_readme.py", "test_runbook.py", "test_live.py", "test_handoff.py", "test_train.py"),
-    *("test_resuming.py", "test_interruption.py", "test_own_digits.py", "test_readme_commands.py"),
-    *("test_image.py", "test_jumps.py", "test_page.py", "test_openapi.py", "test_handwriting.py"),
-    *("test_refit.py", "test_docs.py", "test_monitoring.py", "test_pager.py", "test_rejector.py"),
+    *("test_senses.py", "test_runbook.py", "test_live.py", "test_rejector.py", "test_interruption.py"),
+    *("test_handoff.py", "test_readme.py", "test_train.py", "test_resuming.py", "test_readme_commands.py"),
+    *("test_image.py", "test_jumps.py", "test_page.py", "test_delight.py", "test_openapi.py"),
+    *("test_handwriting.py", "test_own_digits.py", "test_refit.py", "test_docs.py", "test_monitoring.py"),
+    *("test_pager.py", "test_end_to_end.py", "test_overload.py", "test_slow_clients.py", "test_stopping.py"),
 )
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the files by how long they take."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture(scope="session")

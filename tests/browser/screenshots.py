@@ -7,7 +7,6 @@ real service -> Chromium -> page-light.png, page-dark.png, page-phone.png
 """
 
 import io
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +15,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.answers.test_page import PHONE
-from tests.browser.conftest import ARGUMENTS
+from tests.browser.conftest import ARGUMENTS, find_browser
 from tests.browser.hand import expect_digit, play
 from tests.browser.states import STATES, strokes
 from tests.serving import running_service
@@ -86,7 +85,7 @@ def main(folder: Path) -> None:
         running_service(Path(logs)) as server,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS.split())
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS.split())
         for name, (digit, options) in PICTURES.items():
             page = open_page(browser, server.url, options)
             play(page, strokes(digit))

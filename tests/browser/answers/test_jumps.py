@@ -59,7 +59,7 @@ def test_nothing_jumps_in_thirty_two_drawings(page: Page, fonts: str, screen: st
     assert [each for each in shifts if each[0] not in ("extras", "FOOTER", "card")] == []
 
 
-def test_a_row_of_the_bars_is_one_line(page: Page) -> None:
+def test_rows_of_the_bars_and_long_names_fit(page: Page) -> None:
     upload(page, digit_png(7))
     expect_digit(page, 7)
     heights = page.locator("#bars .share").evaluate_all("nodes => nodes.map((node) => node.offsetHeight)")
@@ -68,9 +68,7 @@ def test_a_row_of_the_bars_is_one_line(page: Page) -> None:
         "nodes => nodes.filter((node) => node.scrollWidth > node.offsetWidth).length"
     )
     assert clipped == 0
-
-
-def test_nothing_is_wider_than_the_window(page: Page) -> None:
     upload(page, digit_png(2), "a-very-long-name-" * 9 + ".png")
+    expect_digit(page, 2)
     expect(page.locator("#extras")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,5 +1,6 @@
 """Live answers on near and far networks: none is aborted, and the last one counts."""
 
+import itertools
 import time
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ from tests.browser.hand import RECORDED, draw, expect_digit, play, settled_state
 from tests.serving import Server
 
 PACE = 5  # times the recorded one: the hand of someone who watches
-ROUND_TRIPS = [0, 50, 120, 200, 400]
+ROUND_TRIPS = [50, 200, 400]
 KINDS = ["mouse", "touch", "pen"]
 # Draws at the pace of a hand and returns when the pen was lifted for the last time.
 WRITE = """async ([strokes, pace]) => {
@@ -86,7 +87,7 @@ def test_live_answers_come_at_any_distance(far: tuple[Page, int]) -> None:
     live = {
         each["digit"] + each["time"] for each in seen if each["at"] < lifted and each["state"] == "writing"
     }
-    enough = {0: 3, 50: 3, 120: 2, 200: 2, 400: 1}
+    enough = {50: 3, 200: 2, 400: 1}
     assert len([each for each in live if each[0].isdigit()]) >= enough[round_trip]
     assert traffic.aborted == 0
     assert traffic.most <= 2  # a live question, and the one at pen up
@@ -125,20 +126,22 @@ def test_one_question_is_in_flight_while_the_pen_moves(page: Page) -> None:
     expect(page.locator("#time")).to_have_text(settled)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_recorded_hand_is_answered_at_pen_up(page: Page, kind: str) -> None:
+def test_every_recorded_hand_is_read_at_pen_up(page: Page) -> None:
     """Each kind of pointer writes a third of them."""
-    write = WRITE.replace("pointerId: 1,", f'pointerId: 1, pointerType: "{kind}",')
     page.evaluate(WATCH)
-    for recorded in RECORDED[KINDS.index(kind) :: len(KINDS)]:
+    doubts = []
+    for recorded, kind in zip(RECORDED, itertools.cycle(KINDS), strict=False):
+        write = WRITE.replace("pointerId: 1,", f'pointerId: 1, pointerType: "{kind}",')
         page.evaluate("window.seen = []")
         page.evaluate(write, [recorded["strokes"], 0.2])
-        settled_state(page)
+        if settled_state(page) != "sure":
+            doubts.append(recorded["style"])
         expect(page.locator("#digit")).to_have_text(str(recorded["digit"]))
         seen, lifted = page.evaluate("[window.seen, window.lifted]")
         final = next(each["at"] for each in seen if each["state"] in ("sure", "probable", "unsure"))
         assert lifted < final
         page.locator("#clear").click()
+    assert len(doubts) <= 1, doubts  # a 1 with a long flag is nearly a 7
 
 
 def test_a_verdict_is_given_only_after_pen_up(page: Page) -> None:

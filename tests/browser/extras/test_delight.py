@@ -4,7 +4,6 @@ import io
 import re
 from pathlib import Path
 
-import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -163,12 +162,12 @@ class TestPast:
         assert not any("d=" in url.partition("#")[0] for url in asked)
         context.close()
 
-    @pytest.mark.parametrize("fragment", ["", "AA", "AAD_", "____", "!!", "A" * 40_000], ids=len)
-    def test_a_broken_link_is_an_empty_sheet(self, page: Page, service: Server, fragment: str) -> None:
-        page.goto("about:blank")
-        page.goto(f"{service.url}/#d={fragment}")
-        page.locator("#about", has_text="version").wait_for()
-        expect_digit(page, "?", "empty")
+    def test_a_broken_link_is_an_empty_sheet(self, page: Page, service: Server) -> None:
+        for fragment in ("", "AA", "AAD_", "____", "!!", "A" * 40_000):
+            page.goto("about:blank")
+            page.goto(f"{service.url}/#d={fragment}")
+            page.locator("#about", has_text="version").wait_for()
+            expect_digit(page, "?", "empty")
 
     def test_png_and_svg_hold_what_was_drawn(self, page: Page) -> None:
         play(page, first_of(5))

@@ -27,17 +27,19 @@ def test_training_with_a_folder_publishes_there(tmp_path: Path, capsys: Output) 
 def test_two_runs_with_one_seed_give_the_same_bytes(tmp_path: Path) -> None:
     files = []
     for _ in range(2):
-        assert train() == 0
+        assert train("--epochs", 3) == 0
         files.append([model_of(tmp_path), (tmp_path / "runs/digits-8x8/digits-8x8.md").read_bytes()])
     assert files[0] == files[1]
-    assert train("--seed", 1) == 0
+    assert train("--epochs", 3, "--seed", 1) == 0
     assert model_of(tmp_path) != files[0][0]
 
 
 def test_thread_settings_keep_the_bytes(tmp_path: Path) -> None:
     contents = []
     for threads in ("1", "2"):
-        done = run_trainer("train", "digits", *QUICK, cwd=tmp_path, OPENBLAS_NUM_THREADS=threads)
+        done = run_trainer(
+            "train", "digits", *QUICK, "--epochs", "2", cwd=tmp_path, OPENBLAS_NUM_THREADS=threads
+        )
         assert done.returncode == 0, done.stderr
         contents.append(model_of(tmp_path))
     assert contents[0] == contents[1]
