@@ -26,7 +26,7 @@ def test_python_of_the_page_makes_a_model_that_is_served(
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
     assert "epochs=40, outliers=2000" in code
-    code = code.replace("epochs=40, outliers=2000", "epochs=15, outliers=200")  # it is as right, sooner
+    code = code.replace("epochs=40, outliers=2000", "epochs=25, outliers=200")  # it is as right, sooner
     (tmp_path / "models").mkdir()
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "own-digits.md", "exec"), {})

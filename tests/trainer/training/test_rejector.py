@@ -68,12 +68,17 @@ def test_new_rejector_keeps_the_network(model_file: Path, tmp_path: Path) -> Non
     assert "50 pictures of non-digits" in (tmp_path / "digits-8x8.md").read_text()
 
 
-def test_rejector_gets_the_requested_width(model_file: Path, tmp_path: Path) -> None:
-    words = ("digits", "--outliers", "50", "--judge-units", "7", "--judge-epochs", "2", "--to", tmp_path)
-    assert judge(model_file, *words, "--minimum-accuracy", "0") == 0
-    model = load(tmp_path / model_file.name)
-    assert model.rejector[0].weights.shape[1] == 7
-    assert model.metadata["training"]["command"].endswith(" --outliers 50 --judge-units 7 --judge-epochs 2")
+def test_rejector_gets_the_requested_settings(model_file: Path, tmp_path: Path) -> None:
+    settings = ("--outliers", "50", "--judge-units", "7", "--judge-epochs", "2", "--refused-share")
+    limits = []
+    for share in ("0.3", "0.05"):
+        words = ("digits", *settings, share, "--to", tmp_path, "--minimum-accuracy", "0")
+        assert judge(model_file, *words) == 0
+        model = load(tmp_path / model_file.name)
+        assert model.rejector[0].weights.shape[1] == 7
+        assert model.metadata["training"]["command"].endswith(" ".join(("", *settings, share)))
+        limits.append(model.max_novelty)
+    assert limits[0] < limits[1]
 
 
 def test_rejector_is_fitted_only_on_the_models_data(
