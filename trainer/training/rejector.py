@@ -92,16 +92,18 @@ def _gather(
     as many digits as outliers.
     """
     chosen = rng.permutation(len(digits))[: DIGITS_PER_OUTLIER * config.outliers]
-    material = generated(config.outliers, geometry, pieces, config.seed)
     resampled = digits.take(chosen[: config.outliers // OUTLIERS_PER_RESAMPLED])
-    drawn = material.digits + resample_digits(resampled, geometry, rng)
-    first = len(chosen) + len(drawn)  # index of the first outlier
+    resampled = resample_digits(resampled, geometry, rng)
+    drawn, outliers = generated(config.outliers, geometry, pieces, config.seed)
+    first = len(chosen) + len(drawn) + len(resampled)  # index of the first outlier
     pictures = np.empty((first + config.outliers, geometry.side, geometry.side), np.float32)
+    pictures[first:] = outliers
+    del outliers  # the largest of them, before the others are there twice as well
+    pictures[first - len(resampled) : first] = resampled.pictures
+    pictures[len(chosen) : len(chosen) + len(drawn)] = drawn.pictures
     pictures[: len(chosen)] = digits.pictures[chosen]
-    pictures[len(chosen) : first] = drawn.pictures
-    pictures[first:] = material.outliers
     labels = np.zeros(len(pictures), int)  # labels of digits limit their rotation
-    labels[:first] = np.concatenate((digits.labels[chosen], drawn.labels))
+    labels[:first] = np.concatenate((digits.labels[chosen], drawn.labels, resampled.labels))
     targets = (np.arange(len(pictures)) >= first).astype(np.float32)[:, None]
     times = max(1, round(config.outliers / len(chosen)))
     visits = np.concatenate((np.arange(len(pictures)), np.tile(np.arange(len(chosen)), times - 1)))
