@@ -98,7 +98,7 @@ def _gather(
     first = len(chosen) + len(drawn) + len(resampled)  # index of the first outlier
     pictures = np.empty((first + config.outliers, geometry.side, geometry.side), np.float32)
     pictures[first:] = outliers
-    del outliers  # the largest of them, before the others are there twice as well
+    del outliers  # frees the largest part before the others are copied
     pictures[first - len(resampled) : first] = resampled.pictures
     pictures[len(chosen) : len(chosen) + len(drawn)] = drawn.pictures
     pictures[: len(chosen)] = digits.pictures[chosen]
