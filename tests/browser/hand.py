@@ -12,6 +12,7 @@ import base64
 import io
 import json
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def play(page: Page, strokes: list[list[list[int]]]) -> None:
         page.mouse.up()
 
 
-def play_pen(page: Page, strokes: list[list[list[int]]]) -> None:
+def play_pen(page: Page, strokes: Sequence[list[list[float]]]) -> None:
     """Draw recorded strokes as a fast pen on a busy page does: all points of one come in one event."""
     page.locator("#canvas").evaluate(
         """(canvas, strokes) => {
@@ -60,19 +61,28 @@ def play_pen(page: Page, strokes: list[list[list[int]]]) -> None:
 
 
 def draw(page: Page, digit: int, left: float = 0.18, top: float = 0.15, size: float = 0.67) -> None:
-    """Draw with the mouse; left, top, size: of the digit as shares of the sheet."""
-    box = page.locator("#canvas").bounding_box()
-    for stroke in STROKES[digit]:
-        points = [
-            (box["x"] + box["width"] * (left + size * x), box["y"] + box["height"] * (top + size * y))
-            for x, y in stroke
-        ]
-        page.mouse.move(*points[0])
-        page.mouse.down()
-        for last, point in pairwise(points):
-            # As densely as a mouse reports; few and far points would round the corners off.
-            page.mouse.move(*point, steps=1 + int(math.dist(last, point) / 30))
-        page.mouse.up()
+    """Draw in one event for each stroke; left, top, size: of the digit as shares of the sheet.
+
+    A mouse costs ten times the processor time, for its way and the answers meanwhile. Tests of what
+    happens on the way use `play`.
+    """
+    strokes = [
+        [[round(1000 * (left + size * x), 3), round(1000 * (top + size * y), 3), 0] for x, y in stroke]
+        for stroke in STROKES[digit]
+    ]
+    play_pen(page, [_dense(stroke) for stroke in strokes])
+
+
+def _dense(stroke: list[list[float]], apart: float = 40) -> list[list[float]]:
+    """Return a stroke with points between its own, none further apart than `apart` thousandths.
+
+    Few and far points would round the corners off.
+    """
+    dense = stroke[:1]
+    for (x, y, _), (to_x, to_y, _) in pairwise(stroke):
+        steps = 1 + int(math.dist((x, y), (to_x, to_y)) / apart)
+        dense += [[x + (to_x - x) * k / steps, y + (to_y - y) * k / steps, 0] for k in range(1, steps + 1)]
+    return dense
 
 
 def upload(
