@@ -4,31 +4,35 @@ import numpy as np
 import pytest
 
 from service.preprocessing.normalization import DIGITS_GEOMETRY, MNIST_GEOMETRY, normalize
+from trainer.data import Examples
 from trainer.synthetic import draw_digits
 from trainer.synthetic.digits import DRAWERS, Hand, pen
 
-DRAWN = draw_digits(300, MNIST_GEOMETRY, np.random.default_rng(3))
+
+@pytest.fixture(scope="module")
+def drawn() -> Examples:
+    return draw_digits(300, MNIST_GEOMETRY, np.random.default_rng(3))
 
 
-def test_every_digit_is_drawn_equally_often() -> None:
-    assert np.bincount(DRAWN.labels).tolist() == [30] * 10
+def test_every_digit_is_drawn_equally_often(drawn: Examples) -> None:
+    assert np.bincount(drawn.labels).tolist() == [30] * 10
 
 
-def test_drawn_digits_are_a_fixed_point_of_normalization() -> None:
-    again = normalize(DRAWN.pictures, MNIST_GEOMETRY).reshape(DRAWN.pictures.shape)
-    assert np.array_equal(again, DRAWN.pictures)
-    ink = DRAWN.pictures.mean(axis=(1, 2))
+def test_drawn_digits_are_a_fixed_point_of_normalization(drawn: Examples) -> None:
+    again = normalize(drawn.pictures, MNIST_GEOMETRY).reshape(drawn.pictures.shape)
+    assert np.array_equal(again, drawn.pictures)
+    ink = drawn.pictures.mean(axis=(1, 2))
     assert ink.min() > 0.02
     assert ink.max() < 0.35  # MNIST: 4.9 to 25.3 % of the field for 98 of 100 digits
 
 
-def test_every_drawing_of_a_digit_is_different() -> None:
-    assert len({picture.tobytes() for picture in DRAWN.pictures}) == len(DRAWN)
+def test_every_drawing_of_a_digit_is_different(drawn: Examples) -> None:
+    assert len({picture.tobytes() for picture in drawn.pictures}) == len(drawn)
 
 
-def test_same_seed_draws_the_same_digits() -> None:
+def test_same_seed_draws_the_same_digits(drawn: Examples) -> None:
     again = draw_digits(300, MNIST_GEOMETRY, np.random.default_rng(3))
-    assert np.array_equal(again.pictures, DRAWN.pictures)
+    assert np.array_equal(again.pictures, drawn.pictures)
 
 
 def test_ones_have_feet_and_sevens_are_crossed() -> None:
