@@ -46,5 +46,6 @@ def quick_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from trainer.cli import main  # not imported by tests of only the service
 
     folder = tmp_path_factory.mktemp("quick")
-    assert main(["train", "digits", *QUICK, "--runs", str(folder / "runs"), "--to", str(folder)]) == 0
+    words = [*QUICK, "--judge-epochs", "20"]  # tests look at its rejector, too
+    assert main(["train", "digits", *words, "--runs", str(folder / "runs"), "--to", str(folder)]) == 0
     return folder / "digits-8x8.npz"

@@ -22,7 +22,7 @@ from trainer.data.idx import IMAGES_MAGIC, LABELS_MAGIC
 # A training of digits that takes about a second and publishes whatever comes out.
 QUICK = (
     *("--hidden", "32", "--epochs", "6", "--averaging", "0", "--learning-rate", "0.01", "--batch-size", "32"),
-    *("--outliers", "100", "--minimum-accuracy", "0", "--maximum-drop", "1"),
+    *("--outliers", "100", "--judge-epochs", "4", "--minimum-accuracy", "0", "--maximum-drop", "1"),
     *("--quiet", "--no-refit", "--no-report"),
 )
 
