@@ -40,7 +40,7 @@ def accepted(classifier: Classifier, pixels: np.ndarray) -> float:
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A quick model with a rejector that has seen enough to be good."""
     folder = tmp_path_factory.mktemp("model_file")
-    words = [*QUICK, "--outliers", "4000", "--judge-epochs", "20"]
+    words = [*QUICK, "--outliers", "2000", "--judge-epochs", "40"]
     places = ("--to", str(folder), "--runs", str(folder / "runs"))
     assert main(["train", "digits", *words, "--averaging", "0.9", "--epochs", "20", *places]) == 0
     return folder / "digits-8x8.npz"
