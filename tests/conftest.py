@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.serving import PROJECT, Server, running_service
-from tests.trainer.quick import QUICK
+from tests.trainer.quick import QUICK_MODEL
 
 # The files that take longest begin first, in this order, so that the processes end together.
 LONGEST = (
@@ -46,6 +46,5 @@ def quick_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from trainer.cli import main  # not imported by tests of only the service
 
     folder = tmp_path_factory.mktemp("quick")
-    words = [*QUICK, "--judge-epochs", "20"]  # tests look at its rejector, too
-    assert main(["train", "digits", *words, "--runs", str(folder / "runs"), "--to", str(folder)]) == 0
+    assert main(["train", "digits", *QUICK_MODEL, "--runs", str(folder / "runs"), "--to", str(folder)]) == 0
     return folder / "digits-8x8.npz"

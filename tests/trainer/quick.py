@@ -25,6 +25,8 @@ QUICK = (
     *("--outliers", "100", "--judge-epochs", "4", "--minimum-accuracy", "0", "--maximum-drop", "1"),
     *("--quiet", "--no-refit", "--no-report"),
 )
+# The same, for tests that look at its rejector, too.
+QUICK_MODEL = (*QUICK, "--judge-epochs", "20")
 
 
 def drawn_pictures(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

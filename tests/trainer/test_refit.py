@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service.model.artifact import Artifact, load
-from tests.trainer.quick import QUICK, write_mnist
+from tests.trainer.quick import QUICK, QUICK_MODEL, write_mnist
 from trainer.cli import main
 from trainer.data import load_dataset
 from trainer.distillation import Committee
@@ -26,7 +26,7 @@ def refit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file of a second's training, and another one on all images."""
     folder = tmp_path_factory.mktemp("refit")
     words = ["--refit", "--to", str(folder), "--runs", str(folder / "runs")]
-    quick = [word for word in QUICK if word != "--no-report"]
+    quick = [word for word in QUICK_MODEL if word != "--no-report"]
     assert main(["train", "digits", *quick, *words]) == 0
     return folder / "digits-8x8.npz"
 
