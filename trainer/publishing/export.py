@@ -98,7 +98,7 @@ def rejector_plan(model: Artifact, config: TrainingConfig, dataset: Dataset) -> 
             f"Train it again: {made['command']}{changed}"
         )
     made["command"] += changed
-    made |= {"config": dataclasses.asdict(config), "libraries": libraries()}
+    made |= {"config": dataclasses.asdict(config), "libraries": libraries(config)}
     if refit:
         return _plan_on_all_images(model.layers, config, dataset, made, model)
     train, validation = hold_out(dataset.train, config.validation, config.split_seed)
