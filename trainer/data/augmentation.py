@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from trainer.data.detail import enlarge, reduce
+from trainer.data.sampling import sample
 from trainer.data.settings import Augmentation, in_parts
 
 # A rotated 1 or 7 soon looks like another digit: they rotate half as far (Ciresan et al. 2010, section 2).
@@ -66,7 +67,7 @@ def warp(
         field = _elastic_field(n, side, settings, rng)
         rows += field[0]
         columns += field[1]
-    return _sample(pictures, rows, columns)
+    return sample(pictures, rows, columns, settings.sampling)
 
 
 def _elastic_field(n: int, side: int, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
@@ -105,40 +106,6 @@ def _affine_coordinates(
     rows = row_scale * (cosine * y - sine * x) + middle + uniform(settings.shift)
     columns = column_scale * (sine * y + cosine * x + shear * y) + middle + uniform(settings.shift)
     return rows, columns
-
-
-def _sample(pictures: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Return `pictures` read at fractional (rows, columns) by bilinear interpolation, 0 outside.
-
-    `rows` and `columns` are overwritten: this is the slowest step, and each temporary array would
-    cost another pass over memory.
-    """
-    n, side, _ = pictures.shape
-    wide = side + 2  # one pixel of background around, so that reading outside gives 0
-    padded = np.zeros((n, wide, wide), np.float32)
-    padded[:, 1:-1, 1:-1] = pictures
-    flat = padded.reshape(-1)
-    for coordinates in (rows, columns):
-        np.add(coordinates, 1, out=coordinates)
-        np.clip(coordinates, 0, side + 0.999, out=coordinates)
-    top, left = np.floor(rows), np.floor(columns)
-    rows -= top  # now the share of the lower row; likewise the share of the right column
-    columns -= left
-    top *= wide
-    top += left
-    first = top.astype(np.intp)
-    first += (np.arange(n) * wide * wide)[:, None, None]
-    upper = _between(flat.take(first), flat[1:].take(first), columns)
-    lower = _between(flat[wide:].take(first), flat[wide + 1 :].take(first), columns)
-    return _between(upper, lower, rows)
-
-
-def _between(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Return start + share (end - start) in the memory of `start`; `end` is overwritten."""
-    end -= start
-    end *= share
-    start += end
-    return start
 
 
 @lru_cache(maxsize=16)

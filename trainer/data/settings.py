@@ -4,6 +4,7 @@ recipe, flags, Python -> Augmentation, checked where it is constructed -> traine
 """
 
 import dataclasses
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -74,6 +75,10 @@ class Augmentation:
     )
     jpeg: float = Field(
         default=60.0, ge=0, le=255, description="largest quantization step of the JPEG coefficients, of 255"
+    )
+    sampling: Literal["numpy", "opencv"] = Field(
+        default="numpy",
+        description="library that reads between pixels; opencv is faster, but an extra package",
     )
     normalized_share: float = Field(
         default=0.5,

@@ -15,7 +15,6 @@ from trainer.data import Examples
 from trainer.synthetic import on_paper
 from trainer.training import TrainingConfig, distorted
 
-UNSURE_SHARE = 0.003  # of undistorted held-out digits, refused because their confidence is too low
 PROBES = 4
 
 
@@ -41,7 +40,8 @@ def fit_thresholds(
 
     draft: the model with a max_novelty of 1, so that its novelties are probabilities. Unusual handwriting
     must not be refused, so the limit comes from undistorted digits and as many distorted ones: the
-    rejector refuses config.refused_share of them.
+    rejector refuses config.refused_share of them. Of the undistorted ones, config.unsure_share have a
+    confidence below min_confidence.
     """
     classifier = Classifier(draft)
     rng = np.random.default_rng((config.seed, 2))
@@ -49,8 +49,9 @@ def fit_thresholds(
     predictions = classifier.classify(held_out.pixels)
     novelty = [one.novelty for one in predictions + classifier.classify(unusual.pixels)]
     limit = float(np.quantile(novelty, 1 - config.refused_share))
+    least = float(np.quantile([one.confidence for one in predictions], config.unsure_share))
     return {
-        "min_confidence": round(float(np.quantile([one.confidence for one in predictions], UNSURE_SHARE)), 4),
+        "min_confidence": round(least, 4),
         "max_novelty": float(f"{limit:.4g}"),
     }
 

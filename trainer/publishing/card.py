@@ -125,6 +125,8 @@ def _refusal(artifact: Artifact) -> str:
     weights = sum(layer.weights.size + layer.biases.size for layer in artifact.rejector)
     config = artifact.metadata["training"]["config"]
     outliers, share = config["outliers"], config.get("refused_share", OLD_REFUSED_SHARE)
+    members = config.get("judge_members", 1)
+    joined = f"\n\nIt joins {members} networks whose log-odds are averaged." if members > 1 else ""
     return f"""{unsure}
 
 The rejector refuses pictures that are not digits. It is a second, small network ({weights:,} weights and
@@ -135,7 +137,7 @@ written letters, signs, shapes, frames, scribbles, silhouettes, noise, digits th
 
 `novelty` is the probability that a picture is not a digit, divided by {artifact.max_novelty:.4g}. At that
 limit the rejector refuses {100 * share:g} % of held-out digits, half of them distorted. It has not seen
-letters that people also read as digits (O, l, Z, S, B, g), and mostly accepts them."""
+letters that people also read as digits (O, l, Z, S, B, g), and mostly accepts them.{joined}"""
 
 
 def _figures(metrics: dict[str, Any]) -> str:

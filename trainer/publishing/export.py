@@ -8,6 +8,7 @@ export_model: rejector -> probes -> temperature and thresholds -> test figures -
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,8 +98,8 @@ def rejector_plan(model: Artifact, config: TrainingConfig, dataset: Dataset) -> 
             "the model was trained on all images, so none is left to choose the limit of another rejector. "
             f"Train it again: {made['command']}{changed}"
         )
-    made["command"] += changed
-    made |= {"config": dataclasses.asdict(config), "libraries": libraries()}
+    made["command"] = _without(made["command"], changed) + changed
+    made |= {"config": dataclasses.asdict(config), "libraries": libraries(config)}
     if refit:
         return _plan_on_all_images(model.layers, config, dataset, made, model)
     train, validation = hold_out(dataset.train, config.validation, config.split_seed)
@@ -120,6 +121,13 @@ def _changed_flags(config: TrainingConfig, before: TrainingConfig) -> str:
         for name, number in settings.items()
         if number != getattr(before, name)
     )
+
+
+def _without(command: str, flags: str) -> str:
+    """Return a command line without those flags, each of which has one value."""
+    for name in flags.split()[::2]:
+        command = re.sub(rf" {name} \S+", "", command)
+    return command
 
 
 def export_model(plan: Plan) -> bytes:

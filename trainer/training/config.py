@@ -25,7 +25,14 @@ TEACHER_SETTINGS = (
 )
 TEACHER_CHANNELS = (16, 32, 64)  # default width of each pair of convolutions
 # The settings of the rejector, under the names that artifacts keep: "judge" is the rejector.
-REJECTOR_SETTINGS = ("outliers", "judge_units", "judge_epochs", "refused_share")
+REJECTOR_SETTINGS = (
+    "outliers",
+    "judge_units",
+    "judge_epochs",
+    "judge_members",
+    "refused_share",
+    "unsure_share",
+)
 
 Activation = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu"]
 Output = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "softmax", "step"]
@@ -215,12 +222,25 @@ class TrainingConfig:
         ge=1,
         description="epochs of the rejector; more of them pay off with many outliers",
     )
+    judge_members: int = Field(
+        json_schema_extra=REJECTOR,
+        default=1,
+        ge=1,
+        description="rejectors whose log-odds are averaged; the file has them as one network",
+    )
     refused_share: float = Field(
         json_schema_extra=REJECTOR,
         default=0.02,
         ge=0,
         le=1,
         description="share of held-out digits, half of them distorted, that the rejector may refuse",
+    )
+    unsure_share: float = Field(
+        json_schema_extra=REJECTOR,
+        default=0.003,
+        ge=0,
+        le=1,
+        description="share of held-out digits that may be refused because the network is not confident",
     )
     refit: bool = Field(
         json_schema_extra=IMAGES_AND_CHANCE,

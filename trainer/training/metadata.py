@@ -6,6 +6,7 @@ metadata["training"] -> figures_of_twin, teacher_files -> the gate, model cards,
 
 import dataclasses
 import datetime
+import importlib.metadata
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -44,13 +45,16 @@ def provenance(
             **({"extra": len(dataset.extra)} if dataset.extra else {}),
         },
         "trained_on": trained_on(),
-        "libraries": libraries(),
+        "libraries": libraries(config),
     }
 
 
-def libraries() -> dict[str, str]:
+def libraries(config: TrainingConfig) -> dict[str, str]:
     """Return the versions of the libraries that determine the figures in the file."""
-    return {"numpy": np.__version__, "pillow": PIL.__version__}
+    versions = {"numpy": np.__version__, "pillow": PIL.__version__}
+    if config.augmentation.sampling == "opencv":
+        versions["opencv"] = importlib.metadata.version("opencv-python-headless")
+    return versions
 
 
 def trained_on() -> str:

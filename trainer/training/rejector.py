@@ -12,7 +12,8 @@ call the rejector "judge", a name that the file format fixes.
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,18 @@ OUTLIERS_PER_RESAMPLED = 2  # training digits as other data sets store them
 PART = 1000  # pictures distorted at a time, to bound the memory
 
 
+class Pictures(NamedTuple):
+    """What rejectors learn from.
+
+    shown: digits and outliers. visits: the indices that an epoch visits, some several times. targets: (n, 1)
+    float32, 1 for outliers.
+    """
+
+    shown: Examples
+    visits: np.ndarray
+    targets: np.ndarray
+
+
 def fit_rejector(
     layers: Sequence[Layer],
     digits: Examples,
@@ -47,12 +60,32 @@ def fit_rejector(
 
     layers: those of the classifier. digits: handwriting that it was trained on. pieces: handwriting of which
     some outliers are made; the digits by default. In each epoch some digits and outliers are shown unchanged,
-    the others as freshly distorted copies. The output is the log-odds that a picture is not a digit.
+    the others as freshly distorted copies. The output is the log-odds that a picture is not a digit, the mean
+    over config.judge_members networks (an ensemble, Hansen and Salamon 1990).
     """
     if not config.outliers:
         return []
     rng = np.random.default_rng((config.seed, STREAM))
-    shown, visits, targets = _gather(digits, pieces or digits, geometry, config, rng)
+    pictures = _gather(digits, pieces or digits, geometry, config, rng)
+    with stage("rejector", config.judge_members * config.judge_epochs * len(pictures.visits)) as advance:
+        return average(
+            [
+                fit_member(member, layers, pictures, geometry, config, advance)
+                for member in range(config.judge_members)
+            ]
+        )
+
+
+def fit_member(
+    member: int,
+    layers: Sequence[Layer],
+    pictures: Pictures,
+    geometry: Geometry,
+    config: TrainingConfig,
+    advance: Callable[[int], object],
+) -> list[Layer]:
+    """Return the layers of one rejector. Each member has its own initial weights, order and distortions."""
+    stream = STREAM + member
     own = TrainingConfig(
         hidden=(config.judge_units,),
         output="sigmoid",
@@ -60,23 +93,44 @@ def fit_rejector(
         epochs=config.judge_epochs,
         batch_size=256,
         averaging=0.99,
-        seed=config.seed,
+        seed=config.seed + member,
     )
 
     def make(epoch: int, index: int, chosen: np.ndarray) -> Batch:
-        chance = np.random.default_rng((config.seed, STREAM, epoch, index))
-        pixels = _some_distorted(shown.take(chosen), geometry, config, chance)
-        return rejector_inputs(pixels, forward(layers, pixels)[:-1]), targets[chosen]
+        chance = np.random.default_rng((config.seed, stream, epoch, index))
+        pixels = _some_distorted(pictures.shown.take(chosen), geometry, config, chance)
+        return rejector_inputs(pixels, forward(layers, pixels)[:-1]), pictures.targets[chosen]
 
     def batches(epoch: int) -> Iterator[Batch]:
-        order = np.random.default_rng((config.seed, STREAM, epoch)).permutation(visits)
-        return made_ahead(functools.partial(make, epoch), order, batch_rows(len(visits), own))
+        order = np.random.default_rng((config.seed, stream, epoch)).permutation(pictures.visits)
+        return made_ahead(functools.partial(make, epoch), order, batch_rows(len(order), own))
 
     nothing = make(0, 0, np.arange(0))
     width = nothing[0].shape[1]
-    task = Task(width, 1, len(visits), batches, held_out=nothing)
-    with stage("rejector", config.judge_epochs * len(visits)) as advance:
-        return train(initial_state(own, width, 1), task, own, advance).latest.layers
+    task = Task(width, 1, len(pictures.visits), batches, held_out=nothing)
+    return train(initial_state(own, width, 1), task, own, advance).latest.layers
+
+
+def average(members: Sequence[Sequence[Layer]]) -> list[Layer]:
+    """Return one network whose output is the mean of the members' outputs.
+
+    members: networks of one hidden layer and one linear output. The hidden units stand side by side, and
+    their weights to the output are divided by the number of members.
+    """
+    hidden, output = zip(*members, strict=True)
+    share = np.float32(1 / len(members))
+    return [
+        Layer(
+            np.concatenate([one.weights for one in hidden], axis=1),
+            np.concatenate([one.biases for one in hidden]),
+            hidden[0].activation,
+        ),
+        Layer(
+            np.concatenate([one.weights for one in output]) * share,
+            np.sum([one.biases for one in output], axis=0) * share,
+            output[0].activation,
+        ),
+    ]
 
 
 def _gather(
@@ -85,8 +139,8 @@ def _gather(
     geometry: Geometry,
     config: TrainingConfig,
     rng: np.random.Generator,
-) -> tuple[Examples, np.ndarray, np.ndarray]:
-    """Return pictures, the indices that an epoch visits, and targets, (n, 1): 1 for outliers.
+) -> Pictures:
+    """Return the digits and outliers to learn from.
 
     A random part of many digits is used. Few digits are visited several times, so that an epoch has about
     as many digits as outliers.
@@ -107,7 +161,7 @@ def _gather(
     targets = (np.arange(len(pictures)) >= first).astype(np.float32)[:, None]
     times = max(1, round(config.outliers / len(chosen)))
     visits = np.concatenate((np.arange(len(pictures)), np.tile(np.arange(len(chosen)), times - 1)))
-    return Examples(pictures, labels), visits, targets
+    return Pictures(Examples(pictures, labels), visits, targets)
 
 
 def _some_distorted(

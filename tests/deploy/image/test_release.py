@@ -17,7 +17,7 @@ from tests.serving import PROJECT
 
 WORKFLOW = PROJECT / ".github/workflows/release.yaml"
 LOCKED = ("service/requirements", "service/requirements-tracing", "service/requirements-phones")
-TRAINERS = ("trainer/requirements", "trainer/requirements-search")
+TRAINERS = ("trainer/requirements", "trainer/requirements-search", "trainer/requirements-opencv")
 PINS = re.compile(r"^([\w.-]+)(?:\[[\w,]+\])?==([^\s;\\]+)", re.MULTILINE)
 
 

@@ -2,20 +2,23 @@
 
 import dataclasses
 import io
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from tests.trainer.quick import drawn_examples
 from trainer.data import Augmentation, augment, load_digits
 from trainer.data.augmentation import _elastic_field, warp
 from trainer.data.detail import enlarge, reduce
+from trainer.data.sampling import sample
+from trainer.errors import UsageError
 
 EXAMPLES = drawn_examples(60)
 NOTHING = Augmentation(
-    **{field.name: 0.0 for field in dataclasses.fields(Augmentation) if field.name != "detail"}
+    **{field.name: 0.0 for field in dataclasses.fields(Augmentation) if field.type is float}
 )
 ALL = Augmentation(
     share=1, stroke_share=1, blur_share=1, fading_share=1, contrast_share=1, noise_share=1, jpeg_share=1
@@ -101,6 +104,33 @@ def center(pictures: np.ndarray) -> np.ndarray:
     index = np.arange(pictures.shape[1])
     mass = pictures.sum(axis=(1, 2))
     return np.stack((pictures.sum(axis=2) @ index, pictures.sum(axis=1) @ index), axis=1) / mass[:, None]
+
+
+@pytest.mark.parametrize("side", [8, 28])
+def test_opencv_reads_between_pixels_as_numpy_does(side: int) -> None:
+    rng = np.random.default_rng(side)
+    pictures = rng.random((600, side, side), np.float32)  # more rows than OpenCV reads at once
+    rows, columns = (rng.uniform(-3, side + 2, pictures.shape).astype(np.float32) for _ in range(2))
+    rows[0], columns[0] = np.indices((side, side), np.float32)  # one stays as it is
+    ours, theirs = (sample(pictures, rows.copy(), columns.copy(), name) for name in ("numpy", "opencv"))
+    witness = [
+        map_coordinates(*one, order=1, mode="grid-constant", prefilter=False)
+        for one in zip(pictures, np.stack((rows, columns), axis=1), strict=True)
+    ]
+    assert ours == pytest.approx(np.stack(witness), abs=1.1e-3)  # a thousandth of the edge is left outside
+    assert theirs == pytest.approx(np.stack(witness), abs=1e-3)
+    assert theirs[0] == pytest.approx(pictures[0], abs=1e-6)
+    assert theirs.dtype == np.float32
+
+
+def test_sampling_setting_chooses_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    opencv = dataclasses.replace(Augmentation(), sampling="opencv")
+    assert distorted(opencv) == pytest.approx(distorted(Augmentation()), abs=0.01)
+    assert not np.array_equal(distorted(opencv), distorted(Augmentation()))
+    monkeypatch.setitem(sys.modules, "cv2", None)  # not installed
+    distorted(Augmentation())
+    with pytest.raises(UsageError, match=r"pip install -r trainer/requirements-opencv\.txt"):
+        distorted(opencv)
 
 
 def test_shift_stays_within_its_limit() -> None:

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import re
 import typing
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from trainer.errors import TrainerError, UsageError, settings_error
 from trainer.nn import OUTPUTS_OF
 from trainer.recipes import add_flags, fields_of, load_config, recipe_names
 from trainer.recipes.reading import RECIPES
-from trainer.training import TrainingConfig, config_from
+from trainer.training import TrainingConfig, config_from, libraries
 from trainer.training.config import Activation, Loss, Output
 
 
@@ -141,3 +142,9 @@ def test_wrong_recipe_is_refused(tmp_path: Path, text: str, complaint: str) -> N
 def test_unknown_recipe_lists_the_recipes() -> None:
     with pytest.raises(UsageError, match=r"no recipe 'mnist'.*digits-8x8.*mnist-28x28"):
         load_config("mnist", flags())
+
+
+def test_a_file_records_the_library_that_distorted() -> None:
+    recorded = libraries(TrainingConfig(augmentation=Augmentation(sampling="opencv")))
+    assert recorded["opencv"] == metadata.version("opencv-python-headless")
+    assert "opencv" not in libraries(TrainingConfig())

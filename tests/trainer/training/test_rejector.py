@@ -9,7 +9,7 @@ import pytest
 
 from service.model.artifact import load, parse
 from service.model.classifier import Classifier
-from service.model.network import Layer
+from service.model.network import Layer, forward
 from tests.trainer.quick import QUICK, write_mnist
 from trainer.cli import main
 from trainer.data import Examples, load_dataset
@@ -69,16 +69,22 @@ def test_new_rejector_keeps_the_network(model_file: Path, tmp_path: Path) -> Non
 
 
 def test_rejector_gets_the_requested_settings(model_file: Path, tmp_path: Path) -> None:
-    settings = ("--outliers", "50", "--judge-units", "7", "--judge-epochs", "2", "--refused-share")
+    settings = ("--outliers", "50", "--judge-units", "7", "--judge-epochs", "2", "--judge-members", "3")
+    made = model_file
     limits = []
     for share in ("0.3", "0.05"):
-        words = ("digits", *settings, share, "--to", tmp_path, "--minimum-accuracy", "0")
-        assert judge(model_file, *words) == 0
-        model = load(tmp_path / model_file.name)
-        assert model.rejector[0].weights.shape[1] == 7
-        assert model.metadata["training"]["command"].endswith(" ".join(("", *settings, share)))
-        limits.append(model.max_novelty)
+        shares = ("--refused-share", share, "--unsure-share", share)
+        words = ("digits", *settings, *shares, "--to", tmp_path, "--minimum-accuracy", "0")
+        assert judge(made, *words) == 0
+        made = tmp_path / model_file.name
+        model = load(made)
+        assert model.rejector[0].weights.shape[1] == 3 * 7
+        command = model.metadata["training"]["command"]
+        assert command.endswith(" ".join(("", *shares)))
+        assert all(command.count(flag) == 1 for flag in (*settings[::2], *shares[::2]))
+        limits.append((model.max_novelty, -model.min_confidence))
     assert limits[0] < limits[1]
+    assert limits[0][1] < limits[1][1]
 
 
 def test_rejector_is_fitted_only_on_the_models_data(
@@ -139,6 +145,23 @@ def shown_pixels(monkeypatch: pytest.MonkeyPatch, config: TrainingConfig) -> tup
 
 
 LINEAR = Layer(np.zeros((64, 10), np.float32), np.zeros(10, np.float32), "linear")
+
+
+def test_members_differ_and_become_one_network() -> None:
+    dataset = load_dataset("digits", None)
+    digits, pixels = dataset.train.take(np.arange(40)), dataset.test.pixels
+    settings = small_config(judge_epochs=2), small_config(judge_epochs=2, judge_members=2)
+    alone, both = (fit_rejector([LINEAR], digits, dataset.geometry, one) for one in settings)
+    parts = both[0].weights[:, :4], both[0].weights[:, 4:]
+    assert np.array_equal(parts[0], alone[0].weights)
+    assert not np.allclose(parts[0], parts[1], atol=0.01)
+    other = [
+        Layer(parts[1], both[0].biases[4:], "relu"),
+        Layer(2 * both[1].weights[4:], 2 * both[1].biases - alone[1].biases, "linear"),
+    ]
+    mean = (forward(alone, pixels)[-1] + forward(other, pixels)[-1]) / 2
+    assert forward(both, pixels)[-1] == pytest.approx(mean, abs=1e-5)
+    assert np.ptp(mean) > 0.01
 
 
 def test_half_of_digits_and_outliers_are_distorted(
