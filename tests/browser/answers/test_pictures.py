@@ -100,6 +100,7 @@ def test_no_error_speaks_the_language_of_http(page: Page) -> None:
         words = page.locator(".words").inner_text()
         assert "Entity" not in words
         assert "noise" not in words
+        assert str(status) not in words
         page.locator("#clear").click()
         expect_digit(page, "?", "empty")
 
