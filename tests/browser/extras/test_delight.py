@@ -167,6 +167,7 @@ class TestPast:
             page.goto("about:blank")
             page.goto(f"{service.url}/#d={fragment}")
             page.locator("#about", has_text="version").wait_for()
+            expect(page.locator("#clear"), fragment[:9]).to_be_disabled()
             expect_digit(page, "?", "empty")
 
     def test_png_and_svg_hold_what_was_drawn(self, page: Page) -> None:
