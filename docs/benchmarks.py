@@ -9,6 +9,7 @@ from docs.markdown import fill, table
 from service.config import PROJECT
 from service.model.artifact import Artifact, load
 from tests.bench import report
+from tests.bench_training import distortion_text
 from tests.bench_training import table as training_table
 
 PUBLISHED = (  # network, weights, wrong on MNIST's test images in percent
@@ -132,6 +133,7 @@ def training(readme: str, measured: dict[str, Any]) -> str:
         text = (
             f"{measured_by(section)} {section['clock'].capitalize()}, {section['images']:,} images, "
             f"{section['middle']} of {section['rounds']} rounds:\n\n{training_table(section['rows'])}"
+            f"\n\n{distortion_text(section['distortion'])}"
         )
         readme = fill(readme, name, text)
     return readme
