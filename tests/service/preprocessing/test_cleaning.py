@@ -67,3 +67,12 @@ def test_dashes_far_apart_stay():
     dashes = line(0, SIDE)
     dashes[:, 20:40] = dashes[:, 60:80] = 0
     np.testing.assert_array_equal(erased(dashes)[0], dashes)
+
+
+@pytest.mark.parametrize(("dash", "gap", "is_line"), [(8, 10, False), (20, 4, True)])
+def test_dashes_that_leave_much_paper_stay(dash, gap, is_line):
+    dashes = line(0, SIDE)
+    for start in range(dash, SIDE - dash, dash + gap):
+        dashes[:, start : start + gap] = 0
+    left, _ = erased(dashes)
+    assert left.any() == (not is_line)
