@@ -149,9 +149,10 @@ def banner(host: str, port: int, missing: str = "") -> str:
 
 
 def logging_config(level: str) -> dict[str, Any]:
-    """Return the configuration for `logging.config.dictConfig`: each record is one line on stdout.
+    """Return what `logging.config.dictConfig` takes: JSON lines on stdout, plain text on a terminal.
 
-    level: a name such as "info". gunicorn's own lines have the same form; a terminal shows only its errors.
+    level: a name such as "info". gunicorn's own lines have the same form. On a terminal, "info" shows only
+    gunicorn's errors.
     """
     formatter = TerminalFormatter if _terminal else JsonFormatter
     server_level = "error" if _terminal and level == "info" else level

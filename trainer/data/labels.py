@@ -35,7 +35,7 @@ def _digit(pattern: re.Pattern[str], text: str) -> int | None:
 
 
 def labels_of_folders(paths: Sequence[PurePath]) -> list[int | None] | None:
-    """Return the label of each picture from the folders above it; None if no folder states one.
+    """Return a list of each picture's label, from the folders above it; None if no picture has one.
 
     paths: relative to the folder with the data. A picture outside the labeled folders has the label None.
     Raises TrainerError if folders of one path state several digits.

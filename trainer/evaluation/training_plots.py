@@ -21,7 +21,7 @@ WEIGHTS_SHOWN = 60
 
 
 def curves_figure(history: Sequence[Mapping[str, Any]]) -> Figure:
-    """Return loss and error of training and validation by epoch; history: at least one entry."""
+    """Return a figure of loss and error by epoch, in training and validation; history must not be empty."""
     panels = [("loss", "loss", 1)]
     if "accuracy" in history[-1] or "validation_accuracy" in history[-1]:
         panels.append(("error, %", "accuracy", -100))
@@ -120,7 +120,7 @@ def quantities_figure(truth: np.ndarray, found: np.ndarray) -> Figure:
 def plane_figure(
     points: np.ndarray, truth: np.ndarray, corners: np.ndarray, outputs: np.ndarray, threshold: float
 ) -> Figure:
-    """Return points of two classes over the network's output in the plane.
+    """Return a figure of points of two classes, drawn over the network's output in the plane.
 
     points: (n, 2). truth: (n, 1), 0 or 1. corners: (m, m, 2), a grid of places. outputs: (m, m), in [0, 1],
     at those places. The black line is where the output equals the threshold.

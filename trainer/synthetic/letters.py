@@ -104,7 +104,7 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
 
 
 def write_letter(name: str, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Return (side, side) uint8, ink 255: a letter, one of STROKES, in an unsteady, slanted hand."""
+    """Return a letter of STROKES in an unsteady, slanted hand, (side, side) uint8, ink 255."""
     shaky, slant = rng.uniform(0.1, 0.8), rng.normal(0, 0.15)
     size = side * rng.uniform(0.5, 0.8, 2)
     strokes = []

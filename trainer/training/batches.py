@@ -48,7 +48,7 @@ class Teachers(Protocol):
 
 
 def with_drawn(examples: Examples, dataset: Dataset, config: TrainingConfig) -> Examples:
-    """Return the examples followed by the `drawn` digits that the configuration asks for."""
+    """Return the examples, followed by as many drawn digits as `config.drawn` says."""
     if not config.drawn:
         return examples
     rng = np.random.default_rng((config.seed, DRAWN))

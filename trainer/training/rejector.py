@@ -178,7 +178,7 @@ def _some_distorted(
 def distorted(
     examples: Examples, geometry: Geometry, config: TrainingConfig, rng: np.random.Generator
 ) -> Examples:
-    """Return distorted and re-centered copies: unusual but real handwriting."""
+    """Return distorted and re-centered copies, which stand for unusual handwriting."""
     pixels = [distort(part, geometry, config, rng) for part in parts(examples, np.arange(len(examples)))]
     return Examples(np.concatenate(pixels).reshape(examples.pictures.shape), examples.labels)
 
