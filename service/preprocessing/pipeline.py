@@ -10,6 +10,7 @@ others (service/preprocessing/readings). Service, trainer and evaluation all use
 import numpy as np
 
 from service.preprocessing.decoding import DEFAULT_MAX_PIXELS, decode
+from service.preprocessing.edges import has_hard_edges, soften
 from service.preprocessing.ink import extract_ink
 from service.preprocessing.levels import ascending, median
 from service.preprocessing.normalization import Geometry, is_normal, normalize
@@ -46,6 +47,9 @@ def preprocess_grey(grey: np.ndarray, geometry: Geometry, trace: Trace = no_trac
 
 def frame(ink: np.ndarray, geometry: Geometry, trace: Trace = no_trace) -> np.ndarray:
     """Return pixels, (side * side,) float32, of ink, (height, width) float32 in [0, 1], background 0."""
+    if geometry.margin and has_hard_edges(ink):
+        trace("only black and white: edges softened")
+        ink = soften(ink)
     trace(f"cut out and scaled to fit {geometry.digit_side} x {geometry.digit_side} pixels")
     if geometry.margin:
         trace(f"centered by its mass in {geometry.side} x {geometry.side}")

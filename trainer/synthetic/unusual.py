@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from service.preprocessing import Geometry
-from service.preprocessing.normalization import normalize
+from service.preprocessing.pipeline import frame
 from trainer.data import Examples
 from trainer.synthetic.curves import Stroke, arc, curve, draw_strokes, joined, line
 from trainer.synthetic.digits import CANVAS, DRAWERS, FINE, Hand, unsteady
@@ -102,7 +102,7 @@ def draw_unusual(count: int, geometry: Geometry, rng: np.random.Generator) -> Ex
     """
     labels = np.arange(count) % (len(DRAWERS) + EXTRA_ZEROS)
     labels[labels >= len(DRAWERS)] = 0
-    pixels = [normalize(_draw(int(label), rng)[None], geometry) for label in labels]
+    pixels = [frame(_draw(int(label), rng), geometry) for label in labels]
     return Examples(np.concatenate(pixels).reshape(-1, geometry.side, geometry.side), labels)
 
 
@@ -165,8 +165,8 @@ def _brushed(strokes: list[Stroke], side: int, width: float, hand: Hand) -> np.n
 
 def resample_digits(digits: Examples, geometry: Geometry, rng: np.random.Generator) -> Examples:
     """Return digits as data sets and segmentation steps keep them: small, square, in black and white."""
-    pixels = [normalize(_resampled(picture, rng)[None], geometry) for picture in digits.pictures]
-    return Examples(np.concatenate(pixels).reshape(digits.pictures.shape), digits.labels)
+    pixels = [frame(_resampled(picture, rng), geometry) for picture in digits.pictures]
+    return Examples(np.stack(pixels).reshape(digits.pictures.shape), digits.labels)
 
 
 def _resampled(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:

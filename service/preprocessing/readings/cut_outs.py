@@ -10,7 +10,7 @@ import numpy as np
 
 from service.preprocessing.ink import MIN_CONTRAST, MIN_SIGNAL_TO_NOISE, Levels, digit_ink, ink_levels
 from service.preprocessing.levels import ascending, otsu_threshold
-from service.preprocessing.paper import evened_darkness
+from service.preprocessing.paper import border, evened_darkness
 from service.preprocessing.trace import Trace, no_trace
 
 # Clean paper has exactly one color. A pixel that is darker by more than this many gray values is ink.
@@ -60,8 +60,9 @@ def light_ink_in_uneven_light(grey: np.ndarray, trace: Trace = no_trace) -> np.n
 def striped_paper(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray | None:
     """Return the ink of a picture, (height, width), on paper with stripes that run through it, or None.
 
-    The paper of a column, or of a row, is what its two ends show. None if the two ends differ, or if the
-    paper is the same everywhere. trace: gets what was done. Raises BlankImageError.
+    The paper of a column, or of a row, is what its two ends show. None if the two ends differ, if the paper is
+    the same everywhere, or if the ink is at the border, where a frame would be. trace: gets what was done.
+    Raises BlankImageError.
     """
     contrast = float(np.ptp(grey))
     for columns in (grey, grey.T):
@@ -70,7 +71,8 @@ def striped_paper(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray | Non
             continue
         trace("paper with stripes: ink is what differs from the ends of its row or column")
         darkness = np.abs(columns - (first + last) / 2)
-        return _whole_ink(darkness if columns is grey else np.ascontiguousarray(darkness.T), trace)
+        ink = _whole_ink(darkness if columns is grey else np.ascontiguousarray(darkness.T), trace)
+        return None if border(ink[1:-1, 1:-1]).any() else ink
     return None
 
 

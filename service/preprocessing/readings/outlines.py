@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from service.preprocessing.components import Components
-from service.preprocessing.normalization import MNIST_GEOMETRY
-from service.preprocessing.pipeline import frame
+from service.preprocessing.normalization import MNIST_GEOMETRY, normalize
 
 # A picture counts as thin, as if drawn in outlines, if removing everything under three pixels thick leaves at
 # most this share of its ink.
@@ -25,7 +24,8 @@ INKED = 0.3
 def filled(ink: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Yield ink, (height, width) float32 in [0, 1], whose outlines have been filled, if it is thin enough."""
     side = MNIST_GEOMETRY.side
-    small = Image.fromarray(np.rint(255 * frame(ink, MNIST_GEOMETRY)).astype(np.uint8).reshape(side, side))
+    pixels = normalize(ink[None], MNIST_GEOMETRY).reshape(side, side)
+    small = Image.fromarray(np.rint(255 * pixels).astype(np.uint8))
     thick = np.asarray(small.filter(ImageFilter.MinFilter(3)), np.float32)
     if thick.sum() > THICK_SHARE * np.asarray(small, np.float32).sum():
         return
