@@ -90,6 +90,7 @@ def test_training_and_serving_share_one_forward_pass(activation: str) -> None:
     forward_rows(parameters.layers, pixels, buffers, slice(None))
     for mine, served in zip(buffers.activations, forward(parameters.layers, pixels), strict=True):
         assert np.array_equal(mine, served)
+    assert {one.dtype for one in buffers.slopes} == {np.dtype(np.float32)}  # as wide as the weights
 
 
 def step_gradient(config: TrainingConfig, parameters: Parameters, rows: int) -> np.ndarray:

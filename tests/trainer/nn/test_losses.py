@@ -77,6 +77,38 @@ def test_cross_entropy_matches_a_worked_example() -> None:
     assert gradient == pytest.approx(np.array([[1 / 8, 2 / 8, -3 / 8]]))
 
 
+def test_cross_entropy_counts_targets_that_do_not_sum_to_one() -> None:
+    # Two of three classes are wanted: -ln(1/8) - ln(5/8), and twice the probabilities minus the targets.
+    rows, gradient = loss_and_gradient(
+        "cross_entropy", "softmax", np.log(np.array([[1.0, 2.0, 5.0]])), np.array([[1.0, 0.0, 1.0]])
+    )
+    assert rows == pytest.approx([-np.log(1 / 8) - np.log(5 / 8)])
+    assert gradient == pytest.approx(np.array([[2 / 8 - 1, 4 / 8, 10 / 8 - 1]]))
+
+
+def test_each_row_is_shifted_by_its_own_maximum() -> None:
+    logits = np.array([[0.0, 1.0], [1000.0, 1001.0]])  # the same probabilities, far apart
+    rows, gradient = loss_and_gradient("cross_entropy", "softmax", logits, np.array([[1.0, 0.0]] * 2))
+    assert rows == pytest.approx([np.log(1 + np.e)] * 2)
+    assert gradient[0] == pytest.approx(gradient[1])
+
+
+@pytest.mark.parametrize(
+    ("loss", "output", "expected"),
+    [("cross_entropy", "softmax", 2000), ("binary_cross_entropy", "sigmoid", 1000)],
+)
+def test_a_confident_mistake_costs_as_much_as_it_is_confident(loss: str, output: str, expected: int) -> None:
+    logits, targets = np.array([[1000.0, -1000.0]]), np.array([[0.0, 1.0]])
+    rows, _ = loss_and_gradient(loss, output, logits, targets)
+    assert rows == pytest.approx([expected])  # not the logarithm of the smallest number that is kept from 0
+
+
+def test_a_step_unit_is_on_from_zero() -> None:
+    outputs = activate("step", np.array([[-0.5, 0.0, 0.5]], np.float32))
+    assert outputs.tolist() == [[0, 1, 1]]
+    assert outputs.dtype == np.float32
+
+
 def test_divergence_of_equal_distributions_is_zero() -> None:
     targets = np.array([[0.1, 0.2, 0.7], [0.0, 0.5, 0.5]])
     with np.errstate(divide="ignore"):
@@ -125,3 +157,4 @@ def test_perceptron_loss_has_its_rule_as_gradient() -> None:
 
 def test_one_hot_is_one_at_the_label() -> None:
     assert one_hot(np.array([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert one_hot(np.array([9])).tolist() == [[0] * 9 + [1]]  # digits, unless told otherwise

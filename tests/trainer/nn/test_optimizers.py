@@ -127,6 +127,7 @@ def test_rate_rises_linearly_during_warm_up() -> None:
     ("initialization", "activation", "deviation"),
     [
         ("auto", "relu", (2 / 400) ** 0.5),
+        ("auto", "leaky_relu", (2 / 400) ** 0.5),
         ("auto", "tanh", (2 / 700) ** 0.5),
         ("he", "tanh", (2 / 400) ** 0.5),
         ("glorot", "relu", (2 / 700) ** 0.5),
@@ -141,6 +142,12 @@ def test_initial_weights_have_their_spread(initialization: str, activation: str,
     assert parameters.layers[0].weights.mean() == pytest.approx(0, abs=deviation / 50)
     assert not parameters.layers[0].biases.any()
     assert parameters.layers[-1].activation == "linear"
+
+
+def test_only_the_output_layer_starts_a_tenth_as_large() -> None:
+    layers = initialize((400, 300, 200, 10), "relu", np.random.default_rng(0)).layers
+    assert layers[1].weights.std() == pytest.approx((2 / 300) ** 0.5, rel=0.02)
+    assert layers[2].weights.std() == pytest.approx(0.1 * (2 / 210) ** 0.5, rel=0.05)
 
 
 def test_layers_are_views_of_the_vector() -> None:
