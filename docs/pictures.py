@@ -4,7 +4,7 @@
 
 recorded strokes -> a page with lines, shadow, grain and a speck -> JPEG -> each step of preprocessing -> PNG
                  -> the same digit sent in eight ways -> what the network sees of each -> one PNG
-                 -> cut out, on a panel, crossed out -> its readings (docs/readings.py) -> two PNGs
+                 -> cut out, black and white, on a panel -> its readings (docs/readings.py) -> three PNGs
                  -> a number on ruled paper, two digits touching -> what is read -> one PNG
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageDraw, ImageFilter, ImageOps
 
-from docs.readings import cut_outs, number_read, second_looks
+from docs.readings import black_and_white, cut_outs, number_read, second_looks
 from service.preprocessing.cleaning import erase_lines
 from service.preprocessing.decoding import decode
 from service.preprocessing.ink import MIN_SIGNAL_TO_NOISE, extract_ink, ink_levels
@@ -56,6 +56,17 @@ def pictures() -> Iterator[tuple[str, Image.Image]]:
     yield "eight-ways", eight_ways()
     digit = written(SIDE, 255, 0, "L", pen=0.09, box=(0.3, 0.28, 0.42))
     yield "cut-outs", cut_outs(digit)
+    hands = (
+        (2, "with a loop at the foot"),
+        (3, "round"),
+        (5, "hat drawn last"),
+        STYLE,
+        (8, "one stroke, S first"),
+    )
+    yield (
+        "black-and-white",
+        black_and_white([written(SIDE, 255, 0, "L", strokes=recorded(*one)) for one in hands]),
+    )
     yield "second-looks", second_looks(digit)
     yield "number-read", number_read(number())
 

@@ -1,6 +1,7 @@
 """The pictures of several readings in docs/preprocessing.md, with those that the shipped network chooses.
 
 recorded strokes -> cut out in four ways -> each of their readings -> the chosen one framed -> one sheet
+                 -> small and in black and white -> with hard edges, softened -> one sheet
                  -> on a panel, with a line across, as an outline -> first and second look -> one sheet
                  -> a number -> its writing -> its digits framed -> one sheet
 """
@@ -13,6 +14,7 @@ from service.model.answering import answer_grey
 from service.model.artifact import load
 from service.model.classifier import Classifier
 from service.preprocessing import MNIST_GEOMETRY, Reading, read_grey
+from service.preprocessing.normalization import normalize
 from service.reading.reader import read
 from service.reading.writing import find_writing
 
@@ -45,6 +47,22 @@ def cut_outs(digit: Image.Image) -> Image.Image:
     return _sheet(columns)
 
 
+def black_and_white(digits: list[Image.Image]) -> Image.Image:
+    """Return a sheet: above, the files; then what a network would see of their hard edges, and what it sees.
+
+    digits: black on white, in mode L.
+    """
+    columns = []
+    for digit in digits:
+        small = digit.crop(ImageOps.invert(digit).getbbox())
+        small.thumbnail((18, 18), Image.Resampling.BOX)
+        hard = np.asarray(small.point(lambda value: 255 * (value > 150)), np.float32)
+        kept = normalize(1 - hard[None] / 255, MNIST_GEOMETRY)[0]
+        seen = answer_grey(_classifier(), hard).reading
+        columns.append([_tile(hard, EDGE), _tile(_seen(Reading(kept)), EDGE), _tile(_seen(seen), CHOSEN)])
+    return _sheet(columns)
+
+
 def second_looks(digit: Image.Image) -> Image.Image:
     """Return a sheet: above, the files; then the first reading of each, and the one of the second look."""
     page = Image.new("L", (260, 220), 255)
@@ -53,8 +71,8 @@ def second_looks(digit: Image.Image) -> Image.Image:
     )
     ImageDraw.Draw(page).line((20, 210, 240, 210), fill=0, width=2)
     crossed = digit.resize((84, 84), Image.Resampling.BOX)
-    places = [(x, 50 + 4 * (1 - 2 * (x // 8 % 2))) for x in range(4, 84, 8)]
-    ImageDraw.Draw(crossed).line(places, fill=0, width=3)
+    places = [(x, 54 + 4 * (1 - 2 * (x // 8 % 2))) for x in range(4, 84, 8)]
+    ImageDraw.Draw(crossed).line(places, fill=0, width=2)
     fine = digit.filter(ImageFilter.MaxFilter(9))
     edges = np.asarray(fine, int) - np.asarray(fine.filter(ImageFilter.MinFilter(5)), int)
     outline = Image.fromarray((255 - edges.clip(0, 255)).astype(np.uint8))

@@ -12,7 +12,7 @@ import numpy as np
 
 from service.model.classifier import Classifier, Prediction
 from service.model.network import FEW_ROWS
-from service.preprocessing import Reading, decode, look_again, read_grey
+from service.preprocessing import Geometry, Reading, decode, look_again, read_grey
 
 
 class Answer(NamedTuple):
@@ -53,6 +53,10 @@ SECOND_CONFIDENCE = 0.9
 # A guess replaces the first digit only if its novelty is at most this share of the first one:
 # without one of its strokes, an odd 7 is a fair 1.
 GUESS_NOVELTY = 0.3
+# An accepted picture is looked at again from this novelty. A guess contradicts it if it is another digit with
+# at most this share of the novelty: almost no digit becomes another one by erasing one of its strokes.
+DOUBTED_NOVELTY = 0.02
+CONTRADICTION_NOVELTY = 0.003
 
 
 class Picture(NamedTuple):
@@ -63,23 +67,30 @@ class Picture(NamedTuple):
 
 
 def answer(classifier: Classifier, pictures: Sequence[Picture]) -> list[Answer]:
-    """Return the answer for each picture, after a second look at those that are refused."""
+    """Return the answer for each picture, after a second look at refused and doubtful ones."""
     answers = choose(classifier, [picture.readings for picture in pictures])
-    refused = [index for index, one in enumerate(answers) if not one.prediction.accepted]
-    if not refused:
-        return answers
     geometry = classifier.artifact.geometry
-    seconds = {index: look_again(pictures[index].grey, geometry) for index in refused}
+    seconds = {
+        index: _second_readings(first.prediction, pictures[index].grey, geometry)
+        for index, first in enumerate(answers)
+        if not first.prediction.accepted or first.prediction.novelty > DOUBTED_NOVELTY
+    }
     seconds = {index: readings for index, readings in seconds.items() if readings}
     for index, second in zip(seconds, choose(classifier, list(seconds.values())), strict=True):
         answers[index] = _reconsidered(answers[index], second)
     return answers
 
 
+def _second_readings(first: Prediction, grey: np.ndarray, geometry: Geometry) -> list[Reading]:
+    """Return further readings of a picture; for an accepted one only guesses, which may contradict it."""
+    readings = look_again(grey, geometry)
+    return [reading for reading in readings if reading.is_guess] if first.accepted else readings
+
+
 def _reconsidered(first: Answer, second: Answer) -> Answer:
-    """Return the answer for a refused picture after a second look at it."""
+    """Return the answer for a picture after a second look at it."""
     found = second.prediction
-    share = GUESS_NOVELTY if second.reading.is_guess else 1.0
+    share = _least_share(first.prediction, second)
     if found.novelty >= share * first.prediction.novelty:
         return first
     is_sure = found.novelty <= SECOND_LIMIT and found.confidence >= SECOND_CONFIDENCE
@@ -87,6 +98,13 @@ def _reconsidered(first: Answer, second: Answer) -> Answer:
         return second
     guess = found._replace(accepted=False, novelty=first.prediction.novelty)
     return Answer(guess, second.reading)
+
+
+def _least_share(first: Prediction, second: Answer) -> float:
+    """Return the share of the first novelty below which the second look counts."""
+    if first.accepted:
+        return CONTRADICTION_NOVELTY if second.prediction.digit != first.digit else 0.0
+    return GUESS_NOVELTY if second.reading.is_guess else 1.0
 
 
 def answer_grey(classifier: Classifier, grey: np.ndarray) -> Answer:

@@ -13,7 +13,7 @@ from service.preprocessing.normalization import box_of
 
 # A digit whose longer side has fewer pixels would lose its holes. A picture with more is averaged down so far
 # that its edges become soft anyway.
-SHORTEST, LONGEST = 14, 200
+SHORTEST, LONGEST = 14, 64
 # Ink at least this strong counts as full: levels are computed with rounding errors.
 FULL = 0.999
 

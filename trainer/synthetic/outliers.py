@@ -180,16 +180,16 @@ DRAWINGS: dict[str, Drawing] = {
 
 # The share of each kind; kinds that resemble digits have more.
 KINDS = {
-    "printed letters": 0.08,
+    "printed letters": 0.11,
     "written letters": 0.14,
-    "other signs": 0.04,
+    "other signs": 0.05,
     "shapes": 0.18,
     "lattices": 0.03,
-    "frames": 0.08,
-    "scribbles": 0.12,
-    "silhouettes": 0.12,
+    "frames": 0.06,
+    "scribbles": 0.09,
+    "silhouettes": 0.15,
     "noise": 0.08,
-    "scenes": 0.05,
+    "scenes": 0.03,
     "several digits": 0.03,
     "turned digits": 0.05,
 }

@@ -60,8 +60,8 @@ def light_ink_in_uneven_light(grey: np.ndarray, trace: Trace = no_trace) -> np.n
 def striped_paper(grey: np.ndarray, trace: Trace = no_trace) -> np.ndarray | None:
     """Return the ink of a picture, (height, width), on paper with stripes that run through it, or None.
 
-    The paper of a column, or of a row, is what its two ends show. None if the two ends differ, if the paper is
-    the same everywhere, or if the ink is at the border, where a frame would be. trace: gets what was done.
+    The paper of a column, or of a row, is what its two ends show. None if the two ends differ, if the paper
+    is the same everywhere, or if the ink is at the border, where a frame would be. trace: gets what was done.
     Raises BlankImageError.
     """
     contrast = float(np.ptp(grey))

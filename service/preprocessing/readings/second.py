@@ -1,16 +1,17 @@
-"""Further readings of a picture whose first ones were refused: what else may be on it.
+"""Further readings of a picture whose first ones were refused or doubtful: what else may be on it.
 
-    refused -> a cut-out on which lines are ruled -----> as any other picture
+    picture -> a cut-out on which lines are ruled -----> as any other picture
             -> a panel with a digit on it -------------> cut out, read again
             -> a line drawn across the digit ----------> erased (lines.py)
             -> only the outlines of the strokes -------> filled (outlines.py)
 
 Such pictures are rare, and each of these readings would harm an ordinary digit. They are therefore tried only
-on pictures that were refused anyway. Erasing lines or filling outlines makes almost anything look like a
-digit: such a reading gives a better guess, but the picture is still refused.
+on pictures that the rejector doubts (service/model/answering.py). Erasing lines or filling outlines makes
+almost anything look like a digit: such a reading gives a better guess, but the picture is not accepted.
 """
 
 import contextlib
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -36,11 +37,12 @@ PANEL_INSET = 0.04
 def look_again(grey: np.ndarray, geometry: Geometry) -> list[Reading]:
     """Return further readings of a decoded picture, (height, width) in [0, 255], possibly none.
 
-    A ready-made picture gets none, because it has been cleaned before.
+    A ready-made picture has been cleaned before. Of it, only outlines are filled.
     """
     grey = np.asarray(grey, np.float32)
-    if already_normal(grey, geometry) is not None:
-        return []
+    ready = already_normal(grey, geometry)
+    if ready is not None:
+        return _guesses(filled(ready.reshape(grey.shape)), geometry)
     steps: list[str] = []
     try:
         ink = extract_ink(grey, steps.append)
@@ -54,7 +56,16 @@ def look_again(grey: np.ndarray, geometry: Geometry) -> list[Reading]:
                 one._replace(steps=("a panel cut out and read on its own", *one.steps))
                 for one in read_grey(inside, geometry)
             ]
-    for what, changed in (*without_lines(ink), *filled(ink)):
+    return readings + _guesses((*without_lines(ink), *filled(ink)), geometry)
+
+
+def _guesses(changes: Iterable[tuple[str, np.ndarray]], geometry: Geometry) -> list[Reading]:
+    """Return the readings of changed inks, each with a word on what was done.
+
+    changes: (what was done, ink), (height, width) float32 in [0, 1].
+    """
+    readings = []
+    for what, changed in changes:
         steps = [what]
         with contextlib.suppress(BlankImageError):
             guess = framed(digit_ink(np.pad(changed, 1), CLEANED, steps.append), geometry, steps)

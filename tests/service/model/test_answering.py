@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from docs.pictures import encoded, photograph, recorded, written
 from service.config import PROJECT
@@ -12,7 +12,7 @@ from service.model import answering
 from service.model.answering import Picture, answer, answer_grey, answer_image
 from service.model.artifact import load
 from service.model.classifier import Classifier, Prediction
-from service.preprocessing import Reading, read_grey
+from service.preprocessing import Reading, preprocess, read_grey
 from tests.drawing import draw_digit, encode
 from tests.service.preprocessing.test_readings import cut_out
 
@@ -89,6 +89,49 @@ def test_a_guess_counts_only_if_it_is_far_less_novel(classifier, monkeypatch, no
     monkeypatch.setattr(answering, "look_again", lambda grey, geometry: [guess])
     (found,) = answer(classifier, [Picture(np.zeros((28, 28)), [first])])
     assert (found.prediction.digit, found.prediction.novelty) == (digit, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_guess", "digit", "reason"),
+    [
+        (0.5, (1, 0.001), True, 1, "unsure"),
+        (0.5, (1, 0.002), True, 7, None),  # not far enough less novel
+        (0.5, (7, 0.0), True, 7, None),  # the same digit: it stays accepted
+        (0.5, (1, 0.0), False, 7, None),  # a panel does not contradict what is around it
+        (0.01, (1, 0.0), True, 7, None),  # hardly novel: not looked at again
+    ],
+)
+def test_a_guess_contradicts_a_doubtful_digit(
+    classifier, monkeypatch, first, second, is_guess, digit, reason
+):
+    readings = [
+        Reading(np.full(784, value, np.float32), is_guess=bool(value) and is_guess) for value in (0, 1)
+    ]
+    predictions = {
+        0.0: Prediction(7, 0.9, [], True, first),
+        1.0: Prediction(second[0], 0.9, [], True, second[1]),
+    }
+    monkeypatch.setattr(classifier, "classify", lambda rows: [predictions[row[0]] for row in rows.tolist()])
+    monkeypatch.setattr(answering, "look_again", lambda grey, geometry: readings[1:])
+    (found,) = answer(classifier, [Picture(np.zeros((28, 28)), readings[:1])])
+    assert (found.prediction.digit, found.prediction.reason) == (digit, reason)
+    assert found.prediction.novelty == first
+
+
+@pytest.mark.parametrize(
+    "stroke", [(1, "plain stroke"), (4, "open, two strokes"), (7, "with a serif"), (9, "straight leg")]
+)
+def test_outlines_of_a_ready_made_picture_are_filled(classifier, stroke):
+    strokes = recorded(*stroke)
+    whole = encoded(written(200, 255, 0, "L", pen=0.1, box=(0.15, 0.15, 0.7), strokes=strokes))
+    pixels = preprocess(whole, classifier.artifact.geometry).reshape(28, 28)
+    solid = Image.fromarray(np.where(pixels > 0.3, 255, 0).astype(np.uint8))
+    outline = np.asarray(solid) - np.asarray(solid.filter(ImageFilter.MinFilter(3)))
+    (first,) = read_grey(outline, classifier.artifact.geometry)
+    assert first.is_ready_made
+    prediction, reading = answer_grey(classifier, outline)
+    assert (prediction.digit, prediction.accepted) == (stroke[0], False)
+    assert reading.steps[0] == "outlines filled"
 
 
 def test_a_model_without_a_rejector_takes_the_surest_reading(classifier):

@@ -82,6 +82,17 @@ def test_stripes_of_the_paper_are_no_ink(turn):
     assert striped_paper(digit) is None
 
 
+def test_ink_along_the_border_is_a_frame_and_no_stripe():
+    # What is left between the ends of a frame's outermost columns would be read as a 1.
+    frame = np.zeros((60, 60), np.float32)
+    for rows in (slice(0, 5), slice(55, 60)):
+        for columns in (slice(0, 6), slice(54, 60)):
+            frame[rows, columns] = 255
+    assert striped_paper(frame) is None
+    frame[20:40, 25:30] = 255  # and a digit inside does not make it one
+    assert striped_paper(frame) is None
+
+
 @pytest.mark.parametrize("grey", [np.full((20, 30), 7), np.zeros((1, 1)), np.full((200, 200), 255)])
 def test_a_blank_picture_has_no_reading(grey):
     with pytest.raises(BlankImageError):
