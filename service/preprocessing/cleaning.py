@@ -4,6 +4,8 @@ darkness -> ruled lines erased
 pieces -> those of the digit: no specks, frames, neighbors, or things cut off by the picture's edge
 """
 
+import functools
+
 import numpy as np
 
 from service.preprocessing.components import Boxes, Components, find_runs
@@ -55,15 +57,17 @@ def ruled_lines(mask: np.ndarray) -> np.ndarray:
     long = long_runs(mask, max(3, round(LINE_RUN * width)))
     pieces = Components(_gaps_closed(long), long)
     lines = np.zeros_like(mask)
+    upright = functools.cache(lambda length: long_runs(mask.T, length).T)
     for index in np.flatnonzero(pieces.boxes.right - pieces.boxes.left > LINE_SPAN * width):
-        line = pieces.labels == index + 1
-        inked = np.flatnonzero((line & mask).any(axis=0))
+        rows = slice(pieces.boxes.top[index], pieces.boxes.bottom[index])
+        line = (pieces.labels[rows] == index + 1) & mask[rows]
+        inked = np.flatnonzero(line.any(axis=0))
         if inked[-1] - inked[0] < LINE_SPAN * width or len(inked) < LINE_INKED * width:
             continue
-        thick = np.count_nonzero(line & long, axis=0)
+        thick = np.count_nonzero(line & long[rows], axis=0)
         thickness = np.median(thick[thick > 0])
         if thickness <= max(2, LINE_SHARE * height):
-            lines |= line & mask & ~long_runs(mask.T, round(1.5 * thickness) + 2).T
+            lines[rows] |= line & ~upright(round(1.5 * thickness) + 2)[rows]
     return lines
 
 
