@@ -102,6 +102,16 @@ def test_average_warms_up_and_then_decays() -> None:
         assert average.vector == pytest.approx([expected])
 
 
+def test_average_of_several_blocks_is_that_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    vector = np.arange(8.0)
+    whole, blocks = WeightAverage(np.zeros(8), 0.5), WeightAverage(np.zeros(8), 0.5)
+    for average, block in ((whole, 100), (blocks, 3)):
+        monkeypatch.setattr("trainer.nn.optimizers.BLOCK", block)
+        average.begin_step()
+        average.change(vector, slice(0, 8))
+    assert blocks.vector.tolist() == whole.vector.tolist()
+
+
 @pytest.mark.parametrize(
     ("schedule", "rates"),
     [
