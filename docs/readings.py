@@ -52,14 +52,16 @@ def black_and_white(digits: list[Image.Image]) -> Image.Image:
 
     digits: black on white, in mode L.
     """
+    classifier = _classifier()
     columns = []
     for digit in digits:
         small = digit.crop(ImageOps.invert(digit).getbbox())
         small.thumbnail((18, 18), Image.Resampling.BOX)
         hard = np.asarray(small.point(lambda value: 255 * (value > 150)), np.float32)
         kept = normalize(1 - hard[None] / 255, MNIST_GEOMETRY)[0]
-        seen = answer_grey(_classifier(), hard).reading
-        columns.append([_tile(hard, EDGE), _tile(_seen(Reading(kept)), EDGE), _tile(_seen(seen), CHOSEN)])
+        softened = answer_grey(classifier, hard).reading
+        tiles = (_tile(hard, EDGE), _tile(_seen(Reading(kept)), EDGE), _tile(_seen(softened), CHOSEN))
+        columns.append(list(tiles))
     return _sheet(columns)
 
 

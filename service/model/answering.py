@@ -90,7 +90,7 @@ def _second_readings(first: Prediction, grey: np.ndarray, geometry: Geometry) ->
 def _reconsidered(first: Answer, second: Answer) -> Answer:
     """Return the answer for a picture after a second look at it."""
     found = second.prediction
-    share = _least_share(first.prediction, second)
+    share = _convincing_share(first.prediction, second)
     if found.novelty >= share * first.prediction.novelty:
         return first
     is_sure = found.novelty <= SECOND_LIMIT and found.confidence >= SECOND_CONFIDENCE
@@ -100,8 +100,8 @@ def _reconsidered(first: Answer, second: Answer) -> Answer:
     return Answer(guess, second.reading)
 
 
-def _least_share(first: Prediction, second: Answer) -> float:
-    """Return the share of the first novelty below which the second look counts."""
+def _convincing_share(first: Prediction, second: Answer) -> float:
+    """Return the share of the first novelty below which the second answer replaces the first."""
     if first.accepted:
         return CONTRADICTION_NOVELTY if second.prediction.digit != first.digit else 0.0
     return GUESS_NOVELTY if second.reading.is_guess else 1.0

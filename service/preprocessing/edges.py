@@ -33,7 +33,7 @@ def soften(ink: np.ndarray) -> np.ndarray:
     """Return ink, (height + 2, width + 2) float32 in [0, 1], with soft edges.
 
     ink: (height, width) float32 in [0, 1]. Each pixel becomes the mean of itself and its neighbors, weighted
-    1, 2, 1 along both axes: a Gaussian with a standard deviation of 0.7 pixels.
+    1, 2, 1 along both axes. This is nearly a Gaussian with a standard deviation of 0.7 pixels.
     """
     for _ in range(2):
         padded = np.pad(ink.T, ((2, 2), (0, 0)))

@@ -1,7 +1,7 @@
 """From the bytes of an image to the pixels that a network sees.
 
     bytes -> decode -> grey -> already_normal? -> pixels
-                            -> extract_ink -> ink -> frame: normalize -> pixels
+                            -> extract_ink -> ink -> frame: soften, normalize -> pixels
 
 This is one reading of a picture. If its border leaves open what is ink and what is paper, there are
 others (service/preprocessing/readings). Service, trainer and evaluation all use this pipeline.
